@@ -1,0 +1,1 @@
+//! Clock, Verilated device, AXI bus and host memory: the hardware side of Rebound.

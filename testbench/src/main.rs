@@ -1,0 +1,3 @@
+//! The `rebound` program.
+
+fn main() {}
