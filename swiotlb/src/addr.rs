@@ -106,7 +106,10 @@ mod tests {
         assert_eq!(top.checked_add(1), None);
         assert_eq!(top.wrapping_add(1), PhysAddr::new(0));
         assert_eq!(PhysAddr::new(5).checked_offset_from(PhysAddr::new(6)), None);
-        assert_eq!(DmaAddr::new(0x1fff).align_down(0x1000), DmaAddr::new(0x1000));
+        assert_eq!(
+            DmaAddr::new(0x1fff).align_down(0x1000),
+            DmaAddr::new(0x1000)
+        );
     }
 
     #[test]
