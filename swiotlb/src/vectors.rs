@@ -15,8 +15,11 @@ mod setup;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use error::VectorError;
+
+use crate::sparse_memory::SparseMemory;
 
 /// The first answer that differs from the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,5 +102,40 @@ impl Summary {
 /// If the file cannot be read or does not keep to the format. A difference in an answer is no
 /// error, but part of the summary.
 pub fn replay_file(path: &Path) -> Result<Summary, VectorError> {
-    reader::replay(path)
+    reader::replay(path, &mut SparseMemory::default())
+}
+
+/// Replays files on all CPUs there are. Returns a result for each, in the order given.
+///
+/// # Errors
+/// As [`replay_file`], for each file on its own.
+pub fn replay_files<P: AsRef<Path> + Sync>(paths: &[P]) -> Vec<Result<Summary, VectorError>> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut memory = SparseMemory::default();
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = paths.get(index) else {
+                return done;
+            };
+            done.push((index, reader::replay(path.as_ref(), &mut memory)));
+        }
+    };
+    let mut done: Vec<(usize, Result<Summary, VectorError>)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers.min(paths.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let mut done = work();
+        for other in others {
+            match other.join() {
+                Ok(results) => done.extend(results),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -14,8 +14,8 @@ use super::setup::{RangeLine, ScenarioLine, Setup};
 use super::{Failure, Summary};
 use crate::sparse_memory::SparseMemory;
 
-/// Replays a file.
-pub(super) fn replay(path: &Path) -> Result<Summary, VectorError> {
+/// Replays a file in memory that may have been used before.
+pub(super) fn replay(path: &Path, memory: &mut SparseMemory) -> Result<Summary, VectorError> {
     let unreadable = |cause: io::Error| VectorError::Unreadable {
         file: path.to_owned(),
         cause,
@@ -37,7 +37,12 @@ pub(super) fn replay(path: &Path) -> Result<Summary, VectorError> {
         .comment(Some(b'#'))
         .buffer_capacity(1 << 17)
         .from_reader(input);
-    let mut replay = Replay::new(path);
+    let mut replay = Replay {
+        path,
+        summary: Summary::default(),
+        state: State::Outside,
+        spare: std::mem::take(memory),
+    };
     let mut record = ByteRecord::new();
     loop {
         let has_line = lines
@@ -51,6 +56,8 @@ pub(super) fn replay(path: &Path) -> Result<Summary, VectorError> {
             .take(&record, line)
             .map_err(|bad| bad.at(path, line))?;
     }
+    replay.leave(State::Outside);
+    *memory = replay.spare;
     Ok(replay.summary)
 }
 
@@ -77,16 +84,7 @@ struct Replay<'a> {
     spare: SparseMemory,
 }
 
-impl<'a> Replay<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self {
-            path,
-            summary: Summary::default(),
-            state: State::Outside,
-            spare: SparseMemory::default(),
-        }
-    }
-
+impl Replay<'_> {
     fn take(&mut self, record: &ByteRecord, line: u64) -> Result<(), BadLine> {
         match record.get(0) {
             Some(b"n") => Ok(()),
@@ -145,6 +143,11 @@ impl<'a> Replay<'a> {
                 ranges: Vec::new(),
             }
         };
+        self.leave(next);
+    }
+
+    /// Ends the scenario and keeps its memory for the next one.
+    fn leave(&mut self, next: State) {
         if let State::Running(machine) = std::mem::replace(&mut self.state, next) {
             self.spare = machine.into_memory();
         }
