@@ -23,7 +23,7 @@ impl SplitMix {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(Self::STEP);
         let z = self.state;
@@ -38,9 +38,11 @@ impl SplitMix {
         let (begin, bytes) = bytes.split_at_mut(head);
         self.write_rest(begin);
         let (groups, tail) = bytes.as_chunks_mut::<8>();
-        for group in groups {
-            *group = self.next().to_le_bytes();
-        }
+        // Compiled once per instruction set and chosen at run time: fills are most of a replay.
+        self.state = pulp::Arch::new().dispatch(FillGroups {
+            groups,
+            state: self.state,
+        });
         if !tail.is_empty() {
             self.rest = self.next();
             self.rest_bytes = 8;
@@ -54,6 +56,26 @@ impl SplitMix {
             self.rest >>= 8;
             self.rest_bytes -= 1;
         }
+    }
+}
+
+/// Fills whole groups and returns the state behind them.
+struct FillGroups<'a> {
+    groups: &'a mut [[u8; 8]],
+    state: u64,
+}
+
+impl pulp::NullaryFnOnce for FillGroups<'_> {
+    type Output = u64;
+
+    // Must be inlined to be compiled for the instruction set that was chosen.
+    #[inline(always)]
+    fn call(self) -> u64 {
+        let mut source = SplitMix::new(self.state);
+        for group in self.groups {
+            *group = source.next().to_le_bytes();
+        }
+        source.state
     }
 }
 
