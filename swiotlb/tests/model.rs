@@ -62,7 +62,7 @@ impl Model {
 
     fn merge_below(&mut self, first: u64, mut count: u64) {
         let mut index = first;
-        while index % 128 != 0 && self.slot(index - 1).list != 0 {
+        while !index.is_multiple_of(128) && self.slot(index - 1).list != 0 {
             index -= 1;
             count += 1;
             self.slot(index).list = count;
