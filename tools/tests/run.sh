@@ -8,5 +8,7 @@ failed=0
 for test in tools/tests/*_test.sh; do
     sh "$test" || failed=1
 done
-python3 -B tools/tests/install_test.py --quiet || failed=1
+for test in tools/tests/*_test.py; do
+    python3 -B "$test" --quiet || failed=1
+done
 exit "$failed"
