@@ -232,6 +232,19 @@ package dma_engine_regs_pkg;
     } dma_channel__CONTROL__out_t;
 
     typedef struct {
+        logic value;
+    } dma_channel__STATUS__done__out_t;
+
+    typedef struct {
+        logic value;
+    } dma_channel__STATUS__error__out_t;
+
+    typedef struct {
+        dma_channel__STATUS__done__out_t done;
+        dma_channel__STATUS__error__out_t error;
+    } dma_channel__STATUS__out_t;
+
+    typedef struct {
         logic [31:0] value;
     } dma_channel__ADDR_LO__value__out_t;
 
@@ -257,6 +270,7 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         dma_channel__CONTROL__out_t CONTROL;
+        dma_channel__STATUS__out_t STATUS;
         dma_channel__ADDR_LO__out_t ADDR_LO;
         dma_channel__ADDR_HI__out_t ADDR_HI;
         dma_channel__LENGTH__out_t LENGTH;
