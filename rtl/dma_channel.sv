@@ -82,9 +82,8 @@ module dma_channel #(
         if (accepted) begin
             failure_d = '{kind: ErrNone, fail_addr: '0};
             if (exceeds && !is_zero) failure_d = '{kind: ErrAddrLimit, fail_addr: limit_addr};
-        end else if (runs_q && failure_q.kind == ErrNone) begin
-            if (move_fails_i) failure_d = move_failure_i;
-            else if (run_abort_o) failure_d.kind = ErrAborted;
+        end else if (runs_q && move_fails_i && failure_q.kind == ErrNone) begin
+            failure_d = move_failure_i;
         end
     end
 

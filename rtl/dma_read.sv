@@ -29,12 +29,12 @@ module dma_read #(
     input  logic                           refuse_i,
     input  logic [63:0]                    addr_i,
     input  logic [dma_pkg::LengthBits-1:0] length_i,
-    // Ends the transfer in work; held until `done_o`.
+    // Ends the transfer in work, unless all of it is handed out; held until `done_o`.
     input  logic                           abort_i,
     // Keeps `done_o` low while beats are still on their way behind this module.
     input  logic                           downstream_busy_i,
     output logic                           done_o,
-    // High for one cycle when a burst fails.
+    // High for one cycle when a burst fails or an abort takes effect.
     output logic                           fails_o,
     output dma_pkg::failure_t              failure_o,
     // Bytes of the transfer not yet handed out.
@@ -148,14 +148,20 @@ module dma_read #(
 
     // ---- R, failure and FIFO ----
 
-    logic arrives, keeps, stops, fifo_valid, fifo_pop;
+    logic arrives, bus_fails, keeps, stops, fifo_valid, fifo_pop;
 
     // A beat that nobody asked for is ignored.
     assign arrives   = rvalid_i && !none_in_flight;
-    assign fails_o   = arrives && rresp_i[1] && !stopped_q;
-    assign failure_o = '{kind: (rresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest_addr};
-    assign stops     = active_q && (abort_i || fails_o);
+    assign bus_fails = arrives && rresp_i[1] && !stopped_q;
+    // An abort that comes when everything is handed out is too late.
+    assign stops     = active_q && (bus_fails || (abort_i && !ended_q));
     assign keeps     = arrives && !stopped_q && !stops;
+    assign fails_o   = stops && !stopped_q;
+
+    always_comb begin
+        failure_o = '{kind: (rresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest_addr};
+        if (!bus_fails) failure_o = '{kind: ErrAborted, fail_addr: '0};
+    end
 
     dma_fifo #(
         .Width(DataWidth),

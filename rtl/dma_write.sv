@@ -28,10 +28,10 @@ module dma_write #(
     input  logic [63:0]                    addr_i,
     input  logic [dma_pkg::LengthBits-1:0] length_i,
     input  logic                           keep_open_i,
-    // Ends the transfer in work; held until `done_o`.
+    // Ends the transfer in work, unless only responses are missing; held until `done_o`.
     input  logic                           abort_i,
     output logic                           done_o,
-    // High for one cycle when something fails.
+    // High for a cycle when something fails or an abort takes effect.
     output logic                           fails_o,
     output dma_pkg::failure_t              failure_o,
     // Bytes of the transfer not yet in memory.
@@ -228,7 +228,7 @@ module dma_write #(
 
     // ---- Responses ----
 
-    logic bus_fails, stops, ends_input, is_idle;
+    logic bus_fails, aborts, stops, ends_input, is_idle;
 
     // When data ended early, what is left is what did not come, not what was planned.
     assign sent.addr = begins ? split_addr : burst_addr_q;
@@ -251,7 +251,9 @@ module dma_write #(
     // A response that nobody waits for is ignored.
     assign answered         = bvalid_i && !none_sent;
     assign bus_fails        = answered && bresp_i[1] && !stopped_q;
-    assign stops            = active_q && (bus_fails || abort_i);
+    // An abort that comes when only responses are missing is too late.
+    assign aborts           = abort_i && (forwards_q || drops_q || flushes);
+    assign stops            = active_q && (bus_fails || aborts);
     assign none_outstanding = outstanding_q == '0
                               || (outstanding_q == OutstandingBits'(1) && answered);
     assign ends_input       = is_taken && (last_i || (is_reached && keep_open_i));
@@ -260,15 +262,13 @@ module dma_write #(
     always_comb begin
         fails_o   = bus_fails;
         failure_o = '{kind: (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest.addr};
-        if (!bus_fails && is_taken && !stopped_q) begin
+        if (!bus_fails && !stopped_q) begin
             failure_o.fail_addr = '0;
-            if (bad_keep_i) begin
-                fails_o        = 1'b1;
-                failure_o.kind = ErrBadKeep;
-            end else if (is_excess) begin
-                fails_o        = 1'b1;
-                failure_o.kind = ErrOverrun;
-            end
+            fails_o             = 1'b1;
+            if (aborts) failure_o.kind = ErrAborted;
+            else if (is_taken && bad_keep_i) failure_o.kind = ErrBadKeep;
+            else if (is_taken && is_excess) failure_o.kind = ErrOverrun;
+            else fails_o = 1'b0;
         end
     end
 

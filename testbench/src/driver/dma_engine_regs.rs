@@ -133,7 +133,8 @@ pub mod channel {
     /// While busy it is ignored and sets `STATUS.start_ignored`. (w1)
     pub const CONTROL_START: u32 = 0x1;
     /// Write 1 to stop the transfer in work: no further burst starts, what is outstanding is
-    /// collected, then the channel ends with error kind aborted. Reads 0. (w1)
+    /// collected, then the channel ends with error kind aborted (or well, if all its data had
+    /// moved). Reads 0. (w1)
     pub const CONTROL_ABORT: u32 = 0x2;
     /// Reserved for a reset of the channel's descriptor ring. Reads 0. (r)
     pub const CONTROL_RING_RESET: u32 = 0x4;
