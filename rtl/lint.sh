@@ -66,6 +66,8 @@ for width in 32 64 128 256 512; do
     lint_rules sva/axi_stream_rules.sv -GDataWidth=$width
 done
 lint_rules sva/axi_manager_rules.sv -GAddrWidth=32 -GIdWidth=1 -GAxi3=1
+lint_rules sva/axi_manager_rules.sv -GDataWidth=8 -GIdWidth=16
+lint_rules sva/axi_manager_rules.sv -GDataWidth=1024
 for bits in 16 24 32 40; do
     for mode in 0 1 2; do
         lint dma_engine -GAddrBits=$bits -GAddrMode=$mode

@@ -12,6 +12,8 @@
 
 // The registers below belong to one process, which reads its own assignments: blocking assignments are meant.
 // verilator lint_off BLKSEQ
+// Some comparisons are constant for some widths.
+// verilator lint_off CMPCONST
 
 `ifdef FORMAL
 `define REBOUND_MANAGER_RULE(Holds, Rule, Section, Text, Value0, Value1) assert (Holds);
@@ -243,7 +245,7 @@ module axi_manager_rules #(
         bytes      = (64'(len) + 64'd1) << size;
         last       = (addr & ~(beat_bytes - 64'd1)) + bytes - 64'd1;
 
-        `REBOUND_MANAGER_RULE({1'b0, size} <= {1'b0, FullSize}, is_write ? "AXI_AW_SIZE" : "AXI_AR_SIZE", "IHI 0022 A3.4.1", "AxSIZE must not be wider than the data bus (values: log2 of bytes)", FullSize, size)
+        `REBOUND_MANAGER_RULE(size <= FullSize, is_write ? "AXI_AW_SIZE" : "AXI_AR_SIZE", "IHI 0022 A3.4.1", "AxSIZE must not be wider than the data bus (values: log2 of bytes)", FullSize, size)
         `REBOUND_MANAGER_RULE(burst <= BurstWrap, is_write ? "AXI_AW_BURST" : "AXI_AR_BURST", "IHI 0022 A3.4.1", "AxBURST must be FIXED, INCR or WRAP", BurstWrap, burst)
         if (burst == BurstIncr) begin
             `REBOUND_MANAGER_RULE(addr[63:12] == last[63:12], is_write ? "AXI_AW_4K" : "AXI_AR_4K", "IHI 0022 A3.4.1", "a burst must not cross a 4 KiB boundary (values: last address allowed, last address of the burst)", ({addr[63:12], 12'hFFF}), last)
@@ -544,6 +546,7 @@ module axi_manager_rules #(
         end
     end
 endmodule
+// verilator lint_on CMPCONST
 // verilator lint_on BLKSEQ
 
 `undef REBOUND_MANAGER_RULE
