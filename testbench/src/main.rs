@@ -1,3 +1,4 @@
 //! The `rebound` program.
+#![forbid(unsafe_code)]
 
 fn main() {}
