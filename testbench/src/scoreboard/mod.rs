@@ -420,22 +420,7 @@ impl Scoreboard {
 
     /// Reports an access that hits no live mapping, by the nearest explanation.
     fn outside(&mut self, access: Access, cycle: u64, addr: u64, bytes: usize) {
-        let dead = self.ledger.dead_at(addr);
-        let below = self.ledger.ending_below(addr, PAST_END_REACH);
-        let (check, why, entry) = if let Some(entry) = dead {
-            let age = cycle.saturating_sub(entry.unmapped_at.unwrap_or(cycle));
-            let why = format!("expected a live mapping, found one unmapped {age} cycles ago");
-            (Check::UseAfterUnmap, why, Some(entry))
-        } else if let Some(entry) = below {
-            let past = addr - entry.end();
-            let why = format!(
-                "expected an end at {:#x}, found {past} bytes past it",
-                entry.end()
-            );
-            (Check::PastEnd, why, Some(entry))
-        } else {
-            (Check::Unmapped, self.explain_unmapped(addr), None)
-        };
+        let (check, why, entry) = self.explain_outside(cycle, addr);
         let transfer = entry.map(|entry| entry.mapping.transfer);
         let place = entry.map_or_else(
             || self.memory_place(addr),
@@ -453,12 +438,32 @@ impl Scoreboard {
         });
     }
 
-    /// Tries to say where an address outside every mapping comes from: mostly from lost upper bits.
-    fn explain_unmapped(&self, addr: u64) -> String {
-        self.ledger
+    /// Says which check an access outside every live mapping breaks, and whose address it was.
+    ///
+    /// Lost address bits come first: a truncated address may well lie in memory that was mapped before.
+    fn explain_outside(&self, cycle: u64, addr: u64) -> (Check, String, Option<&Entry>) {
+        if let Some(why) = self
+            .ledger
             .live()
             .find_map(|entry| self.explain_by(entry, addr))
-            .unwrap_or_else(|| "expected a live mapping, found none, now or before".into())
+        {
+            return (Check::Unmapped, why, None);
+        }
+        if let Some(entry) = self.ledger.dead_at(addr) {
+            let age = cycle.saturating_sub(entry.unmapped_at.unwrap_or(cycle));
+            let why = format!("expected a live mapping, found one unmapped {age} cycles ago");
+            return (Check::UseAfterUnmap, why, Some(entry));
+        }
+        if let Some(entry) = self.ledger.ending_below(addr, PAST_END_REACH) {
+            let past = addr - entry.end();
+            let why = format!(
+                "expected an end at {:#x}, found {past} bytes past it",
+                entry.end()
+            );
+            return (Check::PastEnd, why, Some(entry));
+        }
+        let why = "expected a live mapping, found none, now or before".into();
+        (Check::Unmapped, why, None)
     }
 
     /// Explains `addr` as an address of this mapping that lost bits or a carry on its way.

@@ -122,7 +122,7 @@ fn writing_a_to_device_mapping_breaks_its_direction() {
     let mut bench = bench(Lent::ToDevice);
     bench
         .board
-        .observe_write(9, DMA + 4, &bench.right[4..8].to_vec(), |_| true);
+        .observe_write(9, DMA + 4, &bench.right[4..8], |_| true);
     assert_eq!(only(&bench.board).check, Check::Direction);
     assert!(only(&bench.board).text.contains("device write of buf0+0x4"));
 }
