@@ -6,7 +6,7 @@ use crate::cli::{Outcome, say, sim};
 use crate::error::UsageError;
 use crate::scenario::plan::Expect;
 use crate::scenario::{self, Scenario};
-use crate::seed::Seed;
+use crate::seed::{self, Seed};
 
 /// List the scenarios with their stimulus and checking, or print the plan of one
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub(crate) struct List {
     #[arg(long)]
     plan: bool,
     /// Seed of the plan
-    #[arg(long, default_value = "1", value_name = "NUMBER")]
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
     seed: Seed,
 }
 

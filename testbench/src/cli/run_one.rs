@@ -9,7 +9,7 @@ use crate::error::UsageError;
 use crate::execute::{self, Environment, WaveRequest};
 use crate::result::ChildReport;
 use crate::scenario;
-use crate::seed::Seed;
+use crate::seed::{self, Seed};
 
 /// Carry out one run and write its report to a file
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub struct RunOne {
     #[arg(long)]
     scenario: String,
     /// Seed of the plan
-    #[arg(long)]
+    #[arg(long, value_parser = seed::parse)]
     seed: Seed,
     /// Do the same work with nothing to bounce
     #[arg(long)]

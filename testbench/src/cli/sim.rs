@@ -15,7 +15,7 @@ use crate::result::RunResult;
 use crate::runner::{self, child::ChildCommand};
 use crate::scenario::plan::{Expect, Plan};
 use crate::scenario::{self, Scenario};
-use crate::seed::Seed;
+use crate::seed::{self, Seed};
 
 /// Run the reference engine through the suite and report a verdict for each scenario
 ///
@@ -27,7 +27,7 @@ pub struct Sim {
     #[arg(long = "scenario", value_name = "NAME", num_args = 1..)]
     scenarios: Vec<String>,
     /// Seed of all random choices
-    #[arg(long, default_value = "1", value_name = "NUMBER")]
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
     seed: Seed,
     /// Runs at the same time [default: one for each core of the machine]
     #[arg(long, value_name = "NUMBER")]
@@ -54,7 +54,7 @@ pub struct Sim {
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     results: PathBuf,
     /// Seconds of wall time after which a run is stopped
-    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: f64,
 }
 

@@ -1,8 +1,14 @@
 //! What the bus and several CPUs do to a transfer: latency, stalls, order, errors, contention.
 
+use rebound_sim::axi::{
+    BusPolicy, ChannelStalls, FaultAccess, FaultResponse, FaultWindow, ResponseOrder,
+};
+use rebound_sim::stall::Stall;
+use swiotlb::DmaAddr;
+
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{BusError, BusPlan, ErrorWindow, Outcome, Plan, Range, StallPlan};
+use crate::scenario::plan::{Outcome, Plan};
 use crate::seed::Seed;
 
 use Placement::{Above, Below};
@@ -12,43 +18,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "bus/both-channels",
         stimulus: "Two CPUs keep the sending and the receiving channel busy at once.",
         checking: "Each channel's data arrive, and the channels do not hold each other up beyond the budget.",
-        plan: |seed| mixed(seed, BusPlan::latency(20)),
+        plan: |seed| mixed(seed, BusPolicy::with_latency(20)),
     },
     Scenario {
         name: "bus/latency-1",
         stimulus: "Both channels at a memory latency of 1 cycle.",
         checking: "All bytes arrive within the budget.",
-        plan: |seed| mixed(seed, BusPlan::latency(1)),
+        plan: |seed| mixed(seed, BusPolicy::with_latency(1)),
     },
     Scenario {
         name: "bus/latency-50",
         stimulus: "Both channels at a memory latency of 50 cycles.",
         checking: "All bytes arrive within a budget that expects bursts in flight.",
-        plan: |seed| mixed(seed, BusPlan::latency(50)),
+        plan: |seed| mixed(seed, BusPolicy::with_latency(50)),
     },
     Scenario {
         name: "bus/latency-200",
         stimulus: "Both channels at a memory latency of 200 cycles.",
         checking: "All bytes arrive within a budget that expects bursts in flight.",
-        plan: |seed| mixed(seed, BusPlan::latency(200)),
+        plan: |seed| mixed(seed, BusPolicy::with_latency(200)),
     },
     Scenario {
         name: "bus/stalls-random",
         stimulus: "Every channel of the bus stalls in 40 % of the cycles, each by a stream of its own.",
         checking: "All bytes arrive, and no signal changes while it waits.",
-        plan: |seed| stalled(seed, StallPlan::Random { percent: 40 }),
+        plan: |seed| stalled(seed, Stall::Random { probability: 0.4 }),
     },
     Scenario {
         name: "bus/stalls-regular",
-        stimulus: "Every channel of the bus stalls after every third handshake.",
+        stimulus: "Every channel of the bus stalls in every fourth cycle.",
         checking: "As bus/stalls-random.",
-        plan: |seed| stalled(seed, StallPlan::EveryN { n: 3 }),
+        plan: |seed| stalled(seed, Stall::EveryN { period: 4 }),
     },
     Scenario {
         name: "bus/stalls-long",
-        stimulus: "Every channel of the bus stalls for 100 cycles after every 40 handshakes.",
+        stimulus: "Every channel of the bus stalls for 100 cycles after every 60 free ones.",
         checking: "As bus/stalls-random.",
-        plan: |seed| stalled(seed, StallPlan::LongHold { n: 40, hold: 100 }),
+        plan: |seed| stalled(seed, Stall::LongHold { run: 60, hold: 100 }),
     },
     Scenario {
         name: "bus/reordered",
@@ -64,7 +70,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn mixed(seed: Seed, bus: BusPlan) -> Plan {
+fn mixed(seed: Seed, bus: BusPolicy) -> Plan {
     let mut layout = Layout::new(seed, 32).cpus(2).with(|plan| plan.bus = bus);
     let mut stream = seed.stream("scenario.mixed");
     for number in 0..6 {
@@ -75,19 +81,23 @@ fn mixed(seed: Seed, bus: BusPlan) -> Plan {
     layout.finish()
 }
 
-fn stalled(seed: Seed, stall: StallPlan) -> Plan {
-    let bus = BusPlan {
-        stall,
-        ..BusPlan::latency(10)
+fn stalled(seed: Seed, stall: Stall) -> Plan {
+    let bus = BusPolicy {
+        stalls: ChannelStalls::uniform(stall),
+        ..BusPolicy::with_latency(10)
     };
     mixed(seed, bus)
 }
 
 fn reordered(seed: Seed) -> Plan {
-    let bus = BusPlan {
-        is_reordered: true,
-        stall: StallPlan::Random { percent: 20 },
-        ..BusPlan::latency(30)
+    let bus = BusPolicy {
+        order: ResponseOrder::ReorderById {
+            interleave_reads: true,
+        },
+        stalls: ChannelStalls::uniform(Stall::Random { probability: 0.2 }),
+        read_jitter_cycles: 20,
+        write_jitter_cycles: 20,
+        ..BusPolicy::with_latency(30)
     };
     mixed(seed, bus)
 }
@@ -95,28 +105,26 @@ fn reordered(seed: Seed) -> Plan {
 fn errors(seed: Seed) -> Plan {
     let mut layout = Layout::new(seed, 32);
     for (response, outcome) in [
-        (BusError::Slverr, Outcome::Slverr),
-        (BusError::Decerr, Outcome::Decerr),
+        (FaultResponse::Slverr, Outcome::Slverr),
+        (FaultResponse::Decerr, Outcome::Decerr),
     ] {
         layout.send(0, Below, 3000, 7).outcome = outcome;
         layout.send(0, Below, 1000, 0);
         layout.receive(0, Below, 3000, 9).outcome = outcome;
         layout.receive(0, Below, 1000, 0);
         layout = layout.with(|plan| {
-            let hit: Vec<Range> = plan
+            let windows: Vec<FaultWindow> = plan
                 .transfers
                 .iter()
                 .filter(|transfer| transfer.outcome == outcome)
-                .map(|transfer| {
-                    let buffer = plan.buffer_of(transfer);
-                    Range {
-                        base: (buffer.phys + 1500) / 64 * 64,
-                        bytes: 64,
-                    }
+                .map(|transfer| FaultWindow {
+                    dma_base: DmaAddr::new((plan.buffer_of(transfer).phys + 1500) / 64 * 64),
+                    bytes: 64,
+                    access: FaultAccess::Both,
+                    response,
                 })
                 .collect();
-            let windows = hit.into_iter().map(|range| ErrorWindow { range, response });
-            plan.bus.errors.extend(windows);
+            plan.bus.faults.extend(windows);
         });
     }
     layout.finish()

@@ -237,7 +237,7 @@ fn wrap_without_boundary(seed: Seed) -> Plan {
 }
 
 fn slow_bus(seed: Seed) -> Plan {
-    let mut layout = Layout::new(seed, 32).with(|plan| plan.bus.unplanned_latency = 2000);
+    let mut layout = Layout::new(seed, 32).with(|plan| plan.unplanned_latency_cycles = 2000);
     for _ in 0..4 {
         layout.send(0, Above, 1000, 0);
     }

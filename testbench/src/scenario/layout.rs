@@ -1,7 +1,10 @@
 //! Places buffers in a machine's memory, above, below and across what the device reaches.
 
+use rebound_sim::axi::BusPolicy;
+use rebound_sim::cpu::CostModel;
+
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, BusPlan, CostPlan, DeviceLimits, EnginePlan, Expect, MachinePlan,
+    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan,
     Movement, Outcome, Plan, PoolPlan, Range, Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
@@ -68,8 +71,9 @@ impl Layout {
             },
             device: DeviceLimits::bits(bits),
             engine: EnginePlan::bits(bits),
-            bus: BusPlan::latency(20),
-            costs: CostPlan::default(),
+            bus: BusPolicy::with_latency(20),
+            unplanned_latency_cycles: 0,
+            costs: CostModel::default(),
             buffers: Vec::new(),
             transfers: Vec::new(),
             expect: Expect::Pass,

@@ -1,12 +1,14 @@
 //! A plan: everything that a run does, as plain data that a seed decides and a person can read.
 
+use rebound_sim::axi::BusPolicy;
+use rebound_sim::cpu::CostModel;
 use serde::{Deserialize, Serialize};
 
 use crate::seed::Seed;
 use crate::violation::Check;
 
 /// What one run does, from the machine to the expected verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The seed it was made from; also seeds the bus.
@@ -18,9 +20,11 @@ pub struct Plan {
     /// How the engine is built.
     pub engine: EnginePlan,
     /// How the bus behaves.
-    pub bus: BusPlan,
+    pub bus: BusPolicy,
+    /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
+    pub unplanned_latency_cycles: u32,
     /// What the CPUs' work costs.
-    pub costs: CostPlan,
+    pub costs: CostModel,
     /// The buffers, guards not counted.
     pub buffers: Vec<BufferPlan>,
     /// The transfers; those of one CPU are done in this order.
@@ -170,127 +174,6 @@ impl EnginePlan {
     #[must_use]
     pub const fn beat_bytes(&self) -> u64 {
         self.data_width as u64 / 8
-    }
-}
-
-/// When a valid or ready signal of the bus is held low.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StallPlan {
-    /// Never.
-    None,
-    /// One cycle after every `n` handshakes.
-    EveryN {
-        /// Handshakes between two stalls.
-        n: u32,
-    },
-    /// In a cycle with this probability.
-    Random {
-        /// Probability in percent.
-        percent: u32,
-    },
-    /// `hold` cycles after every `n` handshakes.
-    LongHold {
-        /// Handshakes between two holds.
-        n: u32,
-        /// Cycles held.
-        hold: u32,
-    },
-}
-
-impl StallPlan {
-    /// Returns an upper bound of the cycles that `beats` handshakes take, without latency.
-    #[must_use]
-    pub const fn cycles_for(self, beats: u64) -> u64 {
-        match self {
-            Self::None => beats,
-            Self::EveryN { n } => beats + beats / n as u64,
-            // Twice the mean: the sum of many independent stalls stays far below it.
-            Self::Random { percent } => beats * 100 / (100 - percent as u64) * 2,
-            Self::LongHold { n, hold } => beats + (beats / n as u64 + 1) * hold as u64,
-        }
-    }
-}
-
-/// A bus response that is not OKAY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BusError {
-    /// The subordinate failed.
-    Slverr,
-    /// Nobody is at the address.
-    Decerr,
-}
-
-/// Addresses at which the bus answers with an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorWindow {
-    /// The DMA addresses.
-    pub range: Range,
-    /// The response.
-    pub response: BusError,
-}
-
-/// How the bus behaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BusPlan {
-    /// Cycles from AR to the first R beat.
-    pub read_latency: u32,
-    /// Cycles from the last W beat to B.
-    pub write_latency: u32,
-    /// Stalls of every channel; each draws from a stream of its own.
-    pub stall: StallPlan,
-    /// Whether responses of different ids may overtake each other.
-    pub is_reordered: bool,
-    /// Where errors are answered.
-    pub errors: Vec<ErrorWindow>,
-    /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
-    pub unplanned_latency: u32,
-}
-
-impl BusPlan {
-    /// A bus with this latency in both directions that never stalls.
-    #[must_use]
-    pub const fn latency(cycles: u32) -> Self {
-        Self {
-            read_latency: cycles,
-            write_latency: cycles,
-            stall: StallPlan::None,
-            is_reordered: false,
-            errors: Vec::new(),
-            unplanned_latency: 0,
-        }
-    }
-}
-
-/// What the CPUs' work costs, in cycles of the device's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CostPlan {
-    /// Bytes that a CPU copies in a cycle.
-    pub copy_bytes_per_cycle: u64,
-    /// Cycles of one map call, without copying.
-    pub map_cycles: u64,
-    /// Cycles of one unmap call, without copying.
-    pub unmap_cycles: u64,
-    /// Cycles of one sync call, without copying.
-    pub sync_cycles: u64,
-    /// Cycles from interrupt to handler.
-    pub irq_entry_cycles: u64,
-}
-
-impl Default for CostPlan {
-    /// A core of about ten times the device's clock: 250 MHz beside 2.5 GHz.
-    fn default() -> Self {
-        Self {
-            copy_bytes_per_cycle: 16,
-            map_cycles: 40,
-            unmap_cycles: 30,
-            sync_cycles: 20,
-            irq_entry_cycles: 250,
-        }
     }
 }
 

@@ -89,8 +89,8 @@ fn copy(seed: Seed) -> Plan {
     for bytes in [
         1, 5, 8, 64, 100, 1000, 2048, 4096, 5000, 8192, 20_000, 32_768,
     ] {
-        let placement = [Above, Below];
-        let placement = [stream.pick(&placement), Above];
+        let source = if stream.chance(0.5) { Above } else { Below };
+        let placement = [source, Above];
         let misalign = [stream.below(4096), stream.below(4096)];
         layout.copy(0, placement, bytes, misalign);
     }
