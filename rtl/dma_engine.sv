@@ -113,7 +113,8 @@ module dma_engine #(
 
     // ---- Parameters ----
 
-    if (!(DataWidth inside {32, 64, 128, 256, 512})) begin : gen_bad_data_width
+    if (DataWidth != 32 && DataWidth != 64 && DataWidth != 128 && DataWidth != 256
+        && DataWidth != 512) begin : gen_bad_data_width
         $fatal(1, "dma_engine: DataWidth must be 32, 64, 128, 256 or 512");
     end
     if (AddrBits < 16 || AddrBits > 64) begin : gen_bad_addr_bits
