@@ -320,7 +320,8 @@ module dma_write #(
             left_o <= length_i;
         end else begin
             room_q <= room_d;
-            if (answered && !stopped_q && !bus_fails) left_o <= oldest.left;
+            if (PlantedFault == FaultEarlyDone && ends_burst) left_o <= sent.left;
+            else if (answered && !stopped_q && !bus_fails) left_o <= oldest.left;
         end
     end
 
