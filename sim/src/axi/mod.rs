@@ -186,3 +186,6 @@ impl Subordinate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
