@@ -84,9 +84,10 @@ impl Host {
         &self.shared.ports
     }
 
-    /// Waits for some cycles; 0 is ready at once.
+    /// Waits for some cycles, counted from when it is first awaited; 0 is ready at once.
     pub fn sleep(&self, cycles: u64) -> impl Future<Output = ()> + use<> {
-        self.sleep_until(self.cycle().saturating_add(cycles))
+        let host = self.clone();
+        async move { host.sleep_until(host.cycle().saturating_add(cycles)).await }
     }
 
     /// Waits until `cycle()` is `cycle`; ready at once if that is past.

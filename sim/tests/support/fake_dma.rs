@@ -73,11 +73,7 @@ impl FakeDma {
     fn write_register(&mut self, addr: u64, value: u32) -> u8 {
         match addr {
             SRC | DST => self.regs[usize::try_from(addr / 4).unwrap()] = value,
-            LEN => self.start(
-                self.regs[0].into(),
-                self.regs[1].into(),
-                u64::from(value),
-            ),
+            LEN => self.start(self.regs[0].into(), self.regs[1].into(), u64::from(value)),
             STATUS if value & 1 != 0 => self.irq = 0,
             FATAL => self.fatal = true,
             BAD => return 2,

@@ -36,15 +36,20 @@ impl StreamEcho {
             && (before.data, before.keep, before.last, before.valid)
                 != (input.data, input.keep, input.last, input.valid)
         {
-            self.faults.push(format!("changed while waiting: {before:?}"));
+            self.faults
+                .push(format!("changed while waiting: {before:?}"));
         }
         if input.valid == 0 {
             return;
         }
         let keep = u128::from(input.keep[1]) << 64 | u128::from(input.keep[0]);
         let full = u128::MAX >> (128 - self.bytes);
-        if keep & !full != 0 || (input.last == 0 && keep != full) || !(keep + 1).is_power_of_two() {
-            self.faults.push(format!("keep {keep:#x} with last {}", input.last));
+        if keep & !full != 0
+            || (input.last == 0 && keep != full)
+            || keep & keep.wrapping_add(1) != 0
+        {
+            self.faults
+                .push(format!("keep {keep:#x} with last {}", input.last));
         }
         if input.ready == 0 {
             self.waiting = Some(*input);
