@@ -137,7 +137,9 @@ fn device_alone(is_saturated: bool) -> f64 {
 }
 
 fn simulated(is_saturated: bool, events: bool) -> f64 {
-    let memory = HostMemory::with_range(PhysAddr::new(0), 1 << 30).expect("the range is legal");
+    let mut memory = HostMemory::with_range(PhysAddr::new(0), 1 << 30).expect("the range is legal");
+    let filled = memory.fill(PhysAddr::new(0), 2 << 20, 0x5a);
+    filled.expect("the range is memory");
     let options = Options {
         events,
         ..Options::default()

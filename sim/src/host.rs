@@ -266,7 +266,7 @@ impl Host {
     #[must_use]
     pub fn bus_counters(&self, port: usize) -> BusCounters {
         self.expect_port("manager port", port, self.shared.buses.len());
-        *self.shared.buses[port].borrow().counters()
+        self.shared.buses[port].borrow().counters(self.cycle())
     }
 
     /// Returns the bursts of a manager port that are accepted and not yet finished, reads and writes.

@@ -297,7 +297,7 @@ impl<D: PinDevice> Simulation<D> {
     #[must_use]
     pub fn bus_counters(&self, port: usize) -> Option<BusCounters> {
         let bus = self.shared.buses.get(port)?.borrow();
-        Some(*bus.counters())
+        Some(bus.counters(self.cycle()))
     }
 
     /// Returns where the cycles of each CPU went.
@@ -479,7 +479,7 @@ impl<D: PinDevice> Simulation<D> {
         self.device.set_reset(true);
         let shared = &*self.shared;
         for (bus, pins) in shared.buses.iter().zip(self.device.managers_mut()) {
-            bus.borrow_mut().reset(pins);
+            bus.borrow_mut().reset(shared.cycle.get(), pins);
         }
         for (lite, pins) in shared.lites.iter().zip(self.device.lites_mut()) {
             lite.borrow_mut().reset(pins);

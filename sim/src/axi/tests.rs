@@ -24,11 +24,11 @@ struct Job {
 }
 
 impl Job {
-    const fn incr(addr: u64, beats: u16) -> Self {
+    fn incr(addr: u64, beats: u16) -> Self {
         Self {
             addr,
             id: 0,
-            len: (beats - 1) as u8,
+            len: u8::try_from(beats - 1).unwrap(),
             size: 3,
             burst: 1,
         }
@@ -167,10 +167,9 @@ impl Bench {
     /// Runs until all jobs are done and answered.
     fn finish(&mut self) {
         for _ in 0..200_000 {
-            if self.ar.is_empty() && self.aw.is_empty() && self.w.is_empty() {
-                if self.bus.in_flight() == (0, 0) {
-                    return;
-                }
+            let is_sent = self.ar.is_empty() && self.aw.is_empty() && self.w.is_empty();
+            if is_sent && self.bus.in_flight() == (0, 0) {
+                return;
             }
             self.step();
         }
@@ -230,7 +229,7 @@ fn naive_beats(job: Job) -> Vec<Vec<u64>> {
     (0..beats)
         .map(|_| {
             let mut beat = vec![at];
-            while (at + beat.len() as u64) % bytes != 0 {
+            while !(at + beat.len() as u64).is_multiple_of(bytes) {
                 beat.push(at + beat.len() as u64);
             }
             at = match job.burst {
@@ -406,7 +405,7 @@ proptest! {
             }
         }
         prop_assert!(told == naive, "events differ from the model");
-        let counters = bench.bus.counters();
+        let counters = bench.bus.counters(bench.cycle);
         prop_assert_eq!(counters.read.bursts, jobs.len() as u64);
         prop_assert_eq!(counters.write.bursts, jobs.len() as u64);
         prop_assert!(counters.read.peak_in_flight <= policy.max_reads);
@@ -524,7 +523,7 @@ fn no_more_bursts_are_in_flight_than_allowed() {
             bench.push_write(Job::incr(RAM + 0x1000 + place * 64, 8), 8, 0);
         }
         bench.finish();
-        let counters = bench.bus.counters();
+        let counters = bench.bus.counters(bench.cycle);
         assert_eq!(counters.read.peak_in_flight, limit);
         assert_eq!(counters.write.peak_in_flight, limit);
         let last = bench.beat_cycles(Direction::Read).pop().unwrap();
@@ -664,7 +663,7 @@ fn fault_windows_answer_with_their_error_and_protect_memory() {
     assert_eq!(stored[8..24], [0; 16]);
     assert_eq!(stored[24], 0x44);
     assert_eq!(bench.beats(Direction::Read)[1].lane(0), FILLER);
-    assert_eq!(bench.bus.counters().write.error_beats, 2);
+    assert_eq!(bench.bus.counters(bench.cycle).write.error_beats, 2);
     // Faults can be changed under way.
     bench.bus.set_faults(Vec::new()).unwrap();
     bench.ar.push_back(Job::incr(RAM + 8, 1));
@@ -795,7 +794,7 @@ fn counters_say_what_happened() {
     bench.push_write(Job::incr(RAM + 0x100, 2), 8, 0);
     bench.hold = Box::new(|cycle| if cycle == 6 { 8 } else { 0 });
     bench.finish();
-    let counters = *bench.bus.counters();
+    let counters = bench.bus.counters(bench.cycle);
     assert_eq!(
         (
             counters.read.bursts,

@@ -204,6 +204,38 @@ impl HostMemory {
         self.write_within_page(addr, &word.to_le_bytes())
     }
 
+    /// Reads naturally aligned words that do not leave a page, a beat of a wide bus.
+    #[inline]
+    pub(crate) fn read_words(&mut self, addr: u64, words: &mut [u64]) -> bool {
+        let (page, offset) = split(addr);
+        let Some(frame) = self.find_fast(page) else {
+            let is_ram = self.contains(PhysAddr::new(addr), words.len() as u64 * 8);
+            if is_ram {
+                words.fill(0);
+            }
+            return is_ram;
+        };
+        let bytes = self.frames[frame][offset..].chunks_exact(8);
+        for (word, bytes) in words.iter_mut().zip(bytes) {
+            *word = bytes.try_into().map_or(0, u64::from_le_bytes);
+        }
+        true
+    }
+
+    /// Writes naturally aligned words that do not leave a page; says whether there is memory.
+    #[inline]
+    pub(crate) fn write_words(&mut self, addr: u64, words: &[u64]) -> bool {
+        let (page, offset) = split(addr);
+        let Some(frame) = self.frame_to_write(page, addr, words.len() as u64 * 8) else {
+            return false;
+        };
+        let bytes = self.frames[frame][offset..].chunks_exact_mut(8);
+        for (word, bytes) in words.iter().zip(bytes) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        true
+    }
+
     /// Reads bytes that do not leave a page, by way of the lookaside table; says whether there is memory.
     #[inline]
     pub(crate) fn read_within_page(&mut self, addr: u64, buf: &mut [u8]) -> bool {
@@ -225,17 +257,25 @@ impl HostMemory {
     pub(crate) fn write_within_page(&mut self, addr: u64, buf: &[u8]) -> bool {
         let (page, offset) = split(addr);
         debug_assert!(offset + buf.len() <= PAGE, "a beat crosses a page");
-        let frame = match self.find_fast(page) {
-            Some(frame) => frame,
-            None if self.contains(PhysAddr::new(addr), buf.len() as u64) => {
-                let frame = self.find_or_allocate(page);
-                self.lookaside[slot(page)] = (page, frame);
-                frame
-            }
-            None => return false,
+        let Some(frame) = self.frame_to_write(page, addr, buf.len() as u64) else {
+            return false;
         };
         self.frames[frame][offset..offset + buf.len()].copy_from_slice(buf);
         true
+    }
+
+    /// Returns the frame of a page that is to be written, or `None` if there is no memory.
+    #[inline]
+    fn frame_to_write(&mut self, page: u64, addr: u64, bytes: u64) -> Option<usize> {
+        if let Some(frame) = self.find_fast(page) {
+            return Some(frame);
+        }
+        if !self.contains(PhysAddr::new(addr), bytes) {
+            return None;
+        }
+        let frame = self.find_or_allocate(page);
+        self.lookaside[slot(page)] = (page, frame);
+        Some(frame)
     }
 
     #[inline]
@@ -299,7 +339,9 @@ impl PhysMemory for HostMemory {
             let (now, later) = rest.split_at_mut(chunk.len);
             match self.find(chunk.page) {
                 Some(frame) => {
-                    now.copy_from_slice(&self.frames[frame][chunk.offset..chunk.offset + chunk.len])
+                    now.copy_from_slice(
+                        &self.frames[frame][chunk.offset..chunk.offset + chunk.len],
+                    );
                 }
                 None => now.fill(0),
             }
@@ -398,22 +440,13 @@ impl Iterator for Chunks {
 /// Cuts an address into page number and offset.
 #[inline]
 fn split(addr: u64) -> (u64, usize) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an offset within a page is below 4096"
-    )]
     let offset = (addr & (PAGE_BYTES - 1)) as usize;
     (addr >> PAGE_SHIFT, offset)
 }
 
 #[inline]
 fn slot(page: u64) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "only the low bits choose the slot"
-    )]
-    let slot = page as usize % LOOKASIDE;
-    slot
+    usize::try_from(page % LOOKASIDE as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
