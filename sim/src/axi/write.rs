@@ -250,13 +250,15 @@ impl WriteSide {
         let is_whole = strobes == wires.lane_mask && pass.access.is_plain();
         let mut lane0_phys = Some(PhysAddr::new(lane0));
         let mut response = Response::Okay;
+        let mut bytes = wires.bus_bytes;
         if !is_whole || entry.burst.is_malformed() || !write_whole(lane0, data, wires, pass.memory)
         {
             (lane0_phys, response) = write_lanes(&entry.burst, dma, data, strobes, pass);
             entry.response = entry.response.max(response);
+            bytes = strobes.count_ones();
             self.tally.error_beats += u64::from(response != Response::Okay);
         }
-        self.tally.count_beat(pass.cycle, strobes.count_ones());
+        self.tally.count_beat(pass.cycle, bytes);
         entry.stored += 1;
         let is_last = entry.stored == entry.burst.beats();
         if pass.log.is_enabled() {

@@ -23,7 +23,7 @@ pub const PHYS_LIMIT: u64 = 1 << 52;
 
 const PAGE: usize = 4096;
 const PAGE_SHIFT: u32 = 12;
-/// Entries of the lookaside table; a power of two.
+/// Entries of a lookaside table: one for each value of a byte.
 const LOOKASIDE: usize = 256;
 /// A page number that no page has.
 const NO_PAGE: u64 = u64::MAX;
@@ -51,8 +51,10 @@ pub struct HostMemory {
     frames: Vec<Frame>,
     /// Page number to index in `frames`. Never iterated, so its order cannot leak into a run.
     table: HashMap<u64, usize>,
-    /// Recently used entries of `table`, direct-mapped by the low bits of the page number.
-    lookaside: Box<[(u64, usize); LOOKASIDE]>,
+    /// Recently used entries of `table`, for reads and for writes of the bus: a copy between two
+    /// buffers must not make them push each other out.
+    read_lookaside: Lookaside,
+    write_lookaside: Lookaside,
 }
 
 impl HostMemory {
@@ -64,7 +66,8 @@ impl HostMemory {
             attributes: Attributes::default(),
             frames: Vec::new(),
             table: HashMap::new(),
-            lookaside: Box::new([(NO_PAGE, 0); LOOKASIDE]),
+            read_lookaside: Lookaside::new(),
+            write_lookaside: Lookaside::new(),
         }
     }
 
@@ -177,12 +180,10 @@ impl HostMemory {
     /// Reads a naturally aligned word, the usual beat of a 64-bit bus.
     #[inline]
     pub(crate) fn read_word(&mut self, addr: u64) -> Option<u64> {
-        let (page, offset) = (addr >> PAGE_SHIFT, addr & (PAGE_BYTES - 8));
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
-            let offset = usize::try_from(offset).unwrap_or(0);
-            let word = self.frames[frame][offset..].first_chunk::<8>()?;
-            return Some(u64::from_le_bytes(*word));
+        let (page, offset) = split(addr & !7);
+        if let Some(frame) = self.read_lookaside.get(page) {
+            let bytes = self.frames[frame][offset..].first_chunk::<8>()?;
+            return Some(u64::from_le_bytes(*bytes));
         }
         let mut word = [0; 8];
         self.read_within_page(addr, &mut word)
@@ -192,14 +193,12 @@ impl HostMemory {
     /// Writes a naturally aligned word; says whether there is memory.
     #[inline]
     pub(crate) fn write_word(&mut self, addr: u64, word: u64) -> bool {
-        let (page, offset) = (addr >> PAGE_SHIFT, addr & (PAGE_BYTES - 8));
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
-            let offset = usize::try_from(offset).unwrap_or(0);
-            if let Some(bytes) = self.frames[frame][offset..].first_chunk_mut::<8>() {
-                *bytes = word.to_le_bytes();
-                return true;
-            }
+        let (page, offset) = split(addr & !7);
+        if let Some(frame) = self.write_lookaside.get(page)
+            && let Some(bytes) = self.frames[frame][offset..].first_chunk_mut::<8>()
+        {
+            *bytes = word.to_le_bytes();
+            return true;
         }
         self.write_within_page(addr, &word.to_le_bytes())
     }
@@ -208,7 +207,7 @@ impl HostMemory {
     #[inline]
     pub(crate) fn read_words(&mut self, addr: u64, words: &mut [u64]) -> bool {
         let (page, offset) = split(addr);
-        let Some(frame) = self.find_fast(page) else {
+        let Some(frame) = self.frame_to_read(page) else {
             let is_ram = self.contains(PhysAddr::new(addr), words.len() as u64 * 8);
             if is_ram {
                 words.fill(0);
@@ -241,7 +240,7 @@ impl HostMemory {
     pub(crate) fn read_within_page(&mut self, addr: u64, buf: &mut [u8]) -> bool {
         let (page, offset) = split(addr);
         debug_assert!(offset + buf.len() <= PAGE, "a beat crosses a page");
-        if let Some(frame) = self.find_fast(page) {
+        if let Some(frame) = self.frame_to_read(page) {
             buf.copy_from_slice(&self.frames[frame][offset..offset + buf.len()]);
             return true;
         }
@@ -264,37 +263,33 @@ impl HostMemory {
         true
     }
 
+    /// Returns the frame of a page that is to be read, or `None` if nothing was written there.
+    #[inline]
+    fn frame_to_read(&mut self, page: u64) -> Option<usize> {
+        if let Some(frame) = self.read_lookaside.get(page) {
+            return Some(frame);
+        }
+        let frame = self.find(page)?;
+        self.read_lookaside.set(page, frame);
+        Some(frame)
+    }
+
     /// Returns the frame of a page that is to be written, or `None` if there is no memory.
     #[inline]
     fn frame_to_write(&mut self, page: u64, addr: u64, bytes: u64) -> Option<usize> {
-        if let Some(frame) = self.find_fast(page) {
+        if let Some(frame) = self.write_lookaside.get(page) {
             return Some(frame);
         }
         if !self.contains(PhysAddr::new(addr), bytes) {
             return None;
         }
         let frame = self.find_or_allocate(page);
-        self.lookaside[slot(page)] = (page, frame);
+        self.write_lookaside.set(page, frame);
         Some(frame)
     }
 
-    #[inline]
-    fn find_fast(&mut self, page: u64) -> Option<usize> {
-        let slot = slot(page);
-        let (tag, frame) = self.lookaside[slot];
-        if tag == page {
-            return Some(frame);
-        }
-        let frame = *self.table.get(&page)?;
-        self.lookaside[slot] = (page, frame);
-        Some(frame)
-    }
-
+    #[inline(never)]
     fn find(&self, page: u64) -> Option<usize> {
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
-            return Some(frame);
-        }
         self.table.get(&page).copied()
     }
 
@@ -444,9 +439,30 @@ fn split(addr: u64) -> (u64, usize) {
     (addr >> PAGE_SHIFT, offset)
 }
 
-#[inline]
-fn slot(page: u64) -> usize {
-    usize::try_from(page % LOOKASIDE as u64).unwrap_or(0)
+/// A direct-mapped table of recently used pages.
+struct Lookaside(Box<[(u64, usize); LOOKASIDE]>);
+
+impl Lookaside {
+    fn new() -> Self {
+        Self(Box::new([(NO_PAGE, 0); LOOKASIDE]))
+    }
+
+    #[inline]
+    fn get(&self, page: u64) -> Option<usize> {
+        let (tag, frame) = self.0[Self::slot(page)];
+        (tag == page).then_some(frame)
+    }
+
+    #[inline]
+    fn set(&mut self, page: u64, frame: usize) {
+        self.0[Self::slot(page)] = (page, frame);
+    }
+
+    #[inline]
+    fn slot(page: u64) -> usize {
+        // Buffers lie at round addresses: fold the higher bits in, so that they do not meet.
+        usize::from((page ^ (page >> 8) ^ (page >> 16)).to_le_bytes()[0])
+    }
 }
 
 #[cfg(test)]
