@@ -73,6 +73,8 @@ pub struct Subordinate {
     access: Access,
     reads: ReadSide,
     writes: WriteSide,
+    /// Nothing is in flight, and the pins say so: ready, and no answers.
+    is_quiet: bool,
 }
 
 impl Subordinate {
@@ -108,12 +110,17 @@ impl Subordinate {
             access: Access::new(policy),
             reads: ReadSide::new(policy, &setup)?,
             writes: WriteSide::new(policy, &setup)?,
+            is_quiet: false,
         })
     }
 
     /// Puts this cycle's values on the pins to the core.
     #[inline]
     pub fn drive(&mut self, cycle: u64, pins: &mut AxiManagerPins, memory: &mut HostMemory) {
+        if self.is_quiet {
+            return;
+        }
+        self.is_quiet = self.reads.is_idle() && self.writes.is_idle();
         self.reads
             .drive(cycle, pins, self.wires, &self.access, memory);
         self.writes.drive(cycle, pins);
@@ -128,6 +135,12 @@ impl Subordinate {
         memory: &mut HostMemory,
         log: &mut EventLog,
     ) {
+        if self.is_quiet {
+            if (pins.ar.valid | pins.aw.valid | pins.wvalid) == 0 {
+                return;
+            }
+            self.is_quiet = false;
+        }
         self.reads.sample(cycle, pins, self.wires, log);
         let mut pass = Pass {
             cycle,
@@ -180,6 +193,7 @@ impl Subordinate {
     pub(crate) fn reset(&mut self, cycle: u64, pins: &mut AxiManagerPins) {
         self.reads.clear(cycle);
         self.writes.clear(cycle);
+        self.is_quiet = false;
         for pin in [
             &mut pins.arready,
             &mut pins.awready,

@@ -102,6 +102,12 @@ impl ReadSide {
         self.queue.len()
     }
 
+    /// Returns whether driving does nothing as long as no address comes.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.is_paced
+    }
+
     pub(super) const fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -113,6 +113,12 @@ impl WriteSide {
         self.queue.len()
     }
 
+    /// Returns whether driving does nothing as long as no address or data comes.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.ahead.is_empty() && !self.is_paced
+    }
+
     pub(super) const fn tally(&self) -> &Tally {
         &self.tally
     }
