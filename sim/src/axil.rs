@@ -436,7 +436,8 @@ impl Registers {
         &self,
         access: AxilAccess,
     ) -> impl Future<Output = Result<u32, AxilError>> + use<> {
-        let mut port = self.host.shared().lites[self.port].borrow_mut();
+        let mut lites = self.host.shared().lites.borrow_mut();
+        let port = &mut lites[self.port];
         let slot = Rc::new(Slot {
             access,
             deadline: self.host.cycle().saturating_add(port.policy.timeout_cycles),
@@ -454,7 +455,7 @@ impl Registers {
     /// Returns the accesses finished so far.
     #[must_use]
     pub fn accesses(&self) -> u64 {
-        self.host.shared().lites[self.port].borrow().accesses
+        self.host.shared().lites.borrow()[self.port].accesses
     }
 }
 

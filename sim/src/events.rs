@@ -2,8 +2,8 @@
 
 use swiotlb::{DmaAddr, PhysAddr};
 
-use crate::axi::{BurstKind, Response};
-use crate::pins::DATA_WORDS;
+use crate::axi::{Burst, BurstKind, Response};
+use crate::pins::{AddressPins, DATA_WORDS};
 
 /// Which way a burst moves data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,10 +17,6 @@ pub enum Direction {
 /// Something that happened on a manager port. Within a cycle, events come by port, and then as AR, R,
 /// AW, W, B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "beats are the common case; a box for each would cost more than the space"
-)]
 pub enum BusEvent {
     /// An address handshake.
     Address(AddressEvent),
@@ -77,6 +73,31 @@ pub struct AddressEvent {
     pub cache: u8,
     /// `AxPROT`.
     pub prot: u8,
+}
+
+impl AddressEvent {
+    pub(crate) fn new(
+        cycle: u64,
+        port: usize,
+        direction: Direction,
+        number: u64,
+        pins: &AddressPins,
+        burst: &Burst,
+    ) -> Self {
+        Self {
+            cycle,
+            port,
+            direction,
+            burst: number,
+            id: pins.id,
+            dma: DmaAddr::new(pins.addr),
+            beats: burst.beats(),
+            size: burst.size(),
+            kind: burst.kind(),
+            cache: pins.cache,
+            prot: pins.prot,
+        }
+    }
 }
 
 /// One data beat.

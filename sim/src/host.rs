@@ -35,10 +35,10 @@ pub(crate) struct Shared {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) tasks: Rc<TaskTable>,
     pub(crate) memory: RefCell<HostMemory>,
-    pub(crate) buses: Vec<RefCell<Subordinate>>,
-    pub(crate) lites: Vec<RefCell<AxilPort>>,
-    pub(crate) sources: Vec<RefCell<SourcePort>>,
-    pub(crate) sinks: Vec<RefCell<SinkPort>>,
+    pub(crate) buses: RefCell<Vec<Subordinate>>,
+    pub(crate) lites: RefCell<Vec<AxilPort>>,
+    pub(crate) sources: RefCell<Vec<SourcePort>>,
+    pub(crate) sinks: RefCell<Vec<SinkPort>>,
     pub(crate) wires_out: RefCell<WiresOut>,
     pub(crate) wires_in: RefCell<Vec<u64>>,
     /// A wire into the core was set.
@@ -84,9 +84,10 @@ impl Host {
         &self.shared.ports
     }
 
-    /// Waits for some cycles; 0 is ready at once.
+    /// Waits for some cycles, counted from when it is first awaited; 0 is ready at once.
     pub fn sleep(&self, cycles: u64) -> impl Future<Output = ()> + use<> {
-        self.sleep_until(self.cycle().saturating_add(cycles))
+        let host = self.clone();
+        async move { host.sleep_until(host.cycle().saturating_add(cycles)).await }
     }
 
     /// Waits until `cycle()` is `cycle`; ready at once if that is past.
@@ -168,7 +169,7 @@ impl Host {
     /// If the device has no such port.
     #[must_use]
     pub fn registers(&self, port: usize) -> Registers {
-        self.expect_port("control port", port, self.shared.lites.len());
+        self.expect_port("control port", port, self.shared.ports.lites.len());
         Registers::new(self.clone(), port)
     }
 
@@ -216,7 +217,7 @@ impl Host {
     /// If the device has no such stream.
     #[must_use]
     pub fn stream_source(&self, port: usize) -> StreamSource {
-        self.expect_port("stream in", port, self.shared.sources.len());
+        self.expect_port("stream in", port, self.shared.ports.streams_in.len());
         StreamSource::new(self.clone(), port)
     }
 
@@ -226,7 +227,7 @@ impl Host {
     /// If the device has no such stream.
     #[must_use]
     pub fn stream_sink(&self, port: usize) -> StreamSink {
-        self.expect_port("stream out", port, self.shared.sinks.len());
+        self.expect_port("stream out", port, self.shared.ports.streams_out.len());
         StreamSink::new(self.clone(), port)
     }
 
@@ -264,8 +265,8 @@ impl Host {
     /// If the device has no such port.
     #[must_use]
     pub fn bus_counters(&self, port: usize) -> BusCounters {
-        self.expect_port("manager port", port, self.shared.buses.len());
-        *self.shared.buses[port].borrow().counters()
+        self.expect_port("manager port", port, self.shared.ports.managers.len());
+        self.shared.buses.borrow()[port].counters(self.cycle())
     }
 
     /// Returns the bursts of a manager port that are accepted and not yet finished, reads and writes.
@@ -274,8 +275,8 @@ impl Host {
     /// If the device has no such port.
     #[must_use]
     pub fn bus_in_flight(&self, port: usize) -> (usize, usize) {
-        self.expect_port("manager port", port, self.shared.buses.len());
-        self.shared.buses[port].borrow().in_flight()
+        self.expect_port("manager port", port, self.shared.ports.managers.len());
+        self.shared.buses.borrow()[port].in_flight()
     }
 
     /// Replaces the fault windows of a manager port, for the beats from now on.
@@ -286,8 +287,8 @@ impl Host {
     /// # Panics
     /// If the device has no such port.
     pub fn set_faults(&self, port: usize, faults: Vec<FaultWindow>) -> Result<(), PolicyError> {
-        self.expect_port("manager port", port, self.shared.buses.len());
-        self.shared.buses[port].borrow_mut().set_faults(faults)
+        self.expect_port("manager port", port, self.shared.ports.managers.len());
+        self.shared.buses.borrow_mut()[port].set_faults(faults)
     }
 
     /// Holds the core in reset for some cycles from the next one on, and waits for the end. All

@@ -203,27 +203,23 @@ impl<D: PinDevice> Simulation<D> {
             .map(|(port, shape)| {
                 let policy = options.bus_by_port.get(port).unwrap_or(&options.bus);
                 Subordinate::new(port, shape.data_bytes, policy, seed)
-                    .map(RefCell::new)
                     .map_err(|source| OptionsError::Bus { port, source })
             })
             .collect::<Result<_, _>>()?;
         let lites = (0..)
             .zip(&ports.lites)
             .map(|(port, shape)| AxilPort::new(port, shape.data_bytes, &options.axil, seed))
-            .map(|port| port.map(RefCell::new))
             .collect::<Result<_, _>>()
             .map_err(in_stall("axil"))?;
         let stream = options.stream;
         let sources = (0..)
             .zip(&ports.streams_in)
             .map(|(port, shape)| SourcePort::new(port, shape.data_bytes, stream.source_stall, seed))
-            .map(|port| port.map(RefCell::new))
             .collect::<Result<_, _>>()
             .map_err(in_stall("stream source_stall"))?;
         let sinks = (0..)
             .zip(&ports.streams_out)
             .map(|(port, shape)| SinkPort::new(port, shape.data_bytes, stream.sink_stall, seed))
-            .map(|port| port.map(RefCell::new))
             .collect::<Result<_, _>>()
             .map_err(in_stall("stream sink_stall"))?;
         let shared = Shared {
@@ -233,10 +229,10 @@ impl<D: PinDevice> Simulation<D> {
             timers: RefCell::new(Timers::default()),
             tasks: Rc::new(TaskTable::default()),
             memory: RefCell::new(memory),
-            buses,
-            lites,
-            sources,
-            sinks,
+            buses: RefCell::new(buses),
+            lites: RefCell::new(lites),
+            sources: RefCell::new(sources),
+            sinks: RefCell::new(sinks),
             wires_out: RefCell::new(WiresOut::new(ports.wires_out.len())),
             wires_in: RefCell::new(vec![0; ports.wires_in.len()]),
             inputs_changed: Cell::new(true),
@@ -296,8 +292,8 @@ impl<D: PinDevice> Simulation<D> {
     /// Returns what a manager port did so far, or `None` if there is no such port.
     #[must_use]
     pub fn bus_counters(&self, port: usize) -> Option<BusCounters> {
-        let bus = self.shared.buses.get(port)?.borrow();
-        Some(*bus.counters())
+        let buses = self.shared.buses.borrow();
+        Some(buses.get(port)?.counters(self.cycle()))
     }
 
     /// Returns where the cycles of each CPU went.
@@ -321,15 +317,16 @@ impl<D: PinDevice> Simulation<D> {
             in_flight: self
                 .shared
                 .buses
+                .borrow()
                 .iter()
-                .map(|bus| bus.borrow().in_flight())
+                .map(Subordinate::in_flight)
                 .collect(),
         }
     }
 
     /// Runs until all tasks have finished, but not beyond `limit_cycles` cycles from the start of the
     /// simulation. The observer sees each cycle's bus events, with memory as they left it, before the
-    /// tasks go on.
+    /// tasks go on; it must not use a [`Host`] but to ask for the cycle.
     pub fn run(
         &mut self,
         limit_cycles: u64,
@@ -337,11 +334,11 @@ impl<D: PinDevice> Simulation<D> {
     ) -> Outcome<D::Error> {
         self.run_tasks();
         while self.shared.tasks.unfinished() > 0 {
-            let cycle = self.cycle();
-            if cycle >= limit_cycles {
+            if self.cycle() >= limit_cycles {
                 return Outcome::CycleLimit(self.stuck_report());
             }
-            if let Err(error) = self.tick(&mut observer) {
+            if let Err(error) = self.advance(limit_cycles, &mut observer) {
+                let cycle = self.cycle();
                 return Outcome::DeviceError { cycle, error };
             }
         }
@@ -354,27 +351,29 @@ impl<D: PinDevice> Simulation<D> {
     ///
     /// # Errors
     /// If the device stopped the simulation.
-    #[inline]
     pub fn tick(
         &mut self,
         observer: &mut impl FnMut(&[BusEvent], &HostMemory),
     ) -> Result<(), D::Error> {
-        let cycle = self.shared.cycle.get();
-        if self.shared.reset_cycles.get() > 0 {
-            self.begin_reset();
-        }
-        if self.reset_left == 0 {
-            self.drive(cycle);
-        }
-        self.device.step()?;
-        if self.reset_left == 0 {
-            self.sample(cycle, observer);
+        self.advance(self.cycle() + 1, observer)
+    }
+
+    /// Simulates at least one cycle and up to `limit`, until something wakes a task; then lets the tasks
+    /// run.
+    fn advance(
+        &mut self,
+        limit: u64,
+        observer: &mut impl FnMut(&[BusEvent], &HostMemory),
+    ) -> Result<(), D::Error> {
+        self.apply_inputs();
+        if self.reset_left > 0 {
+            self.step_in_reset()?;
         } else {
-            self.advance_reset();
+            self.cycles(limit.min(self.shared.next_timer.get()), observer)?;
         }
-        self.shared.cycle.set(cycle + 1);
-        if self.shared.next_timer.get() <= cycle + 1 {
-            self.fire_timers(cycle + 1);
+        let now = self.cycle();
+        if self.shared.next_timer.get() <= now {
+            self.fire_timers(now);
         }
         if self.executor.is_woken() {
             self.run_tasks();
@@ -382,75 +381,87 @@ impl<D: PinDevice> Simulation<D> {
         Ok(())
     }
 
-    /// Puts everything on the pins to the core.
-    #[inline]
-    fn drive(&mut self, cycle: u64) {
+    /// Puts on the pins what tasks have changed.
+    fn apply_inputs(&mut self) {
         let shared = &*self.shared;
         if shared.inputs_changed.replace(false) {
-            self.device
-                .wires_in_mut()
-                .copy_from_slice(&shared.wires_in.borrow());
+            let wires = shared.wires_in.borrow();
+            self.device.wires_in_mut().copy_from_slice(&wires);
         }
         if let Some(view) = shared.view.take_change() {
             *self.device.host_view_mut() = view;
         }
-        if !shared.buses.is_empty() {
-            let memory = &mut *shared.memory.borrow_mut();
-            for (bus, pins) in shared.buses.iter().zip(self.device.managers_mut()) {
-                bus.borrow_mut().drive(cycle, pins, memory);
-            }
-        }
-        for (port, lite) in shared.lites.iter().enumerate() {
-            let mut lite = lite.borrow_mut();
-            if lite.is_busy() {
-                lite.drive(&mut self.device.lites_mut()[port]);
-            }
-        }
-        if !shared.sources.is_empty() {
-            for (source, pins) in shared.sources.iter().zip(self.device.streams_in_mut()) {
-                source.borrow_mut().drive(pins);
-            }
-        }
-        if !shared.sinks.is_empty() {
-            for (sink, pins) in shared.sinks.iter().zip(self.device.streams_out_mut()) {
-                sink.borrow_mut().drive(pins);
-            }
+        if shared.reset_cycles.get() > 0 {
+            self.begin_reset();
         }
     }
 
-    /// Takes the handshakes of the cycle off the pins.
-    #[inline]
-    fn sample(&mut self, cycle: u64, observer: &mut impl FnMut(&[BusEvent], &HostMemory)) {
-        let shared = &*self.shared;
-        if !shared.buses.is_empty() {
-            let memory = &mut *shared.memory.borrow_mut();
-            for (bus, pins) in shared.buses.iter().zip(self.device.managers()) {
-                bus.borrow_mut().sample(cycle, pins, memory, &mut self.log);
-            }
-            if !self.log.events().is_empty() {
-                observer(self.log.events(), memory);
-                self.log.clear();
-            }
-        }
-        for (port, lite) in shared.lites.iter().enumerate() {
-            let mut lite = lite.borrow_mut();
-            if lite.is_busy() {
-                lite.sample(cycle, &self.device.lites()[port]);
-            }
-        }
-        if !shared.sources.is_empty() {
-            for (source, pins) in shared.sources.iter().zip(self.device.streams_in()) {
-                source.borrow_mut().sample(cycle, pins);
-            }
-        }
-        if !shared.sinks.is_empty() {
-            for (sink, pins) in shared.sinks.iter().zip(self.device.streams_out()) {
-                sink.borrow_mut().sample(cycle, pins);
-            }
-        }
+    /// Simulates at least one cycle and up to `stop`, until something wakes a task. No task runs
+    /// meanwhile, so the endpoints are borrowed once for all these cycles.
+    fn cycles(
+        &mut self,
+        stop: u64,
+        observer: &mut impl FnMut(&[BusEvent], &HostMemory),
+    ) -> Result<(), D::Error> {
+        let Self {
+            device,
+            shared,
+            executor,
+            log,
+            ..
+        } = self;
+        let memory = &mut *shared.memory.borrow_mut();
+        let mut buses = shared.buses.borrow_mut();
+        let mut lites = shared.lites.borrow_mut();
+        let mut sources = shared.sources.borrow_mut();
+        let mut sinks = shared.sinks.borrow_mut();
         let mut wires = shared.wires_out.borrow_mut();
-        if wires.is_awaited() {
-            wires.wake(self.device.wires_out());
+        let mut cycle = shared.cycle.get();
+        loop {
+            for (bus, pins) in buses.iter_mut().zip(device.managers_mut()) {
+                bus.drive(cycle, pins, memory);
+            }
+            for (port, lite) in lites.iter_mut().enumerate() {
+                if lite.is_busy() {
+                    lite.drive(&mut device.lites_mut()[port]);
+                }
+            }
+            for (source, pins) in sources.iter_mut().zip(device.streams_in_mut()) {
+                source.drive(pins);
+            }
+            for (sink, pins) in sinks.iter_mut().zip(device.streams_out_mut()) {
+                sink.drive(pins);
+            }
+
+            device.step()?;
+
+            for (bus, pins) in buses.iter_mut().zip(device.managers()) {
+                bus.sample(cycle, pins, memory, log);
+            }
+            if !log.events().is_empty() {
+                observer(log.events(), memory);
+                log.clear();
+            }
+            for (port, lite) in lites.iter_mut().enumerate() {
+                if lite.is_busy() {
+                    lite.sample(cycle, &device.lites()[port]);
+                }
+            }
+            for (source, pins) in sources.iter_mut().zip(device.streams_in()) {
+                source.sample(cycle, pins);
+            }
+            for (sink, pins) in sinks.iter_mut().zip(device.streams_out()) {
+                sink.sample(cycle, pins);
+            }
+            if wires.is_awaited() {
+                wires.wake(device.wires_out());
+            }
+
+            cycle += 1;
+            shared.cycle.set(cycle);
+            if cycle >= stop || executor.is_woken() {
+                return Ok(());
+            }
         }
     }
 
@@ -475,29 +486,50 @@ impl<D: PinDevice> Simulation<D> {
 
     #[cold]
     fn begin_reset(&mut self) {
-        self.reset_left = self.reset_left.max(self.shared.reset_cycles.replace(0));
-        self.device.set_reset(true);
-        let shared = &*self.shared;
-        for (bus, pins) in shared.buses.iter().zip(self.device.managers_mut()) {
-            bus.borrow_mut().reset(pins);
+        let asked = self.shared.reset_cycles.replace(0);
+        self.reset_left = self.reset_left.max(asked);
+        let Self { device, shared, .. } = self;
+        device.set_reset(true);
+        let cycle = shared.cycle.get();
+        for (bus, pins) in shared
+            .buses
+            .borrow_mut()
+            .iter_mut()
+            .zip(device.managers_mut())
+        {
+            bus.reset(cycle, pins);
         }
-        for (lite, pins) in shared.lites.iter().zip(self.device.lites_mut()) {
-            lite.borrow_mut().reset(pins);
+        for (lite, pins) in shared.lites.borrow_mut().iter_mut().zip(device.lites_mut()) {
+            lite.reset(pins);
         }
-        for (source, pins) in shared.sources.iter().zip(self.device.streams_in_mut()) {
-            source.borrow_mut().reset(pins);
+        for (source, pins) in shared
+            .sources
+            .borrow_mut()
+            .iter_mut()
+            .zip(device.streams_in_mut())
+        {
+            source.reset(pins);
         }
-        for (sink, pins) in shared.sinks.iter().zip(self.device.streams_out_mut()) {
-            sink.borrow_mut().reset(pins);
+        for (sink, pins) in shared
+            .sinks
+            .borrow_mut()
+            .iter_mut()
+            .zip(device.streams_out_mut())
+        {
+            sink.reset(pins);
         }
     }
 
+    /// Simulates a cycle in which the core is held in reset and the endpoints do nothing.
     #[cold]
-    fn advance_reset(&mut self) {
+    fn step_in_reset(&mut self) -> Result<(), D::Error> {
+        self.device.step()?;
         self.reset_left -= 1;
         if self.reset_left == 0 {
             self.device.set_reset(false);
         }
+        self.shared.cycle.set(self.cycle() + 1);
+        Ok(())
     }
 }
 

@@ -40,7 +40,16 @@ impl WiresOut {
     }
 
     /// Wakes those whose value has come.
+    #[inline]
     pub(crate) fn wake(&mut self, pins: &[u64]) {
+        let has_come = |waiter: &Waiter| pins[waiter.index] & waiter.mask == waiter.value;
+        if self.waiters.iter().any(has_come) {
+            self.wake_some(pins);
+        }
+    }
+
+    #[cold]
+    fn wake_some(&mut self, pins: &[u64]) {
         self.waiters.retain_mut(|waiter| {
             let has_come = pins[waiter.index] & waiter.mask == waiter.value;
             if has_come {

@@ -70,39 +70,87 @@ pub struct BusCounters {
     pub b: ChannelCounters,
 }
 
+/// The running count of one channel and direction, as small as a cycle allows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) address: ChannelCounters,
+    pub(super) data: ChannelCounters,
+    pub(super) response: ChannelCounters,
+    pub(super) beats: u64,
+    pub(super) bytes: u64,
+    pub(super) error_beats: u64,
+    bursts: u64,
+    peak_in_flight: usize,
+    busy_cycles: u64,
+    /// First cycle with a burst in flight, while there is one.
+    busy_since: Option<u64>,
+    first_address_cycle: Option<u64>,
+    first_beat_cycle: u64,
+    last_beat_cycle: u64,
+    last_finish_cycle: Option<u64>,
+}
+
 impl ChannelCounters {
     /// Counts one cycle with valid high.
     #[inline]
     pub(super) fn count(&mut self, handshake: bool) {
-        self.handshakes += u64::from(handshake);
-        self.waiting_cycles += u64::from(!handshake);
+        if handshake {
+            self.handshakes += 1;
+        } else {
+            self.waiting_cycles += 1;
+        }
     }
 }
 
-impl DirectionCounters {
+impl Tally {
     #[inline]
-    pub(super) fn count_beat(&mut self, cycle: u64, bytes: u32, failed: bool) {
+    pub(super) fn count_beat(&mut self, cycle: u64, bytes: u32) {
+        if self.beats == 0 {
+            self.first_beat_cycle = cycle;
+        }
         self.beats += 1;
         self.bytes += u64::from(bytes);
-        self.error_beats += u64::from(failed);
-        if self.first_beat_cycle.is_none() {
-            self.first_beat_cycle = Some(cycle);
-        }
-        self.last_beat_cycle = Some(cycle);
+        self.last_beat_cycle = cycle;
     }
 
-    #[inline]
+    /// Counts an address handshake, after which `in_flight` bursts are in flight.
     pub(super) fn count_address(&mut self, cycle: u64, in_flight: usize) {
-        if self.first_address_cycle.is_none() {
-            self.first_address_cycle = Some(cycle);
-        }
-        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
+        self.first_address_cycle.get_or_insert(cycle);
+        self.busy_since.get_or_insert(cycle + 1);
         self.peak_in_flight = self.peak_in_flight.max(in_flight);
     }
 
-    #[inline]
-    pub(super) fn count_finish(&mut self, cycle: u64) {
+    /// Counts the end of a burst, after which `in_flight` bursts are in flight.
+    pub(super) fn count_finish(&mut self, cycle: u64, in_flight: usize) {
         self.bursts += 1;
         self.last_finish_cycle = Some(cycle);
+        if in_flight == 0 {
+            self.end_busy(cycle + 1);
+        }
+    }
+
+    /// Ends the time with bursts in flight before `cycle`.
+    pub(super) fn end_busy(&mut self, cycle: u64) {
+        if let Some(since) = self.busy_since.take() {
+            self.busy_cycles += cycle.saturating_sub(since);
+        }
+    }
+
+    /// Returns the counts as of the end of the cycle before `now`.
+    pub(super) fn direction(&self, now: u64) -> DirectionCounters {
+        let open = self.busy_since.map_or(0, |since| now.saturating_sub(since));
+        let has_beats = self.beats > 0;
+        DirectionCounters {
+            bursts: self.bursts,
+            beats: self.beats,
+            bytes: self.bytes,
+            error_beats: self.error_beats,
+            busy_cycles: self.busy_cycles + open,
+            peak_in_flight: u32::try_from(self.peak_in_flight).unwrap_or(u32::MAX),
+            first_address_cycle: self.first_address_cycle,
+            first_beat_cycle: has_beats.then_some(self.first_beat_cycle),
+            last_beat_cycle: has_beats.then_some(self.last_beat_cycle),
+            last_finish_cycle: self.last_finish_cycle,
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use self::policy::{
 
 use self::access::Access;
 use self::read::ReadSide;
-use self::write::WriteSide;
+use self::write::{Pass, WriteSide};
 use crate::events::EventLog;
 use crate::memory::HostMemory;
 use crate::pins::AxiManagerPins;
@@ -73,7 +73,8 @@ pub struct Subordinate {
     access: Access,
     reads: ReadSide,
     writes: WriteSide,
-    counters: BusCounters,
+    /// Nothing is in flight, and the pins say so: ready, and no answers.
+    is_quiet: bool,
 }
 
 impl Subordinate {
@@ -109,13 +110,17 @@ impl Subordinate {
             access: Access::new(policy),
             reads: ReadSide::new(policy, &setup)?,
             writes: WriteSide::new(policy, &setup)?,
-            counters: BusCounters::default(),
+            is_quiet: false,
         })
     }
 
     /// Puts this cycle's values on the pins to the core.
     #[inline]
     pub fn drive(&mut self, cycle: u64, pins: &mut AxiManagerPins, memory: &mut HostMemory) {
+        if self.is_quiet {
+            return;
+        }
+        self.is_quiet = self.reads.is_idle() && self.writes.is_idle();
         self.reads
             .drive(cycle, pins, self.wires, &self.access, memory);
         self.writes.drive(cycle, pins);
@@ -130,23 +135,36 @@ impl Subordinate {
         memory: &mut HostMemory,
         log: &mut EventLog,
     ) {
-        self.reads
-            .sample(cycle, pins, self.wires, &mut self.counters, log);
-        self.writes.sample(
+        if self.is_quiet {
+            if (pins.ar.valid | pins.aw.valid | pins.wvalid) == 0 {
+                return;
+            }
+            self.is_quiet = false;
+        }
+        self.reads.sample(cycle, pins, self.wires, log);
+        let mut pass = Pass {
             cycle,
-            pins,
-            self.wires,
-            &self.access,
+            wires: self.wires,
+            access: &self.access,
             memory,
-            &mut self.counters,
             log,
-        );
+        };
+        self.writes.sample(pins, &mut pass);
     }
 
-    /// Returns what the port did so far.
+    /// Returns what the port did up to the cycle before `now`.
     #[must_use]
-    pub const fn counters(&self) -> &BusCounters {
-        &self.counters
+    pub fn counters(&self, now: u64) -> BusCounters {
+        let (read, write) = (self.reads.tally(), self.writes.tally());
+        BusCounters {
+            read: read.direction(now),
+            write: write.direction(now),
+            ar: read.address,
+            r: read.data,
+            aw: write.address,
+            w: write.data,
+            b: write.response,
+        }
     }
 
     /// Returns the bursts accepted and not yet finished, reads and writes.
@@ -172,9 +190,10 @@ impl Subordinate {
     }
 
     /// Forgets all bursts and takes all answers off the pins, as when the core is reset.
-    pub(crate) fn reset(&mut self, pins: &mut AxiManagerPins) {
-        self.reads.clear();
-        self.writes.clear();
+    pub(crate) fn reset(&mut self, cycle: u64, pins: &mut AxiManagerPins) {
+        self.reads.clear(cycle);
+        self.writes.clear(cycle);
+        self.is_quiet = false;
         for pin in [
             &mut pins.arready,
             &mut pins.awready,
@@ -186,3 +205,6 @@ impl Subordinate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ const DEPTH: usize = 64;
 /// Chooses the next burst: the oldest, or one of the oldest of each ID.
 #[derive(Debug)]
 pub(super) struct Picker {
-    order: ResponseOrder,
     random: RandomStream,
     seen: Vec<u32>,
     eligible: Vec<usize>,
@@ -24,16 +23,10 @@ impl Picker {
             DEPTH
         };
         Self {
-            order,
             random,
             seen: Vec::with_capacity(depth),
             eligible: Vec::with_capacity(depth),
         }
-    }
-
-    #[inline]
-    pub(super) fn is_in_order(&self) -> bool {
-        self.order == ResponseOrder::InOrder
     }
 
     /// Draws among the bursts, given oldest first by ID and by whether they may be answered now. Of

@@ -6,7 +6,7 @@ use swiotlb::{DmaAddr, PhysAddr};
 
 use super::access::{Access, FILLER, FILLER_WORD};
 use super::burst::{Burst, Response};
-use super::counters::BusCounters;
+use super::counters::Tally;
 use super::order::Picker;
 use super::policy::{BusPolicy, PolicyError, ResponseOrder};
 use super::rate::RateLimiter;
@@ -33,33 +33,36 @@ struct ReadBurst {
 #[derive(Debug, Clone, Copy, Default)]
 struct HeldBeat {
     place: usize,
+    dma: u64,
+    sampled: u64,
+    bytes: u32,
     beat: u16,
     is_last: bool,
-    bytes: u32,
-    sampled: u64,
-    dma: u64,
-    lane0_phys: Option<PhysAddr>,
     response: Response,
+    lane0_phys: Option<PhysAddr>,
 }
 
 #[derive(Debug)]
 pub(super) struct ReadSide {
     queue: VecDeque<ReadBurst>,
     limit: usize,
+    is_held: bool,
+    held: HeldBeat,
+    /// The burst whose beats may not be mixed with another's.
+    current: Option<usize>,
+    /// Something happens in cycles without traffic: stall patterns advance, credit is earned.
+    is_paced: bool,
+    is_in_order: bool,
+    interleave: bool,
+    tally: Tally,
+    accepted: u64,
     latency: u64,
     jitter: u64,
     jitter_random: RandomStream,
-    accepted: u64,
-    held: Option<HeldBeat>,
-    /// The burst whose beats may not be mixed with another's.
-    current: Option<usize>,
     picker: Picker,
-    interleave: bool,
     ar_stall: Staller,
     r_stall: Staller,
     rate: RateLimiter,
-    /// Something happens in cycles without traffic: stall patterns advance.
-    is_paced: bool,
 }
 
 impl ReadSide {
@@ -71,11 +74,14 @@ impl ReadSide {
         Ok(Self {
             queue: VecDeque::with_capacity(limit),
             limit,
+            is_held: false,
+            held: HeldBeat::default(),
+            is_in_order: policy.order == ResponseOrder::InOrder,
+            tally: Tally::default(),
             latency: u64::from(policy.read_latency_cycles),
             jitter: u64::from(policy.read_jitter_cycles),
             jitter_random: setup.random("r.jitter"),
             accepted: 0,
-            held: None,
             current: None,
             picker: Picker::new(policy.order, setup.random("r.order")),
             interleave: matches!(
@@ -96,10 +102,22 @@ impl ReadSide {
         self.queue.len()
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Returns whether driving does nothing as long as no address comes.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.is_paced
+    }
+
+    pub(super) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Forgets all bursts, before `cycle`.
+    pub(super) fn clear(&mut self, cycle: u64) {
         self.queue.clear();
-        self.held = None;
+        self.is_held = false;
         self.current = None;
+        self.tally.end_busy(cycle);
     }
 
     /// Puts this cycle's AR ready and R beat on the pins.
@@ -112,26 +130,25 @@ impl ReadSide {
         access: &Access,
         memory: &mut HostMemory,
     ) {
+        pins.arready = u8::from(self.queue.len() < self.limit);
         if self.is_paced {
-            let ar_stalls = self.ar_stall.stalls();
-            let r_stalls = self.r_stall.stalls();
-            pins.arready = u8::from(!ar_stalls && self.queue.len() < self.limit);
-            if self.held.is_some() {
+            pins.arready &= u8::from(!self.ar_stall.stalls());
+            let may_present = !self.r_stall.stalls() && self.rate.allows(cycle);
+            if self.is_held {
                 return;
             }
-            if r_stalls || !self.rate.allows(cycle) {
+            if !may_present {
                 pins.rvalid = 0;
                 return;
             }
-        } else {
-            pins.arready = u8::from(self.queue.len() < self.limit);
-            if self.held.is_some() {
-                return;
-            }
+        } else if self.is_held {
+            return;
         }
         match self.choose(cycle) {
             Some(place) => {
-                self.rate.spend();
+                if self.is_paced {
+                    self.rate.spend();
+                }
                 self.present(place, cycle, pins, wires, access, memory);
             }
             None => pins.rvalid = 0,
@@ -140,10 +157,10 @@ impl ReadSide {
 
     #[inline]
     fn choose(&mut self, cycle: u64) -> Option<usize> {
-        if let Some(place) = self.current {
-            return Some(place);
+        if self.current.is_some() {
+            return self.current;
         }
-        if self.picker.is_in_order() {
+        if self.is_in_order {
             return (self.queue.front()?.due <= cycle).then_some(0);
         }
         self.picker.pick(
@@ -166,38 +183,27 @@ impl ReadSide {
         memory: &mut HostMemory,
     ) {
         let entry = &mut self.queue[place];
-        let beat = entry.presented;
+        let held = &mut self.held;
+        held.place = place;
+        held.beat = entry.presented;
+        held.sampled = cycle;
+        held.dma = entry.burst.beat_addr(entry.presented);
+        held.bytes = entry.burst.beat_bytes(held.dma);
         entry.presented += 1;
-        let is_last = entry.presented == entry.burst.beats();
-        let dma = entry.burst.beat_addr(beat);
-        let bytes = entry.burst.beat_bytes(dma);
-        let mut held = HeldBeat {
-            place,
-            beat,
-            is_last,
-            bytes,
-            sampled: cycle,
-            dma,
-            lane0_phys: None,
-            response: Response::Okay,
-        };
-        pins.rid = entry.id;
-        let is_simple = access.is_plain() && bytes == 8 && wires.bus_bytes == 8;
-        match is_simple.then(|| memory.read_word(dma)).flatten() {
-            Some(word) if !entry.burst.is_malformed() => {
-                pins.rdata[0] = word;
-                held.lane0_phys = Some(PhysAddr::new(dma));
-            }
-            _ => {
-                let malformed = entry.burst.is_malformed();
-                read_lanes(&mut held, malformed, pins, wires, access, memory);
-            }
+        held.is_last = entry.presented == entry.burst.beats();
+        let is_whole = held.bytes == wires.bus_bytes && access.is_plain();
+        if is_whole && !entry.burst.is_malformed() && read_whole(held.dma, pins, wires, memory) {
+            held.lane0_phys = Some(PhysAddr::new(held.dma));
+            held.response = Response::Okay;
+        } else {
+            read_lanes(held, &entry.burst, pins, wires, access, memory);
         }
+        pins.rid = entry.id;
         pins.rresp = held.response.bits();
-        pins.rlast = u8::from(is_last);
+        pins.rlast = u8::from(held.is_last);
         pins.rvalid = 1;
-        self.current = (!is_last && !self.interleave).then_some(place);
-        self.held = Some(held);
+        self.current = (!held.is_last && !self.interleave).then_some(place);
+        self.is_held = true;
     }
 
     /// Takes the R and AR handshakes of this cycle.
@@ -207,36 +213,26 @@ impl ReadSide {
         cycle: u64,
         pins: &AxiManagerPins,
         wires: Wires,
-        counters: &mut BusCounters,
         log: &mut EventLog,
     ) {
-        if !self.queue.is_empty() {
-            counters.read.busy_cycles += 1;
-        }
         if pins.ar.valid != 0 {
             let accepted = pins.arready != 0;
-            counters.ar.count(accepted);
+            self.tally.address.count(accepted);
             if accepted {
-                self.accept(cycle, pins, wires, counters, log);
+                self.accept(cycle, pins, wires, log);
             }
         }
-        if let Some(held) = self.held {
+        if self.is_held {
             let taken = pins.rready != 0;
-            counters.r.count(taken);
+            self.tally.data.count(taken);
             if taken {
-                self.finish_beat(held, cycle, pins, wires, counters, log);
+                self.finish_beat(cycle, pins, wires, log);
             }
         }
     }
 
-    fn accept(
-        &mut self,
-        cycle: u64,
-        pins: &AxiManagerPins,
-        wires: Wires,
-        counters: &mut BusCounters,
-        log: &mut EventLog,
-    ) {
+    #[inline(never)]
+    fn accept(&mut self, cycle: u64, pins: &AxiManagerPins, wires: Wires, log: &mut EventLog) {
         let burst = Burst::new(&pins.ar, wires.bus_bytes);
         let number = self.accepted;
         self.accepted += 1;
@@ -252,74 +248,84 @@ impl ReadSide {
             presented: 0,
             due: cycle + self.latency + jitter,
         });
-        counters.read.count_address(cycle, self.queue.len());
+        self.tally.count_address(cycle, self.queue.len());
         if log.is_enabled() {
-            log.push(BusEvent::Address(AddressEvent {
+            log.push(BusEvent::Address(AddressEvent::new(
                 cycle,
-                port: wires.port,
-                direction: Direction::Read,
-                burst: number,
-                id: pins.ar.id,
-                dma: DmaAddr::new(pins.ar.addr),
-                beats: burst.beats(),
-                size: burst.size(),
-                kind: burst.kind(),
-                cache: pins.ar.cache,
-                prot: pins.ar.prot,
-            }));
+                wires.port,
+                Direction::Read,
+                number,
+                &pins.ar,
+                &burst,
+            )));
         }
     }
 
     #[inline]
-    fn finish_beat(
-        &mut self,
-        held: HeldBeat,
-        cycle: u64,
-        pins: &AxiManagerPins,
-        wires: Wires,
-        counters: &mut BusCounters,
-        log: &mut EventLog,
-    ) {
-        self.held = None;
-        counters
-            .read
-            .count_beat(cycle, held.bytes, held.response != Response::Okay);
-        if log.is_enabled() {
-            let entry = &self.queue[held.place];
-            let first_lane = held.dma & u64::from(wires.bus_bytes - 1);
-            let lanes = (u128::MAX >> (128 - held.bytes)) << first_lane;
-            log.push(BusEvent::Beat(BeatEvent {
-                cycle,
-                sampled: held.sampled,
-                port: wires.port,
-                direction: Direction::Read,
-                burst: entry.number,
-                beat: held.beat,
-                is_last: held.is_last,
-                id: entry.id,
-                dma: DmaAddr::new(held.dma),
-                lane0: DmaAddr::new(held.dma - first_lane),
-                lane0_phys: held.lane0_phys,
-                lanes,
-                data: pins.rdata,
-                response: held.response,
-            }));
+    fn finish_beat(&mut self, cycle: u64, pins: &AxiManagerPins, wires: Wires, log: &mut EventLog) {
+        self.is_held = false;
+        self.tally.count_beat(cycle, self.held.bytes);
+        if self.held.response != Response::Okay {
+            self.tally.error_beats += 1;
         }
-        if held.is_last {
-            counters.read.count_finish(cycle);
-            if held.place == 0 {
+        if log.is_enabled() {
+            self.record_beat(cycle, pins, wires, log);
+        }
+        if self.held.is_last {
+            let place = self.held.place;
+            if place == 0 {
                 self.queue.pop_front();
             } else {
-                self.queue.remove(held.place);
+                self.queue.remove(place);
             }
+            self.tally.count_finish(cycle, self.queue.len());
         }
+    }
+
+    #[inline(never)]
+    fn record_beat(&self, cycle: u64, pins: &AxiManagerPins, wires: Wires, log: &mut EventLog) {
+        let held = &self.held;
+        let entry = &self.queue[held.place];
+        let first_lane = held.dma & u64::from(wires.bus_bytes - 1);
+        log.push(BusEvent::Beat(BeatEvent {
+            cycle,
+            sampled: held.sampled,
+            port: wires.port,
+            direction: Direction::Read,
+            burst: entry.number,
+            beat: held.beat,
+            is_last: held.is_last,
+            id: entry.id,
+            dma: DmaAddr::new(held.dma),
+            lane0: DmaAddr::new(held.dma - first_lane),
+            lane0_phys: held.lane0_phys,
+            lanes: (u128::MAX >> (128 - held.bytes)) << first_lane,
+            data: pins.rdata,
+            response: held.response,
+        }));
     }
 }
 
+/// Fills all lanes of the bus from memory; says whether there is memory.
+#[inline]
+fn read_whole(dma: u64, pins: &mut AxiManagerPins, wires: Wires, memory: &mut HostMemory) -> bool {
+    if wires.bus_bytes == 8 {
+        let word = memory.read_word(dma);
+        if let Some(word) = word {
+            pins.rdata[0] = word;
+        }
+        return word.is_some();
+    }
+    // Buses below 64 bits have less than a word: they take the general way.
+    let words = wires.bus_bytes as usize / 8;
+    words > 0 && memory.read_words(dma, &mut pins.rdata[..words])
+}
+
 /// Fills the byte lanes of a beat in the general case: any width, narrow, unaligned, failing.
+#[inline(never)]
 fn read_lanes(
     held: &mut HeldBeat,
-    is_malformed: bool,
+    burst: &Burst,
     pins: &mut AxiManagerPins,
     wires: Wires,
     access: &Access,
@@ -329,7 +335,7 @@ fn read_lanes(
     let target = access.target(memory, held.dma, held.bytes, wires.bus_bytes, false);
     held.lane0_phys = target.lane0_phys;
     held.response = target.response;
-    if is_malformed {
+    if burst.is_malformed() {
         held.response = held.response.max(Response::Slverr);
     }
     let mut lanes = [FILLER; DATA_WORDS * 8];

@@ -40,6 +40,9 @@ impl Attributes {
         end: u64,
         mut wanted: impl FnMut(PageAttribute) -> bool,
     ) -> bool {
+        if start >= end {
+            return false;
+        }
         let mut at = start;
         let first = self.intervals.range(..=start).next_back();
         let inside = self.intervals.range(start..end);

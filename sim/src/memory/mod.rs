@@ -23,7 +23,7 @@ pub const PHYS_LIMIT: u64 = 1 << 52;
 
 const PAGE: usize = 4096;
 const PAGE_SHIFT: u32 = 12;
-/// Entries of the lookaside table; a power of two.
+/// Entries of a lookaside table: one for each value of a byte.
 const LOOKASIDE: usize = 256;
 /// A page number that no page has.
 const NO_PAGE: u64 = u64::MAX;
@@ -51,8 +51,10 @@ pub struct HostMemory {
     frames: Vec<Frame>,
     /// Page number to index in `frames`. Never iterated, so its order cannot leak into a run.
     table: HashMap<u64, usize>,
-    /// Recently used entries of `table`, direct-mapped by the low bits of the page number.
-    lookaside: Box<[(u64, usize); LOOKASIDE]>,
+    /// Recently used entries of `table`, for reads and for writes of the bus: a copy between two
+    /// buffers must not make them push each other out.
+    read_lookaside: Lookaside,
+    write_lookaside: Lookaside,
 }
 
 impl HostMemory {
@@ -64,7 +66,8 @@ impl HostMemory {
             attributes: Attributes::default(),
             frames: Vec::new(),
             table: HashMap::new(),
-            lookaside: Box::new([(NO_PAGE, 0); LOOKASIDE]),
+            read_lookaside: Lookaside::new(),
+            write_lookaside: Lookaside::new(),
         }
     }
 
@@ -177,12 +180,10 @@ impl HostMemory {
     /// Reads a naturally aligned word, the usual beat of a 64-bit bus.
     #[inline]
     pub(crate) fn read_word(&mut self, addr: u64) -> Option<u64> {
-        let (page, offset) = (addr >> PAGE_SHIFT, addr & (PAGE_BYTES - 8));
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
-            let offset = usize::try_from(offset).unwrap_or(0);
-            let word = self.frames[frame][offset..].first_chunk::<8>()?;
-            return Some(u64::from_le_bytes(*word));
+        let (page, offset) = split(addr & !7);
+        if let Some(frame) = self.read_lookaside.get(page) {
+            let bytes = self.frames[frame][offset..].first_chunk::<8>()?;
+            return Some(u64::from_le_bytes(*bytes));
         }
         let mut word = [0; 8];
         self.read_within_page(addr, &mut word)
@@ -192,16 +193,46 @@ impl HostMemory {
     /// Writes a naturally aligned word; says whether there is memory.
     #[inline]
     pub(crate) fn write_word(&mut self, addr: u64, word: u64) -> bool {
-        let (page, offset) = (addr >> PAGE_SHIFT, addr & (PAGE_BYTES - 8));
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
-            let offset = usize::try_from(offset).unwrap_or(0);
-            if let Some(bytes) = self.frames[frame][offset..].first_chunk_mut::<8>() {
-                *bytes = word.to_le_bytes();
-                return true;
-            }
+        let (page, offset) = split(addr & !7);
+        if let Some(frame) = self.write_lookaside.get(page)
+            && let Some(bytes) = self.frames[frame][offset..].first_chunk_mut::<8>()
+        {
+            *bytes = word.to_le_bytes();
+            return true;
         }
         self.write_within_page(addr, &word.to_le_bytes())
+    }
+
+    /// Reads naturally aligned words that do not leave a page, a beat of a wide bus.
+    #[inline]
+    pub(crate) fn read_words(&mut self, addr: u64, words: &mut [u64]) -> bool {
+        let (page, offset) = split(addr);
+        let Some(frame) = self.frame_to_read(page) else {
+            let is_ram = self.contains(PhysAddr::new(addr), words.len() as u64 * 8);
+            if is_ram {
+                words.fill(0);
+            }
+            return is_ram;
+        };
+        let bytes = self.frames[frame][offset..].chunks_exact(8);
+        for (word, bytes) in words.iter_mut().zip(bytes) {
+            *word = bytes.try_into().map_or(0, u64::from_le_bytes);
+        }
+        true
+    }
+
+    /// Writes naturally aligned words that do not leave a page; says whether there is memory.
+    #[inline]
+    pub(crate) fn write_words(&mut self, addr: u64, words: &[u64]) -> bool {
+        let (page, offset) = split(addr);
+        let Some(frame) = self.frame_to_write(page, addr, words.len() as u64 * 8) else {
+            return false;
+        };
+        let bytes = self.frames[frame][offset..].chunks_exact_mut(8);
+        for (word, bytes) in words.iter().zip(bytes) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        true
     }
 
     /// Reads bytes that do not leave a page, by way of the lookaside table; says whether there is memory.
@@ -209,7 +240,7 @@ impl HostMemory {
     pub(crate) fn read_within_page(&mut self, addr: u64, buf: &mut [u8]) -> bool {
         let (page, offset) = split(addr);
         debug_assert!(offset + buf.len() <= PAGE, "a beat crosses a page");
-        if let Some(frame) = self.find_fast(page) {
+        if let Some(frame) = self.frame_to_read(page) {
             buf.copy_from_slice(&self.frames[frame][offset..offset + buf.len()]);
             return true;
         }
@@ -225,36 +256,40 @@ impl HostMemory {
     pub(crate) fn write_within_page(&mut self, addr: u64, buf: &[u8]) -> bool {
         let (page, offset) = split(addr);
         debug_assert!(offset + buf.len() <= PAGE, "a beat crosses a page");
-        let frame = match self.find_fast(page) {
-            Some(frame) => frame,
-            None if self.contains(PhysAddr::new(addr), buf.len() as u64) => {
-                let frame = self.find_or_allocate(page);
-                self.lookaside[slot(page)] = (page, frame);
-                frame
-            }
-            None => return false,
+        let Some(frame) = self.frame_to_write(page, addr, buf.len() as u64) else {
+            return false;
         };
         self.frames[frame][offset..offset + buf.len()].copy_from_slice(buf);
         true
     }
 
+    /// Returns the frame of a page that is to be read, or `None` if nothing was written there.
     #[inline]
-    fn find_fast(&mut self, page: u64) -> Option<usize> {
-        let slot = slot(page);
-        let (tag, frame) = self.lookaside[slot];
-        if tag == page {
+    fn frame_to_read(&mut self, page: u64) -> Option<usize> {
+        if let Some(frame) = self.read_lookaside.get(page) {
             return Some(frame);
         }
-        let frame = *self.table.get(&page)?;
-        self.lookaside[slot] = (page, frame);
+        let frame = self.find(page)?;
+        self.read_lookaside.set(page, frame);
         Some(frame)
     }
 
-    fn find(&self, page: u64) -> Option<usize> {
-        let (tag, frame) = self.lookaside[slot(page)];
-        if tag == page {
+    /// Returns the frame of a page that is to be written, or `None` if there is no memory.
+    #[inline]
+    fn frame_to_write(&mut self, page: u64, addr: u64, bytes: u64) -> Option<usize> {
+        if let Some(frame) = self.write_lookaside.get(page) {
             return Some(frame);
         }
+        if !self.contains(PhysAddr::new(addr), bytes) {
+            return None;
+        }
+        let frame = self.find_or_allocate(page);
+        self.write_lookaside.set(page, frame);
+        Some(frame)
+    }
+
+    #[inline(never)]
+    fn find(&self, page: u64) -> Option<usize> {
         self.table.get(&page).copied()
     }
 
@@ -299,7 +334,9 @@ impl PhysMemory for HostMemory {
             let (now, later) = rest.split_at_mut(chunk.len);
             match self.find(chunk.page) {
                 Some(frame) => {
-                    now.copy_from_slice(&self.frames[frame][chunk.offset..chunk.offset + chunk.len])
+                    now.copy_from_slice(
+                        &self.frames[frame][chunk.offset..chunk.offset + chunk.len],
+                    );
                 }
                 None => now.fill(0),
             }
@@ -398,22 +435,34 @@ impl Iterator for Chunks {
 /// Cuts an address into page number and offset.
 #[inline]
 fn split(addr: u64) -> (u64, usize) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an offset within a page is below 4096"
-    )]
     let offset = (addr & (PAGE_BYTES - 1)) as usize;
     (addr >> PAGE_SHIFT, offset)
 }
 
-#[inline]
-fn slot(page: u64) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "only the low bits choose the slot"
-    )]
-    let slot = page as usize % LOOKASIDE;
-    slot
+/// A direct-mapped table of recently used pages.
+struct Lookaside(Box<[(u64, usize); LOOKASIDE]>);
+
+impl Lookaside {
+    fn new() -> Self {
+        Self(Box::new([(NO_PAGE, 0); LOOKASIDE]))
+    }
+
+    #[inline]
+    fn get(&self, page: u64) -> Option<usize> {
+        let (tag, frame) = self.0[Self::slot(page)];
+        (tag == page).then_some(frame)
+    }
+
+    #[inline]
+    fn set(&mut self, page: u64, frame: usize) {
+        self.0[Self::slot(page)] = (page, frame);
+    }
+
+    #[inline]
+    fn slot(page: u64) -> usize {
+        // Buffers lie at round addresses: fold the higher bits in, so that they do not meet.
+        usize::from((page ^ (page >> 8) ^ (page >> 16)).to_le_bytes()[0])
+    }
 }
 
 #[cfg(test)]

@@ -124,32 +124,31 @@ impl StreamSink {
     /// Takes the next packet, if one is complete.
     #[must_use]
     pub fn try_recv(&self) -> Option<Packet> {
-        self.host.shared().sinks[self.port]
-            .borrow_mut()
+        self.host.shared().sinks.borrow_mut()[self.port]
             .packets
             .pop_front()
     }
 
     /// Holds ready low from the next cycle on.
     pub fn pause(&self) {
-        self.host.shared().sinks[self.port].borrow_mut().is_paused = true;
+        self.host.shared().sinks.borrow_mut()[self.port].is_paused = true;
     }
 
     /// Ends a pause.
     pub fn resume(&self) {
-        self.host.shared().sinks[self.port].borrow_mut().is_paused = false;
+        self.host.shared().sinks.borrow_mut()[self.port].is_paused = false;
     }
 
     /// Returns the bytes of the packet that is not yet complete.
     #[must_use]
     pub fn partial_bytes(&self) -> usize {
-        self.host.shared().sinks[self.port].borrow().partial.len()
+        self.host.shared().sinks.borrow()[self.port].partial.len()
     }
 
     /// Returns what went over the stream.
     #[must_use]
     pub fn counters(&self) -> StreamCounters {
-        self.host.shared().sinks[self.port].borrow().counters
+        self.host.shared().sinks.borrow()[self.port].counters
     }
 }
 
@@ -163,7 +162,8 @@ impl Future for Receive<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Packet> {
         let shared = self.sink.host.shared();
-        let mut port = shared.sinks[self.sink.port].borrow_mut();
+        let mut sinks = shared.sinks.borrow_mut();
+        let port = &mut sinks[self.sink.port];
         if let Some(packet) = port.packets.pop_front() {
             return Poll::Ready(packet);
         }

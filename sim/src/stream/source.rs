@@ -154,8 +154,7 @@ impl StreamSource {
     /// Puts a packet into the queue at once; the future is ready when the core has taken its last beat.
     pub fn push(&self, packet: Packet) -> impl Future<Output = ()> + use<> {
         let receipt = Rc::new(Receipt::default());
-        self.host.shared().sources[self.port]
-            .borrow_mut()
+        self.host.shared().sources.borrow_mut()[self.port]
             .queue
             .push_back((packet, Rc::clone(&receipt)));
         Sent {
@@ -168,13 +167,13 @@ impl StreamSource {
     /// Returns the packets that are not yet taken.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.host.shared().sources[self.port].borrow().queue.len()
+        self.host.shared().sources.borrow()[self.port].queue.len()
     }
 
     /// Returns what went over the stream.
     #[must_use]
     pub fn counters(&self) -> StreamCounters {
-        self.host.shared().sources[self.port].borrow().counters
+        self.host.shared().sources.borrow()[self.port].counters
     }
 }
 
