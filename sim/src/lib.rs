@@ -8,6 +8,8 @@ pub mod device_port;
 pub mod events;
 pub mod host;
 pub mod memory;
+pub mod manifest;
+pub mod parameters;
 pub mod pins;
 pub mod seed;
 pub mod simulation;

@@ -2,7 +2,7 @@
 
 mod environment;
 
-pub use environment::{Core, Environment, WaveRequest};
+pub use environment::{Core, Environment, WaveRequest, run};
 
 use std::cell::RefCell;
 use std::rc::Rc;
