@@ -23,8 +23,8 @@ use crate::driver::engine::Engine;
 use crate::driver::{Driver, Mapper};
 use crate::error::UsageError;
 use crate::result::{Counts, RunResult};
-use crate::scenario::plan::{BufferUse, Expect, Mistake, Plan};
-use crate::scoreboard::{Buffer, Role, Scoreboard, index};
+use crate::scenario::plan::{BufferUse, Mistake, Plan};
+use crate::scoreboard::{Buffer, Role, Scoreboard};
 use crate::violation::{Check, Violation};
 
 /// Cycles for which the core is held in reset.
@@ -303,3 +303,8 @@ fn one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.join("; ")
 }
+
+#[cfg(test)]
+mod model_engine;
+#[cfg(test)]
+mod tests;
