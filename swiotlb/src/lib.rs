@@ -27,6 +27,8 @@ mod snapshot;
 mod sparse_memory;
 mod stats;
 mod swiotlb;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 
 pub use addr::{DmaAddr, PhysAddr};
 pub use area::{Area, CpuId};

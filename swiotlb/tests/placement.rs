@@ -1,4 +1,5 @@
 //! Worked examples of placement: where a request goes, what stays free, what is counted.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use swiotlb::{
     Attrs, BootConfig, BounceInfo, BounceRequest, CpuId, DataDirection, Device, MapError, Mode,
