@@ -113,7 +113,8 @@ module dma_engine #(
 
     // ---- Parameters ----
 
-    if (!(DataWidth inside {32, 64, 128, 256, 512})) begin : gen_bad_data_width
+    if (DataWidth != 32 && DataWidth != 64 && DataWidth != 128 && DataWidth != 256
+        && DataWidth != 512) begin : gen_bad_data_width
         $fatal(1, "dma_engine: DataWidth must be 32, 64, 128, 256 or 512");
     end
     if (AddrBits < 16 || AddrBits > 64) begin : gen_bad_addr_bits
@@ -235,7 +236,7 @@ module dma_engine #(
         .clk_i          (aclk),
         .rst_ni         (aresetn),
         .start_i        (regs_out.MM2S.CONTROL.start.swmod && write_sets_start),
-        .abort_i        (regs_out.MM2S.CONTROL.abort.value),
+        .abort_i        (regs_out.MM2S.CONTROL.stop.value),
         .soft_reset_i   (soft_reset),
         .loopback_i     (loopback),
         .addr_i         (read_addr),
@@ -264,7 +265,7 @@ module dma_engine #(
         .clk_i          (aclk),
         .rst_ni         (aresetn),
         .start_i        (regs_out.S2MM.CONTROL.start.swmod && write_sets_start),
-        .abort_i        (regs_out.S2MM.CONTROL.abort.value),
+        .abort_i        (regs_out.S2MM.CONTROL.stop.value),
         .soft_reset_i   (soft_reset),
         .loopback_i     (loopback),
         .addr_i         (write_addr),

@@ -75,7 +75,7 @@ module dma_read #(
     logic [63:0] burst_addr, issued_addr;
     logic [8:0]  burst_beats;
     logic [7:0]  burst_len;
-    logic        none_in_flight, most_in_flight;
+    logic        none_in_flight, most_in_flight, arrives;
     logic [63:0] oldest_addr;
     logic        arvalid_q;
     logic [63:0] araddr_q;
@@ -148,7 +148,7 @@ module dma_read #(
 
     // ---- R, failure and FIFO ----
 
-    logic arrives, bus_fails, keeps, stops, fifo_valid, fifo_pop;
+    logic bus_fails, keeps, stops, fifo_valid, fifo_pop;
 
     // A beat that nobody asked for is ignored.
     assign arrives   = rvalid_i && !none_in_flight;

@@ -186,7 +186,7 @@ module dma_engine_regs (
                 struct {
                     logic next;
                     logic load_next;
-                } abort;
+                } stop;
                 struct {
                     logic next;
                     logic load_next;
@@ -234,7 +234,7 @@ module dma_engine_regs (
                 struct {
                     logic next;
                     logic load_next;
-                } abort;
+                } stop;
                 struct {
                     logic next;
                     logic load_next;
@@ -306,7 +306,7 @@ module dma_engine_regs (
                 } start;
                 struct {
                     logic value;
-                } abort;
+                } stop;
                 struct {
                     logic value;
                 } keep_open;
@@ -345,7 +345,7 @@ module dma_engine_regs (
                 } start;
                 struct {
                     logic value;
-                } abort;
+                } stop;
                 struct {
                     logic value;
                 } keep_open;
@@ -548,32 +548,32 @@ module dma_engine_regs (
     end
     assign hwif_out.MM2S.CONTROL.start.value = field_storage.MM2S.CONTROL.start.value;
     assign hwif_out.MM2S.CONTROL.start.swmod = decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr && |(decoded_wr_biten[0:0]);
-    // Field: dma_engine.MM2S.CONTROL.abort
+    // Field: dma_engine.MM2S.CONTROL.stop
     always_comb begin
         automatic logic [0:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.MM2S.CONTROL.abort.value;
+        next_c = field_storage.MM2S.CONTROL.stop.value;
         load_next_c = '0;
         if(decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.MM2S.CONTROL.abort.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            next_c = (field_storage.MM2S.CONTROL.stop.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
             load_next_c = '1;
         end
-        field_combo.MM2S.CONTROL.abort.next = next_c;
-        field_combo.MM2S.CONTROL.abort.load_next = load_next_c;
+        field_combo.MM2S.CONTROL.stop.next = next_c;
+        field_combo.MM2S.CONTROL.stop.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.MM2S.CONTROL.abort.value <= 1'h0;
+            field_storage.MM2S.CONTROL.stop.value <= 1'h0;
         end else begin
-            if(field_combo.MM2S.CONTROL.abort.load_next) begin
-                field_storage.MM2S.CONTROL.abort.value <= field_combo.MM2S.CONTROL.abort.next;
+            if(field_combo.MM2S.CONTROL.stop.load_next) begin
+                field_storage.MM2S.CONTROL.stop.value <= field_combo.MM2S.CONTROL.stop.next;
             end
         end
     end
-    assign hwif_out.MM2S.CONTROL.abort.value = field_storage.MM2S.CONTROL.abort.value;
+    assign hwif_out.MM2S.CONTROL.stop.value = field_storage.MM2S.CONTROL.stop.value;
     // Field: dma_engine.MM2S.CONTROL.keep_open
     always_comb begin
         automatic logic [0:0] next_c;
@@ -779,32 +779,32 @@ module dma_engine_regs (
     end
     assign hwif_out.S2MM.CONTROL.start.value = field_storage.S2MM.CONTROL.start.value;
     assign hwif_out.S2MM.CONTROL.start.swmod = decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr && |(decoded_wr_biten[0:0]);
-    // Field: dma_engine.S2MM.CONTROL.abort
+    // Field: dma_engine.S2MM.CONTROL.stop
     always_comb begin
         automatic logic [0:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.S2MM.CONTROL.abort.value;
+        next_c = field_storage.S2MM.CONTROL.stop.value;
         load_next_c = '0;
         if(decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.S2MM.CONTROL.abort.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            next_c = (field_storage.S2MM.CONTROL.stop.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
             load_next_c = '1;
         end
-        field_combo.S2MM.CONTROL.abort.next = next_c;
-        field_combo.S2MM.CONTROL.abort.load_next = load_next_c;
+        field_combo.S2MM.CONTROL.stop.next = next_c;
+        field_combo.S2MM.CONTROL.stop.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.S2MM.CONTROL.abort.value <= 1'h0;
+            field_storage.S2MM.CONTROL.stop.value <= 1'h0;
         end else begin
-            if(field_combo.S2MM.CONTROL.abort.load_next) begin
-                field_storage.S2MM.CONTROL.abort.value <= field_combo.S2MM.CONTROL.abort.next;
+            if(field_combo.S2MM.CONTROL.stop.load_next) begin
+                field_storage.S2MM.CONTROL.stop.value <= field_combo.S2MM.CONTROL.stop.next;
             end
         end
     end
-    assign hwif_out.S2MM.CONTROL.abort.value = field_storage.S2MM.CONTROL.abort.value;
+    assign hwif_out.S2MM.CONTROL.stop.value = field_storage.S2MM.CONTROL.stop.value;
     // Field: dma_engine.S2MM.CONTROL.keep_open
     always_comb begin
         automatic logic [0:0] next_c;
@@ -1047,7 +1047,7 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h100) begin
             readback_data_var[0] = field_storage.MM2S.CONTROL.start.value;
-            readback_data_var[1] = field_storage.MM2S.CONTROL.abort.value;
+            readback_data_var[1] = field_storage.MM2S.CONTROL.stop.value;
             readback_data_var[2] = 1'h0;
             readback_data_var[8] = field_storage.MM2S.CONTROL.keep_open.value;
         end
@@ -1080,7 +1080,7 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h200) begin
             readback_data_var[0] = field_storage.S2MM.CONTROL.start.value;
-            readback_data_var[1] = field_storage.S2MM.CONTROL.abort.value;
+            readback_data_var[1] = field_storage.S2MM.CONTROL.stop.value;
             readback_data_var[2] = 1'h0;
             readback_data_var[8] = field_storage.S2MM.CONTROL.keep_open.value;
         end

@@ -219,7 +219,7 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         logic value;
-    } dma_channel__CONTROL__abort__out_t;
+    } dma_channel__CONTROL__stop__out_t;
 
     typedef struct {
         logic value;
@@ -227,7 +227,7 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         dma_channel__CONTROL__start__out_t start;
-        dma_channel__CONTROL__abort__out_t abort;
+        dma_channel__CONTROL__stop__out_t stop;
         dma_channel__CONTROL__keep_open__out_t keep_open;
     } dma_channel__CONTROL__out_t;
 

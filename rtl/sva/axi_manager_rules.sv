@@ -39,7 +39,7 @@ module axi_manager_rules #(
     // Most write bursts outstanding that the core promises; 0 = not checked.
     parameter int unsigned MaxWrites  = 0,
     // 1 for an AXI3 port: bursts of at most 16 beats, locked accesses, WID.
-    parameter bit          Axi3       = 1'b0,
+    parameter int unsigned Axi3       = 0,
     // Reads, and writes, in flight that are followed: a power of two.
     parameter int unsigned MaxTracked = 1024
 ) (
@@ -208,7 +208,7 @@ module axi_manager_rules #(
                 `REBOUND_MANAGER_RULE(wdata == wdata_was, "AXI_W_STABLE", "IHI 0022 A3.2.1", "WDATA must not change while WVALID waits for WREADY (values: low 64 bits)", wdata_was, wdata)
                 `REBOUND_MANAGER_RULE(wstrb == wstrb_was, "AXI_W_STABLE", "IHI 0022 A3.2.1", "WSTRB must not change while WVALID waits for WREADY (values: low 64 lanes)", wstrb_was, wstrb)
                 `REBOUND_MANAGER_RULE(wlast == wlast_was, "AXI_W_STABLE", "IHI 0022 A3.2.1", "WLAST must not change while WVALID waits for WREADY", wlast_was, wlast)
-                if (Axi3) begin
+                if (Axi3 != 0) begin
                     `REBOUND_MANAGER_RULE(wid == wid_was, "AXI_W_STABLE", "IHI 0022 A3.2.1", "WID must not change while WVALID waits for WREADY", wid_was, wid)
                 end
             end
@@ -257,13 +257,13 @@ module axi_manager_rules #(
             `REBOUND_MANAGER_RULE(len == 8'd1 || len == 8'd3 || len == 8'd7 || len == 8'd15, is_write ? "AXI_AW_WRAP_LEN" : "AXI_AR_WRAP_LEN", "IHI 0022 A3.4.1", "a WRAP burst has 2, 4, 8 or 16 beats (values: largest AxLEN, AxLEN)", 15, len)
             `REBOUND_MANAGER_RULE((addr & (beat_bytes - 64'd1)) == 64'd0, is_write ? "AXI_AW_WRAP_ALIGN" : "AXI_AR_WRAP_ALIGN", "IHI 0022 A3.4.1", "a WRAP burst begins at a multiple of its beat size (values: aligned address, address)", addr & ~(beat_bytes - 64'd1), addr)
         end
-        if (Axi3) begin
+        if (Axi3 != 0) begin
             `REBOUND_MANAGER_RULE(len <= 8'd15, is_write ? "AXI_AW_LEN" : "AXI_AR_LEN", "IHI 0022 A3.4.1", "an AXI3 burst has at most 16 beats (values: AxLEN)", 15, len)
             `REBOUND_MANAGER_RULE(lock != 2'b11, is_write ? "AXI_AW_LOCK" : "AXI_AR_LOCK", "IHI 0022 A7.4", "AxLOCK 3 is reserved", 2, lock)
         end else begin
             `REBOUND_MANAGER_RULE(!lock[1], is_write ? "AXI_AW_LOCK" : "AXI_AR_LOCK", "IHI 0022 A7.3", "AXI4 has no locked accesses: AxLOCK is 0 or 1", 1, lock)
         end
-        `REBOUND_MANAGER_RULE(cache[1] || cache[3:2] == 2'b00, is_write ? "AXI_AW_CACHE" : "AXI_AR_CACHE", "IHI 0022 A4.4", "AxCACHE must not ask to allocate what is not modifiable (values: without the allocate bits, AxCACHE)", cache & 4'b0011, cache)
+        `REBOUND_MANAGER_RULE(cache[1] || cache[3:2] == 2'b00, is_write ? "AXI_AW_CACHE" : "AXI_AR_CACHE", "IHI 0022 A4.4", "AxCACHE must not ask to allocate what is not modifiable (values: without the allocate bits, AxCACHE)", ({2'b00, cache[1:0]}), cache)
         if (lock == 2'b01) begin
             `REBOUND_MANAGER_RULE((bytes & (bytes - 64'd1)) == 64'd0 && bytes <= 64'd128, is_write ? "AXI_AW_EXCLUSIVE_SIZE" : "AXI_AR_EXCLUSIVE_SIZE", "IHI 0022 A7.2.4", "an exclusive access moves a power of two of at most 128 bytes (values: bytes)", 128, bytes)
             `REBOUND_MANAGER_RULE((addr & (bytes - 64'd1)) == 64'd0, is_write ? "AXI_AW_EXCLUSIVE_ALIGN" : "AXI_AR_EXCLUSIVE_ALIGN", "IHI 0022 A7.2.4", "an exclusive access begins at a multiple of its bytes (values: aligned address, address)", addr & ~(bytes - 64'd1), addr)
@@ -394,13 +394,13 @@ module axi_manager_rules #(
             incomplete_of[key] = incomplete_of[key] + 1'b1;
             if (address.exclusive) exclusive_of[key] = exclusive_of[key] + 1'b1;
             if (early_count != '0) begin
-                `REBOUND_MANAGER_RULE(early[early_first] == 9'(address.len) + 9'd1, "AXI_W_LAST", "IHI 0022 A3.4.1", "data that came before its address must have as many beats as AWLEN says (values: beats)", 9'(address.len) + 9'd1, early[early_first])
+                `REBOUND_MANAGER_RULE(early[early_first] == 9'(address.len) + 9'd1, "AXI_W_LAST", "IHI 0022 A3.4.1", "data that came before its address must have as many beats as AWLEN says (values: beats)", ({9'(address.len) + 9'd1}), early[early_first])
                 early_first = early_first + 1'b1;
                 early_count = early_count - 1'b1;
                 complete_write(key);
             end else if (!has_address) begin
                 // Beats that came before stay counted; the next one is judged.
-                `REBOUND_MANAGER_RULE(beats_so_far <= 9'(address.len), "AXI_W_LAST", "IHI 0022 A3.4.1", "WLAST must be set with the last beat of a burst (values: beats of the burst, beats without WLAST)", 9'(address.len) + 9'd1, beats_so_far)
+                `REBOUND_MANAGER_RULE(beats_so_far <= 9'(address.len), "AXI_W_LAST", "IHI 0022 A3.4.1", "WLAST must be set with the last beat of a burst (values: beats of the burst, beats without WLAST)", ({9'(address.len) + 9'd1}), beats_so_far)
                 present     = address;
                 has_address = 1'b1;
                 beat_addr   = address.addr;
@@ -446,13 +446,13 @@ module axi_manager_rules #(
         logic [BusBytes-1:0] lanes;
         beats_so_far = beats_so_far + 9'd1;
         if (has_address) begin
-            `REBOUND_MANAGER_RULE(wlast == (beats_so_far == 9'(present.len) + 9'd1), "AXI_W_LAST", "IHI 0022 A3.4.1", "WLAST must be set with the last beat of a burst and with no other (values: beats of the burst, number of this beat)", 9'(present.len) + 9'd1, beats_so_far)
+            `REBOUND_MANAGER_RULE(wlast == (beats_so_far == 9'(present.len) + 9'd1), "AXI_W_LAST", "IHI 0022 A3.4.1", "WLAST must be set with the last beat of a burst and with no other (values: beats of the burst, number of this beat)", ({9'(present.len) + 9'd1}), beats_so_far)
             // A whole beat in the middle may strobe every lane.
             if (beats_so_far == 9'd1 || present.size != FullSize || present.burst == BurstFixed) begin
                 lanes = legal_lanes(present.size, beat_addr);
                 `REBOUND_MANAGER_RULE((wstrb & ~lanes) == '0, "AXI_W_STRB", "IHI 0022 A3.4.3", "strobes must lie on the lanes of the beat's bytes (values: lanes allowed, WSTRB; low 64 lanes)", lanes, wstrb)
             end
-            if (Axi3) begin
+            if (Axi3 != 0) begin
                 `REBOUND_MANAGER_RULE(wid == present.id, "AXI_W_ID", "IHI 0022 A5.4", "WID must follow the order of the addresses (values: AWID, WID)", present.id, wid)
             end
             if (beats_so_far == 9'(present.len) + 9'd1) begin

@@ -6,7 +6,7 @@
 
 `ifdef FORMAL
 `define REBOUND_STREAM_RULE(Holds, Rule, Section, Text, Value0, Value1) \
-    if (IsInput) assume (Holds); else assert (Holds);
+    if (IsInput != 0) assume (Holds); else assert (Holds);
 `else
 `define REBOUND_STREAM_RULE(Holds, Rule, Section, Text, Value0, Value1) \
     if (!(Holds)) rebound_violation(Port, Rule, Section, Text, 64'(Value0), 64'(Value1));
@@ -19,7 +19,7 @@ module axi_stream_rules #(
     parameter int          Port      = 0,
     // The core receives this stream (matters to proofs only).
     // verilator lint_off UNUSEDPARAM
-    parameter bit          IsInput   = 1'b0
+    parameter int unsigned IsInput   = 0
     // verilator lint_on UNUSEDPARAM
 ) (
     input logic                   aclk,

@@ -122,7 +122,7 @@ pub const ERROR_KIND_ADDR_LIMIT: u32 = 3;
 pub const ERROR_KIND_OVERRUN: u32 = 4;
 /// s2mm: TKEEP was not a run of ones from lane 0; the beat counted up to its first zero.
 pub const ERROR_KIND_BAD_KEEP: u32 = 5;
-/// Stopped by `CONTROL.abort` or by the global soft reset.
+/// Stopped by `CONTROL.stop` or by the global soft reset.
 pub const ERROR_KIND_ABORTED: u32 = 6;
 
 /// Registers of one channel: offsets from `MM2S_BASE` or `S2MM_BASE`.
@@ -135,7 +135,7 @@ pub mod channel {
     /// Write 1 to stop the transfer in work: no further burst starts, what is outstanding is
     /// collected, then the channel ends with error kind aborted (or well, if all its data had
     /// moved). Reads 0. (w1)
-    pub const CONTROL_ABORT: u32 = 0x2;
+    pub const CONTROL_STOP: u32 = 0x2;
     /// Reserved for a reset of the channel's descriptor ring. Reads 0. (r)
     pub const CONTROL_RING_RESET: u32 = 0x4;
     /// mm2s: the packet goes on after this transfer (no TLAST). s2mm: the transfer ends at LENGTH
