@@ -78,7 +78,9 @@ pub enum EngineError {
     #[error(transparent)]
     Register(#[from] AxilError),
     /// The core is something else.
-    #[error("the core's ID register is not that of a dma_engine: expected {expected:#010x}, found {found:#010x}")]
+    #[error(
+        "the core's ID register is not that of a dma_engine: expected {expected:#010x}, found {found:#010x}"
+    )]
     ForeignCore {
         /// What an engine says.
         expected: u32,
@@ -222,12 +224,19 @@ impl Engine {
         *state.waiter.borrow_mut() = Some(sender);
         let base = channel.base();
         let [low, high] = halves(dma.raw());
-        self.write(cpu, base + u64::from(channel::ADDR_LO), low).await?;
-        self.write(cpu, base + u64::from(channel::ADDR_HI), high).await?;
-        self.write(cpu, base + u64::from(channel::LENGTH), bytes).await?;
-        state.started_at.set(self.host.cycle());
-        self.write(cpu, base + u64::from(channel::CONTROL), channel::CONTROL_START)
+        self.write(cpu, base + u64::from(channel::ADDR_LO), low)
             .await?;
+        self.write(cpu, base + u64::from(channel::ADDR_HI), high)
+            .await?;
+        self.write(cpu, base + u64::from(channel::LENGTH), bytes)
+            .await?;
+        state.started_at.set(self.host.cycle());
+        self.write(
+            cpu,
+            base + u64::from(channel::CONTROL),
+            channel::CONTROL_START,
+        )
+        .await?;
         Ok(Work { receiver })
     }
 
@@ -259,16 +268,22 @@ impl Engine {
     async fn write(&self, cpu: &Cpu, addr: u64, value: u32) -> Result<(), EngineError> {
         let access = self.registers.write(addr, value);
         cpu.occupy(CpuState::Registers, access).await?;
-        cpu.run(self.host.costs().register_write_cycles.into(), CpuState::Registers)
-            .await;
+        cpu.run(
+            self.host.costs().register_write_cycles.into(),
+            CpuState::Registers,
+        )
+        .await;
         Ok(())
     }
 
     async fn read(&self, cpu: &Cpu, addr: u64) -> Result<u32, EngineError> {
         let access = self.registers.read(addr);
         let value = cpu.occupy(CpuState::Registers, access).await?;
-        cpu.run(self.host.costs().register_read_cycles.into(), CpuState::Registers)
-            .await;
+        cpu.run(
+            self.host.costs().register_read_cycles.into(),
+            CpuState::Registers,
+        )
+        .await;
         Ok(value)
     }
 
@@ -284,29 +299,42 @@ impl Engine {
         Ok(())
     }
 
-    async fn complete(&self, cpu: &Cpu, channel: Channel, risen_at: u64) -> Result<(), EngineError> {
+    async fn complete(
+        &self,
+        cpu: &Cpu,
+        channel: Channel,
+        risen_at: u64,
+    ) -> Result<(), EngineError> {
         let base = channel.base();
         let status = self.read(cpu, base + u64::from(channel::STATUS)).await?;
-        let bytes_done = self.read(cpu, base + u64::from(channel::BYTES_DONE)).await?;
+        let bytes_done = self
+            .read(cpu, base + u64::from(channel::BYTES_DONE))
+            .await?;
         let mut completion = Completion {
             failure: None,
             bytes_done,
             fail_addr: DmaAddr::new(0),
         };
         if status & channel::STATUS_ERROR != 0 {
-            let kind = (status & channel::STATUS_ERROR_KIND_MASK) >> channel::STATUS_ERROR_KIND_SHIFT;
+            let kind =
+                (status & channel::STATUS_ERROR_KIND_MASK) >> channel::STATUS_ERROR_KIND_SHIFT;
             completion.failure = Some(match kind {
                 regs::ERROR_KIND_SLVERR => Failure::Slverr,
                 regs::ERROR_KIND_DECERR => Failure::Decerr,
                 regs::ERROR_KIND_ADDR_LIMIT => Failure::AddrLimit,
                 other => Failure::Other(other),
             });
-            let low = self.read(cpu, base + u64::from(channel::FAIL_ADDR_LO)).await?;
-            let high = self.read(cpu, base + u64::from(channel::FAIL_ADDR_HI)).await?;
+            let low = self
+                .read(cpu, base + u64::from(channel::FAIL_ADDR_LO))
+                .await?;
+            let high = self
+                .read(cpu, base + u64::from(channel::FAIL_ADDR_HI))
+                .await?;
             completion.fail_addr = DmaAddr::new(u64::from(low) | u64::from(high) << 32);
         }
         let handled = status & (channel::STATUS_DONE | channel::STATUS_ERROR);
-        self.write(cpu, base + u64::from(channel::STATUS), handled).await?;
+        self.write(cpu, base + u64::from(channel::STATUS), handled)
+            .await?;
         let state = &self.shared.channels[channel as usize];
         let started_at = state.started_at.get();
         let worked = (started_at, risen_at.max(started_at));
@@ -327,7 +355,8 @@ pub struct Work {
 
 fn halves(word: u64) -> [u32; 2] {
     let bytes = word.to_le_bytes();
-    let half = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let half =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     [half(0), half(4)]
 }
 

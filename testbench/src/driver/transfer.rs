@@ -441,7 +441,10 @@ impl Job<'_> {
             }
             Err(error) => self.report(
                 Check::Stream,
-                format!("stream of {name}: expected a packet of {} bytes, {error}", data.len()),
+                format!(
+                    "stream of {name}: expected a packet of {} bytes, {error}",
+                    data.len()
+                ),
             ),
         }
     }
@@ -450,7 +453,8 @@ impl Job<'_> {
     fn judge(&self, buffer: usize, mapping: Option<crate::scoreboard::MappingId>) {
         let found = self.read_guarded(buffer);
         let cycle = self.driver.host.cycle();
-        self.board_mut().judge_buffer(buffer, &found, mapping, cycle);
+        self.board_mut()
+            .judge_buffer(buffer, &found, mapping, cycle);
     }
 
     /// Takes what a failed transfer left in its part of the destination; the guards stay judged.
@@ -501,7 +505,12 @@ impl Job<'_> {
                 destination: buffer,
             } => {
                 let salt = board.buffers()[buffer].salt;
-                pattern::filled(Kind::Source { round }, salt, piece.offset, index(piece.bytes))
+                pattern::filled(
+                    Kind::Source { round },
+                    salt,
+                    piece.offset,
+                    index(piece.bytes),
+                )
             }
         }
     }

@@ -1,8 +1,8 @@
 //! temp
-use std::path::{Path, PathBuf};
 use crate::error::UsageError;
 use crate::result::RunResult;
 use crate::scenario::plan::{EnginePlan, Plan};
+use std::path::{Path, PathBuf};
 /// temp
 #[derive(Debug)]
 pub struct Environment;
@@ -21,9 +21,23 @@ pub struct WaveRequest {
 }
 impl Environment {
     /// temp
-    pub fn load(_m: &Path) -> Result<Self, UsageError> { Ok(Self) }
+    pub fn load(_m: &Path) -> Result<Self, UsageError> {
+        Ok(Self)
+    }
     /// temp
-    pub fn build_all(&self, c: &[(EnginePlan, bool)], _j: usize, f: impl Fn()) -> Result<(), UsageError> { for _ in c { f(); } Ok(()) }
+    pub fn build_all(
+        &self,
+        c: &[(EnginePlan, bool)],
+        _j: usize,
+        f: impl Fn(),
+    ) -> Result<(), UsageError> {
+        for _ in c {
+            f();
+        }
+        Ok(())
+    }
 }
 /// temp
-pub fn run(_e: &Environment, _p: &Plan, _w: Option<&WaveRequest>) -> Result<RunResult, UsageError> { Ok(RunResult::default()) }
+pub fn run(_e: &Environment, _p: &Plan, _w: Option<&WaveRequest>) -> Result<RunResult, UsageError> {
+    Ok(RunResult::default())
+}

@@ -56,7 +56,12 @@ where
         return Err(UsageError::new("the core has no AXI manager port"));
     }
     let host = simulation.host();
-    let mapper = Rc::new(Mapper::new(host.clone(), dma, dma_device, Rc::clone(&board)));
+    let mapper = Rc::new(Mapper::new(
+        host.clone(),
+        dma,
+        dma_device,
+        Rc::clone(&board),
+    ));
     let engine: Rc<RefCell<Option<Engine>>> = Rc::default();
     let start = Start {
         plan: Rc::clone(&plan),
@@ -81,12 +86,18 @@ where
         Outcome::CycleLimit(report) => board.report(violation(
             Check::Hang,
             cycles,
-            format!("expected the end of all transfers, {}", one_line(&report.to_string())),
+            format!(
+                "expected the end of all transfers, {}",
+                one_line(&report.to_string())
+            ),
         )),
         Outcome::DeviceError { cycle, error } => board.report(violation(
             Check::Assertion,
             cycle,
-            format!("core stopped the simulation: expected it to go on, {}", one_line(&error.to_string())),
+            format!(
+                "core stopped the simulation: expected it to go on, {}",
+                one_line(&error.to_string())
+            ),
         )),
     }
     for broken in simulation.device_mut().take_violations() {
@@ -257,9 +268,7 @@ fn judge_budget(board: &mut Scoreboard, counts: &Counts) {
 }
 
 fn counts(plan: &Plan, host: &Host, mapper: &Mapper, engine: Option<&Engine>) -> Counts {
-    use rebound_sim::cpu::CpuState::{
-        CopyingIn, CopyingOut, Mapping, Syncing, Unmapping, Waiting,
-    };
+    use rebound_sim::cpu::CpuState::{CopyingIn, CopyingOut, Mapping, Syncing, Unmapping, Waiting};
     let of = |states: &[rebound_sim::cpu::CpuState]| -> u64 {
         (0..host.cpus())
             .map(|cpu| host.cpu(cpu).cycles())

@@ -19,7 +19,9 @@ fn verdict(name: &str) -> (Verdict, String) {
     let mut result = run(&plan);
     // The model is slower than the engine: its cycles are not judged.
     result.broken.remove(&Check::Budget);
-    result.violations.retain(|violation| violation.check != Check::Budget);
+    result
+        .violations
+        .retain(|violation| violation.check != Check::Budget);
     let verdict = judge(&plan.expect, &result);
     let first = decisive(&plan.expect, &result);
     let text = first.map_or_else(String::new, |violation| {
@@ -47,7 +49,9 @@ fn scenarios_of_64_bits_pass_on_the_model() {
 
 #[test]
 fn the_same_plan_gives_the_same_result() {
-    let plan = (scenario::find("pool/areas-and-cpus").expect("in the suite").plan)(Seed::new(3));
+    let plan = (scenario::find("pool/areas-and-cpus")
+        .expect("in the suite")
+        .plan)(Seed::new(3));
     assert_eq!(run(&plan), run(&plan));
 }
 
@@ -67,7 +71,13 @@ fn a_lost_tail_is_named_by_its_bytes() {
 fn bouncing_costs_cycles_and_moves_the_same_beats() {
     let plan = (scenario::find("transfer/copy").expect("in the suite").plan)(Seed::new(1));
     let (bounced, direct) = (run(&plan), run(&plan.unbounced()));
-    assert!(bounced.broken.keys().chain(direct.broken.keys()).all(|check| *check == Check::Budget));
+    assert!(
+        bounced
+            .broken
+            .keys()
+            .chain(direct.broken.keys())
+            .all(|check| *check == Check::Budget)
+    );
     assert!(bounced.counts.cycles > direct.counts.cycles);
     assert!(bounced.counts.bounced_mappings > 0 && direct.counts.bounced_mappings == 0);
     assert_eq!(direct.counts.cpu_copy_cycles, 0);

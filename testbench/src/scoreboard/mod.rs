@@ -185,9 +185,16 @@ impl Scoreboard {
     pub fn observe_refused(&mut self, is_write: bool, cycle: u64, addr: u64, bytes: usize) {
         let end = addr.saturating_add(bytes as u64);
         let touches_live = self.live_at(addr).is_some()
-            || self.ledger.next_start(addr).is_some_and(|start| start < end);
+            || self
+                .ledger
+                .next_start(addr)
+                .is_some_and(|start| start < end);
         if !touches_live {
-            let access = if is_write { Access::Write } else { Access::Read };
+            let access = if is_write {
+                Access::Write
+            } else {
+                Access::Read
+            };
             self.outside(access, cycle, addr, bytes);
         }
     }
