@@ -48,7 +48,8 @@ pub fn limit(plan: &Plan) -> u64 {
 
 fn transfer_cycles(plan: &Plan, transfer: &Transfer) -> u64 {
     let whole = plan.buffer_of(transfer).bytes;
-    let largest = MAPPING_BYTES - (u64::from(plan.device.min_align_mask) + 1).next_multiple_of(2048);
+    let largest =
+        MAPPING_BYTES - (u64::from(plan.device.min_align_mask) + 1).next_multiple_of(2048);
     let pieces = whole.div_ceil(largest.min(whole));
     let (rounds, part) = match transfer.usage {
         Usage::Once => (0, 0),
@@ -63,7 +64,8 @@ fn transfer_cycles(plan: &Plan, transfer: &Transfer) -> u64 {
         + u64::from(costs.register_read_cycles.max(costs.register_write_cycles));
     let start = u64::from(costs.interrupt_entry_cycles) + sides * REGISTER_ACCESSES * register;
     let piece = whole.div_ceil(pieces);
-    let map = u64::from(costs.map_cycles) + u64::from(costs.unmap_cycles) + 2 * costs.copy_cycles(piece);
+    let map =
+        u64::from(costs.map_cycles) + u64::from(costs.unmap_cycles) + 2 * costs.copy_cycles(piece);
     // Every sync of a round happens at most twice: for the device and for the CPU.
     let sync = 2 * (u64::from(costs.sync_cycles) + costs.copy_cycles(part));
     pieces * (sides * map + start + bus_cycles(plan, transfer, piece))
@@ -77,7 +79,9 @@ fn bus_cycles(plan: &Plan, transfer: &Transfer, bytes: u64) -> u64 {
         let latency = plan.bus.read_latency_cycles + plan.bus.read_jitter_cycles;
         let window = plan.engine.max_reads;
         let (beats, bursts) = shape(&plan.engine, bytes);
-        stalled(stalls.r, beats) + stalled(stalls.ar, bursts) + latencies(plan, latency, bursts, window)
+        stalled(stalls.r, beats)
+            + stalled(stalls.ar, bursts)
+            + latencies(plan, latency, bursts, window)
     };
     let writes = || {
         let latency = plan.bus.write_latency_cycles + plan.bus.write_jitter_cycles;

@@ -1,7 +1,9 @@
 //! The testbench of Rebound: scenarios, drivers, scoreboard and reports, behind the program `rebound`.
 #![forbid(unsafe_code)]
 
+pub mod budget;
 pub mod cli;
+pub mod driver;
 pub mod error;
 pub mod execute;
 pub mod pattern;

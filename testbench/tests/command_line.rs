@@ -207,3 +207,56 @@ fn waves_lists_dumps_and_prints_how_to_open_them_without_a_display() {
         .code(2)
         .stderr(contains("no waveform at waves/b.fst").and(contains("a-0x1.fst")));
 }
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../swiotlb/tests/vectors");
+
+#[test]
+fn vectors_reports_rows_and_skipped_scenarios() {
+    let here = folder();
+    rebound(here.path())
+        .arg("vectors")
+        .arg(Path::new(VECTORS).join("h01_first_fit_sequence.csv"))
+        .assert()
+        .success()
+        .stdout(contains("12 rows checked, 0 failed"))
+        .stdout(contains("1 dynamic scenarios with 12 rows skipped"))
+        .stdout(contains("rows per second"));
+}
+
+#[test]
+fn a_vector_with_another_answer_fails_and_is_explained() {
+    let here = folder();
+    let right = Path::new(VECTORS).join("h01_first_fit_sequence.csv");
+    let text = std::fs::read_to_string(right).expect("a public vector");
+    let wrong = text.replacen(",0x1000800,2,", ",0x1001800,2,", 1);
+    assert_ne!(text, wrong);
+    std::fs::write(here.path().join("wrong.csv"), wrong).expect("written");
+    rebound(here.path())
+        .args(["vectors", "wrong.csv"])
+        .assert()
+        .code(1)
+        .stdout(contains(
+            "wrong.csv:10: row 2, map: result expected 0x1001800, got 0x1000800",
+        ));
+}
+
+#[test]
+fn vectors_that_cannot_be_read_are_named_with_line_and_field() {
+    let here = folder();
+    rebound(here.path())
+        .args(["vectors", "nowhere.csv"])
+        .assert()
+        .code(2)
+        .stderr(contains("nowhere.csv"));
+    std::fs::write(here.path().join("noise.csv"), "@scenario id=one\n").expect("written");
+    rebound(here.path())
+        .args(["vectors", "noise.csv"])
+        .assert()
+        .code(2)
+        .stderr(contains("noise.csv:1"));
+    rebound(here.path())
+        .arg("vectors")
+        .assert()
+        .code(2)
+        .stderr(contains("FILE"));
+}

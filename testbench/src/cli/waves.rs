@@ -41,8 +41,8 @@ const VIEWERS: [Viewer; 2] = [
     },
     Viewer {
         name: "surfer",
-        layout: "rebound.surf.ron",
-        layout_option: Some("--state-file"),
+        layout: "rebound.sucl",
+        layout_option: Some("--command-file"),
     },
 ];
 
@@ -165,10 +165,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dump = Path::new("waves/a.fst");
         assert_eq!(VIEWERS[1].arguments(dump, folder.path()), ["waves/a.fst"]);
-        let layout = folder.path().join("rebound.surf.ron");
+        let layout = folder.path().join("rebound.sucl");
         std::fs::write(&layout, "").expect("written");
         let arguments = VIEWERS[1].arguments(dump, folder.path());
-        assert_eq!(arguments[1], "--state-file");
+        assert_eq!(arguments[1], "--command-file");
         assert_eq!(arguments[2], layout.display().to_string());
     }
 

@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn every_column_and_check_is_documented() {
+        let document = include_str!("../../REPORT.md");
+        for (name, meaning) in CSV_COLUMNS {
+            let line = format!("| `{name}` | {meaning} |");
+            assert!(document.contains(&line), "REPORT.md lacks: {line}");
+        }
+        for check in crate::violation::Check::ALL {
+            let start = format!("| `{check}` | ");
+            assert!(document.contains(&start), "REPORT.md lacks: {start}");
+        }
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_an_error_with_help() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("file");

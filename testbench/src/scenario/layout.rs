@@ -4,8 +4,8 @@ use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
 
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan,
-    Movement, Outcome, Plan, PoolPlan, Range, Transfer, Usage, low_bits,
+    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
+    PoolPlan, Range, Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;

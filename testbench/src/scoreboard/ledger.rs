@@ -2,44 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use swiotlb::{DmaAddr, PhysAddr};
+use swiotlb::{DataDirection, DmaAddr, PhysAddr};
 
 use crate::scoreboard::bits::Bits;
-
-/// Who may move data through a mapping, as `enum dma_data_direction`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lent {
-    /// The device reads.
-    ToDevice,
-    /// The device writes.
-    FromDevice,
-    /// The device does both.
-    Bidirectional,
-}
-
-impl Lent {
-    /// Returns whether the device may read.
-    #[must_use]
-    pub const fn lets_read(self) -> bool {
-        !matches!(self, Self::FromDevice)
-    }
-
-    /// Returns whether the device may write.
-    #[must_use]
-    pub const fn lets_write(self) -> bool {
-        !matches!(self, Self::ToDevice)
-    }
-
-    /// Returns the word used in messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ToDevice => "ToDevice",
-            Self::FromDevice => "FromDevice",
-            Self::Bidirectional => "Bidirectional",
-        }
-    }
-}
 
 /// Identifies a mapping in the ledger, dead or alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +26,7 @@ pub struct Mapping {
     /// Whether `target` is a bounce buffer.
     pub is_bounced: bool,
     /// Who may move data.
-    pub lent: Lent,
+    pub direction: DataDirection,
     /// What the device should read, or write, byte by byte; its length is that of the mapping.
     pub expected: Vec<u8>,
     /// What the mapping held before the CPU's last change, to tell stale bytes from wrong ones.
@@ -209,7 +174,7 @@ mod tests {
             dma: DmaAddr::new(dma),
             target: PhysAddr::new(dma),
             is_bounced: false,
-            lent: Lent::ToDevice,
+            direction: DataDirection::ToDevice,
             expected: vec![0; bytes],
             previous: None,
             mapped_at: 0,

@@ -11,7 +11,7 @@ mod ledger;
 pub use bits::Bits;
 pub(crate) use buffers::index;
 pub use buffers::{Buffer, GUARD_BYTES, Role};
-pub use ledger::{Entry, Ledger, Lent, Mapping, MappingId};
+pub use ledger::{Entry, Ledger, Mapping, MappingId};
 
 use crate::pattern::Kind;
 use crate::violation::{Check, Place, Violation, ViolationLog};
@@ -93,7 +93,7 @@ impl Scoreboard {
     /// Checks that the device wrote `bytes` bytes from `offset` of the mapping on.
     pub fn device_done(&mut self, id: MappingId, offset: u64, bytes: u64, cycle: u64) {
         let entry = self.ledger.entry(id);
-        if !entry.mapping.lent.lets_write() {
+        if !entry.mapping.direction.comes_from_device() {
             return;
         }
         let range = index(offset)..index(offset + bytes);
@@ -181,6 +181,24 @@ impl Scoreboard {
         }
     }
 
+    /// Judges a beat that the bus answered with an error: its data say nothing, its address does.
+    pub fn observe_refused(&mut self, is_write: bool, cycle: u64, addr: u64, bytes: usize) {
+        let end = addr.saturating_add(bytes as u64);
+        let touches_live = self.live_at(addr).is_some()
+            || self
+                .ledger
+                .next_start(addr)
+                .is_some_and(|start| start < end);
+        if !touches_live {
+            let access = if is_write {
+                Access::Write
+            } else {
+                Access::Read
+            };
+            self.outside(access, cycle, addr, bytes);
+        }
+    }
+
     /// Compares a buffer's memory, guards included, with what it should hold.
     ///
     /// `mapping` is the mapping through which it was just taken back, if any: with it, bytes that the
@@ -264,11 +282,11 @@ impl Scoreboard {
                     cycle: Some(cycle),
                     transfer: Some(entry.mapping.transfer),
                     text: format!(
-                        "{} still mapped at the end: expected an unmap, found {} bytes {} mapped \
+                        "{} still mapped at the end: expected an unmap, found {} bytes {:?} mapped \
                          since cycle {}",
                         place_text(&place),
                         entry.mapping.bytes(),
-                        entry.mapping.lent.name(),
+                        entry.mapping.direction,
                         entry.mapping.mapped_at,
                     ),
                     place: Some(place),
@@ -320,8 +338,8 @@ impl Scoreboard {
         let run = data.len().min(index(entry.end() - at));
         let range = index(offset)..index(offset) + run;
         let is_allowed = match access {
-            Access::Read => entry.mapping.lent.lets_read(),
-            Access::Write => entry.mapping.lent.lets_write(),
+            Access::Read => entry.mapping.direction.reaches_device(),
+            Access::Write => entry.mapping.direction.comes_from_device(),
         };
         if !is_allowed {
             self.wrong_direction(access, cycle, id, offset);
@@ -404,13 +422,13 @@ impl Scoreboard {
     fn wrong_direction(&mut self, access: Access, cycle: u64, id: MappingId, offset: u64) {
         let entry = self.ledger.entry(id);
         let place = self.mapped_place(entry, offset);
-        let (lent, transfer) = (entry.mapping.lent.name(), Some(entry.mapping.transfer));
+        let (direction, transfer) = (entry.mapping.direction, Some(entry.mapping.transfer));
         self.log.push_with(Check::Direction, || Violation {
             check: Check::Direction,
             cycle: Some(cycle),
             transfer,
             text: format!(
-                "device {} of {}: expected the direction {lent} of its mapping",
+                "device {} of {}: expected the direction {direction:?} of its mapping",
                 access.name(),
                 place_text(&place)
             ),

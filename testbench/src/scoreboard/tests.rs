@@ -1,6 +1,6 @@
 //! Each check of the scoreboard is fired by a planted fault, and stays silent without it.
 
-use swiotlb::{DmaAddr, PhysAddr};
+use swiotlb::{DataDirection, DmaAddr, PhysAddr};
 
 use super::*;
 use crate::pattern;
@@ -17,8 +17,8 @@ struct Bench {
 }
 
 /// A board with one bounced mapping of one buffer.
-fn bench(lent: Lent) -> Bench {
-    let role = if lent.lets_write() {
+fn bench(direction: DataDirection) -> Bench {
+    let role = if direction.comes_from_device() {
         Role::Destination
     } else {
         Role::Source
@@ -32,7 +32,7 @@ fn bench(lent: Lent) -> Bench {
         dma: DmaAddr::new(DMA),
         target: PhysAddr::new(DMA),
         is_bounced: true,
-        lent,
+        direction,
         expected: right.clone(),
         previous: None,
         mapped_at: 5,
@@ -47,7 +47,7 @@ fn only(board: &Scoreboard) -> &Violation {
 
 #[test]
 fn a_faultless_read_and_write_leave_no_violation() {
-    let mut read = bench(Lent::ToDevice);
+    let mut read = bench(DataDirection::ToDevice);
     // The last beat fetches past the end of the mapping, as a wide bus does.
     let mut data = read.right.clone();
     data.extend([0xee; 28]);
@@ -58,7 +58,7 @@ fn a_faultless_read_and_write_leave_no_violation() {
     read.board.finish(0, 30);
     assert_eq!(read.board.log().total(), 0, "{:?}", read.board.log().kept());
 
-    let mut write = bench(Lent::FromDevice);
+    let mut write = bench(DataDirection::FromDevice);
     write
         .board
         .observe_write(10, DMA, &write.right.clone(), |_| true);
@@ -78,7 +78,7 @@ fn a_faultless_read_and_write_leave_no_violation() {
 
 #[test]
 fn a_wrong_byte_in_a_read_is_located() {
-    let mut bench = bench(Lent::ToDevice);
+    let mut bench = bench(DataDirection::ToDevice);
     let mut data = bench.right[..64].to_vec();
     data[0x11] = 0x1b;
     bench.board.observe_read(18442, DMA, &data);
@@ -97,7 +97,7 @@ fn a_wrong_byte_in_a_read_is_located() {
 
 #[test]
 fn a_wrong_byte_in_a_write_is_located() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     let mut data = bench.right[..8].to_vec();
     data[3] ^= 1;
     bench.board.observe_write(1, DMA, &data, |_| true);
@@ -110,7 +110,7 @@ fn a_wrong_byte_in_a_write_is_located() {
 
 #[test]
 fn a_read_of_bytes_from_before_the_hand_over_is_stale() {
-    let mut bench = bench(Lent::ToDevice);
+    let mut bench = bench(DataDirection::ToDevice);
     let fresh = pattern::filled(Kind::Source { round: 1 }, SALT, 0, 100);
     bench.board.handed_over(bench.id, 0, &fresh);
     bench.board.observe_read(9, DMA, &bench.right[..64]);
@@ -119,7 +119,7 @@ fn a_read_of_bytes_from_before_the_hand_over_is_stale() {
 
 #[test]
 fn writing_a_to_device_mapping_breaks_its_direction() {
-    let mut bench = bench(Lent::ToDevice);
+    let mut bench = bench(DataDirection::ToDevice);
     bench
         .board
         .observe_write(9, DMA + 4, &bench.right[4..8], |_| true);
@@ -129,14 +129,14 @@ fn writing_a_to_device_mapping_breaks_its_direction() {
 
 #[test]
 fn reading_a_from_device_mapping_breaks_its_direction() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     bench.board.observe_read(9, DMA, &[0; 8]);
     assert_eq!(only(&bench.board).check, Check::Direction);
 }
 
 #[test]
 fn a_read_after_unmap_tells_its_age() {
-    let mut bench = bench(Lent::ToDevice);
+    let mut bench = bench(DataDirection::ToDevice);
     bench.board.unmapped(bench.id, 100);
     bench.board.observe_read(142, DMA + 8, &[0; 8]);
     let violation = only(&bench.board);
@@ -150,7 +150,7 @@ fn a_read_after_unmap_tells_its_age() {
 
 #[test]
 fn a_write_past_the_end_tells_how_far() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     bench
         .board
         .observe_write(1, DMA + 96, &[bench.right[96]; 1], |_| true);
@@ -165,8 +165,17 @@ fn a_write_past_the_end_tells_how_far() {
 }
 
 #[test]
+fn a_beat_that_the_bus_refused_is_judged_by_its_address_alone() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.observe_refused(false, 1, DMA + 8, 8);
+    assert_eq!(bench.board.log().total(), 0);
+    bench.board.observe_refused(false, 2, 0x1000, 8);
+    assert_eq!(only(&bench.board).check, Check::Unmapped);
+}
+
+#[test]
 fn strobes_decide_which_bytes_of_a_beat_are_written() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     let mut data = bench.right[96..100].to_vec();
     data.extend([0; 4]);
     bench
@@ -192,7 +201,7 @@ fn an_access_elsewhere_is_explained_by_its_lost_address_bits() {
         dma: DmaAddr::new(PHYS),
         target: PhysAddr::new(PHYS),
         is_bounced: false,
-        lent: Lent::ToDevice,
+        direction: DataDirection::ToDevice,
         expected: vec![0; 100],
         previous: None,
         mapped_at: 0,
@@ -223,7 +232,7 @@ fn an_access_elsewhere_is_explained_by_a_lost_carry() {
         dma: DmaAddr::new(0x2f_ff80),
         target: PhysAddr::new(0x2f_ff80),
         is_bounced: false,
-        lent: Lent::FromDevice,
+        direction: DataDirection::FromDevice,
         expected: vec![0; 256],
         previous: None,
         mapped_at: 0,
@@ -241,7 +250,7 @@ fn an_access_elsewhere_is_explained_by_a_lost_carry() {
 
 #[test]
 fn bytes_that_the_device_left_out_are_not_written() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     let data = bench.right.clone();
     bench
         .board
@@ -263,7 +272,7 @@ fn bytes_that_the_device_left_out_are_not_written() {
 
 #[test]
 fn a_second_write_of_a_byte_is_reported() {
-    let mut bench = bench(Lent::FromDevice);
+    let mut bench = bench(DataDirection::FromDevice);
     let data = bench.right[..16].to_vec();
     bench.board.observe_write(1, DMA, &data, |_| true);
     bench.board.observe_write(2, DMA + 8, &data[8..], |_| true);
@@ -292,7 +301,7 @@ fn memory_is_judged_by_what_the_bytes_claim_to_be() {
 #[test]
 fn a_destination_left_as_it_was_is_stale_if_the_device_wrote_it_and_else_not_written() {
     for is_written in [true, false] {
-        let mut bench = bench(Lent::FromDevice);
+        let mut bench = bench(DataDirection::FromDevice);
         let found = bench.board.buffers()[0].guarded().to_vec();
         if is_written {
             let data = bench.right.clone();
@@ -323,7 +332,7 @@ fn a_stream_is_compared_byte_by_byte_and_by_length() {
 
 #[test]
 fn a_live_mapping_and_used_slots_at_the_end_are_leaks() {
-    let mut bench = bench(Lent::ToDevice);
+    let mut bench = bench(DataDirection::ToDevice);
     bench.board.finish(0, 99);
     assert_eq!(only(&bench.board).check, Check::Leak);
     assert!(only(&bench.board).text.contains("mapped since cycle 5"));

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 pub struct Environment;
 /// temp
 #[derive(Debug)]
+pub struct Core;
+/// temp
+#[derive(Debug)]
 pub struct WaveRequest {
     /// temp
     pub path: PathBuf,
