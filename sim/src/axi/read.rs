@@ -350,14 +350,18 @@ impl ReadSide {
 /// Fills all lanes of the bus from memory; says whether there is memory.
 #[inline]
 fn read_whole(dma: u64, pins: &mut AxiManagerPins, wires: Wires, memory: &mut HostMemory) -> bool {
-    if wires.bus_bytes == 8 {
-        let word = memory.read_word(dma);
+    if matches!(wires.bus_bytes, 4 | 8) {
+        let word = memory.read_word(dma & !7);
         if let Some(word) = word {
-            pins.rdata[0] = word;
+            pins.rdata[0] = if wires.bus_bytes == 8 {
+                word
+            } else {
+                (word >> ((dma & 4) * 8)) & 0xffff_ffff
+            };
         }
         return word.is_some();
     }
-    // Buses below 64 bits have less than a word: they take the general way.
+    // Buses below 32 bits, which AXI4 does not have, take the general way.
     let words = wires.bus_bytes as usize / 8;
     words > 0 && memory.read_words(dma, &mut pins.rdata[..words])
 }

@@ -408,7 +408,11 @@ fn write_whole(
     if wires.bus_bytes == 8 {
         return memory.write_word(lane0, data[0]);
     }
-    // Buses below 64 bits have less than a word: they take the general way.
+    if wires.bus_bytes == 4 {
+        let bytes = data[0].to_le_bytes();
+        return memory.write_within_page(lane0, &bytes[..4]);
+    }
+    // Buses below 32 bits, which AXI4 does not have, take the general way.
     let words = wires.bus_bytes as usize / 8;
     words > 0 && memory.write_words(lane0, &data[..words])
 }
