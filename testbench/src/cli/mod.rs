@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Pass) => ExitCode::from(PASS),
         Ok(Outcome::Violations) => ExitCode::from(VIOLATIONS),
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            eprintln!("{:?}", error.into_report());
             ExitCode::from(USAGE)
         }
     }

@@ -28,7 +28,7 @@ impl Vectors {
         let mut total = Summary::default();
         let start = Instant::now();
         for file in &self.files {
-            let summary = replay_file(file).map_err(explain)?;
+            let summary = replay_file(file).map_err(|error| explain(&error))?;
             if !self.quiet {
                 say(&format!("{}: {}", file.display(), text(&summary)))?;
             }
@@ -78,14 +78,14 @@ fn speed(rows: u64, time: Duration) -> String {
     )
 }
 
-fn explain(error: VectorError) -> UsageError {
-    let help = match &error {
+fn explain(error: &VectorError) -> UsageError {
+    let help = match error {
         VectorError::Unreadable { .. } => {
             "name a readable trace; those of the project are in swiotlb/tests/vectors"
         }
         _ => "swiotlb/tests/vectors/README.md describes the format",
     };
-    UsageError::from_error("the trace cannot be replayed", &error).help(help)
+    UsageError::from_error("the trace cannot be replayed", error).help(help)
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl Start {
 }
 
 /// Hands a beat to the scoreboard: every byte that it carried, with its DMA address.
-fn observe(board: &mut Scoreboard, beat: &BeatEvent) {
+pub(crate) fn observe(board: &mut Scoreboard, beat: &BeatEvent) {
     let Some(first) = (beat.lanes != 0).then(|| beat.lanes.trailing_zeros()) else {
         return;
     };
@@ -280,7 +280,7 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, engine: Option<&Engine>) ->
     Counts {
         transfers: plan.transfers.len() as u64,
         bytes: plan.transfers.iter().map(|job| plan.bytes_of(job)).sum(),
-        cycles: host.cycle(),
+        cycles: host.cycle().saturating_sub(RESET_CYCLES),
         engine_busy_cycles: engine.map_or(0, Engine::busy_cycles),
         read_beats: bus.read.beats,
         write_beats: bus.write.beats,
@@ -315,5 +315,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod model_engine;
+#[cfg(test)]
+pub(crate) use model_engine::ModelEngine;
 #[cfg(test)]
 mod tests;
