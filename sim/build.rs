@@ -1,1 +1,3 @@
+//! Build script: compiles the C++ side of the model border.
+
 fn main() {}
