@@ -7,8 +7,9 @@ use std::path::Path;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 
+use super::difference::Difference;
 use super::error::{BadLine, VectorError};
-use super::machine::{Difference, Machine};
+use super::machine::Machine;
 use super::row::Row;
 use super::setup::{RangeLine, ScenarioLine, Setup};
 use super::{Failure, Summary};
