@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use swiotlb::vectors::{Summary, VectorError, replay_file};
+use swiotlb::vectors::{Summary, VectorError, replay_files};
 
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
@@ -27,8 +27,8 @@ impl Vectors {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
         let mut total = Summary::default();
         let start = Instant::now();
-        for file in &self.files {
-            let summary = replay_file(file).map_err(|error| explain(&error))?;
+        for (file, summary) in self.files.iter().zip(replay_files(&self.files)) {
+            let summary = summary.map_err(|error| explain(&error))?;
             if !self.quiet {
                 say(&format!("{}: {}", file.display(), text(&summary)))?;
             }
