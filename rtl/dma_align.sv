@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Packs bytes that come in anywhere in a beat into whole beats that begin at any lane.
+//
+// Input beats hold `count_i` bytes from lane `lane_i` on (count 0 is allowed). `start_i` empties the packer;
+// the first byte after it goes to lane `first_lane_i`. `end_i` marks the last beat: what is left over then
+// comes out in one more beat, during which no input is taken. Output: combinational from the input, so that
+// the user's register is the only one; `end_o` marks the last beat, whose strobes may all be low.
+`include "dma_assert.svh"
+module dma_align #(
+    // Bytes in a beat.
+    parameter int unsigned BeatBytes = 8,
+    // Follow from BeatBytes: do not set.
+    localparam int unsigned LaneBits = $clog2(BeatBytes),
+    localparam int unsigned BeatBits = 8 * BeatBytes
+) (
+    input  logic                 clk_i,
+    input  logic                 rst_ni,
+    input  logic                 start_i,
+    input  logic [LaneBits-1:0]  first_lane_i,
+
+    input  logic                 valid_i,
+    output logic                 ready_o,
+    input  logic [BeatBits-1:0]  data_i,
+    input  logic [LaneBits-1:0]  lane_i,
+    input  logic [LaneBits:0]    count_i,
+    input  logic                 end_i,
+
+    output logic                 valid_o,
+    input  logic                 ready_i,
+    output logic [BeatBits-1:0]  data_o,
+    output logic [BeatBytes-1:0] strobes_o,
+    output logic                 end_o,
+    // The last input was taken and left something over.
+    output logic                 flushes_o
+);
+    // Bytes kept for the next output beat, in their place.
+    logic [BeatBits-1:0]  kept_data_q;
+    logic [BeatBytes-1:0] kept_strobes_q;
+    // Lane of the next byte.
+    logic [LaneBits-1:0]  fill_q;
+    logic                 flushes_q;
+
+    logic [LaneBits-1:0]  turn;
+    logic [BeatBits-1:0]  turned;
+    logic [LaneBits+1:0]  total;
+    logic                 is_full, gives, taken;
+    logic [BeatBytes-1:0] below_fill, below_total, below_rest;
+
+    // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`.
+    assign turn   = fill_q - lane_i;
+    assign turned = BeatBits'(({data_i, data_i} << {turn, 3'b000}) >> BeatBits);
+
+    assign total   = (LaneBits + 2)'(fill_q) + (LaneBits + 2)'(count_i);
+    assign is_full = total >= (LaneBits + 2)'(BeatBytes);
+    assign gives   = is_full || end_i;
+
+    for (genvar lane = 0; lane < BeatBytes; lane++) begin : gen_masks
+        assign below_fill[lane]  = (LaneBits + 2)'(lane) < (LaneBits + 2)'(fill_q);
+        assign below_total[lane] = (LaneBits + 2)'(lane) < total;
+        assign below_rest[lane]  = (LaneBits + 2)'(lane + BeatBytes) < total;
+    end
+
+    for (genvar lane = 0; lane < BeatBytes; lane++) begin : gen_lanes
+        assign data_o[8*lane+:8] = (flushes_q || below_fill[lane]) ? kept_data_q[8*lane+:8]
+                                                                   : turned[8*lane+:8];
+        assign strobes_o[lane]   = (flushes_q || below_fill[lane]) ? kept_strobes_q[lane]
+                                                                   : below_total[lane];
+    end
+
+    assign valid_o   = flushes_q || (valid_i && gives);
+    assign end_o     = flushes_q || (end_i && total <= (LaneBits + 2)'(BeatBytes));
+    assign ready_o   = !flushes_q && (ready_i || !gives);
+    assign taken     = valid_i && ready_o;
+    assign flushes_o = flushes_q;
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) flushes_q <= 1'b0;
+        else if (start_i) flushes_q <= 1'b0;
+        else if (flushes_q) flushes_q <= !ready_i;
+        else flushes_q <= taken && end_i && !end_o;
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (start_i) begin
+            fill_q         <= first_lane_i;
+            kept_strobes_q <= '0;
+        end else if (taken) begin
+            fill_q         <= total[LaneBits-1:0];
+            kept_strobes_q <= is_full ? below_rest : strobes_o;
+        end
+        if (taken) kept_data_q <= is_full ? turned : data_o;
+    end
+
+    `DMA_ASSERT(CountFits_A, !valid_i || (LaneBits + 2)'(lane_i) + (LaneBits + 2)'(count_i) <= (LaneBits + 2)'(BeatBytes))
+endmodule

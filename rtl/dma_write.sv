@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Writes a transfer to memory: beats with their valid bytes in, AW, W and B channels out.
+//
+// Request: `start_i` while idle; `refuse_i` with it makes no bus access, a packet is only taken and dropped.
+// `done_o` is high for one cycle at the end, in the cycle of the last write response.
+// Beats: valid/ready. A transfer ends at `last_i` or at its length. What a packet has beyond the length is
+// dropped up to `last_i` and reported, or left in the stream with `keep_open_i`.
+// AW is issued together with the first W beat of its burst, so the bus never waits for data that has not
+// come. A burst cut short by the packet's end, a failure or an abort is filled up with beats without strobes.
+`include "dma_assert.svh"
+module dma_write #(
+    parameter int unsigned DataWidth     = 64,
+    parameter int unsigned AddrBits      = 32,
+    parameter int unsigned AddrMode      = 0,
+    parameter int unsigned MaxBurstBeats = 16,
+    // Bursts outstanding.
+    parameter int unsigned MaxWrites     = 16,
+    parameter int unsigned PlantedFault  = 0,
+    // Follow from DataWidth: do not set.
+    localparam int unsigned BeatBytes    = DataWidth / 8,
+    localparam int unsigned LaneBits     = $clog2(BeatBytes)
+) (
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
+
+    input  logic                           start_i,
+    input  logic                           refuse_i,
+    input  logic [63:0]                    addr_i,
+    input  logic [dma_pkg::LengthBits-1:0] length_i,
+    input  logic                           keep_open_i,
+    // Ends the transfer in work, unless only responses are missing; held until `done_o`.
+    input  logic                           abort_i,
+    output logic                           done_o,
+    // High for a cycle when something fails or an abort takes effect.
+    output logic                           fails_o,
+    output dma_pkg::failure_t              failure_o,
+    // Bytes of the transfer not yet in memory.
+    output logic [dma_pkg::LengthBits-1:0] left_o,
+    // The transfer took the end of its packet.
+    output logic                           packet_end_o,
+
+    input  logic                           valid_i,
+    output logic                           ready_o,
+    input  logic [DataWidth-1:0]           data_i,
+    input  logic [LaneBits-1:0]            lane_i,
+    input  logic [LaneBits:0]              count_i,
+    input  logic                           bad_keep_i,
+    input  logic                           last_i,
+
+    output logic [63:0]                    awaddr_o,
+    output logic [7:0]                     awlen_o,
+    output logic                           awvalid_o,
+    input  logic                           awready_i,
+    output logic [DataWidth-1:0]           wdata_o,
+    output logic [BeatBytes-1:0]           wstrb_o,
+    output logic                           wlast_o,
+    output logic                           wvalid_o,
+    input  logic                           wready_i,
+    input  logic [1:0]                     bresp_i,
+    input  logic                           bvalid_i,
+    output logic                           bready_o
+);
+    import dma_pkg::*;
+
+    localparam int unsigned OutstandingBits = $clog2(MaxWrites + 1);
+
+    // What is remembered of a burst until its response.
+    typedef struct packed {
+        logic [63:0]           addr;
+        // Bytes of the transfer that come after it.
+        logic [LengthBits-1:0] left;
+    } burst_t;
+
+    // A transfer is in work; its data is being forwarded; what comes is dropped; it failed.
+    logic active_q, forwards_q, drops_q, stopped_q;
+
+    // ---- Beats in ----
+
+    logic                  is_taken, is_reached, is_excess, ends_data;
+    logic [LengthBits-1:0] room_q, room_d, room_after;
+    logic [LaneBits:0]     used_count;
+    logic                  align_ready, packet_end_q;
+
+    // Room in the buffer ends with this beat, or within it.
+    assign is_reached = room_q <= LengthBits'(count_i);
+    assign is_excess  = room_q < LengthBits'(count_i);
+    assign used_count = is_excess ? room_q[LaneBits:0] : count_i;
+    assign ends_data  = last_i || is_reached;
+    assign ready_o    = forwards_q ? align_ready : drops_q;
+    assign is_taken   = valid_i && ready_o;
+    assign room_after = room_q - LengthBits'(used_count);
+    assign room_d     = is_taken ? room_after : room_q;
+
+    // ---- Bytes to lanes ----
+
+    logic                 packed_valid, packed_end, packed_ready, flushes;
+    logic [DataWidth-1:0] packed_data;
+    logic [BeatBytes-1:0] packed_strobes;
+
+    dma_align #(
+        .BeatBytes(BeatBytes)
+    ) u_align (
+        .clk_i,
+        .rst_ni,
+        .start_i     (start_i || stopped_q),
+        .first_lane_i(addr_i[LaneBits-1:0]),
+        .valid_i     (valid_i && forwards_q),
+        .ready_o     (align_ready),
+        .data_i,
+        .lane_i,
+        .count_i     (used_count),
+        .end_i       (ends_data),
+        .valid_o     (packed_valid),
+        .ready_i     (packed_ready),
+        .data_o      (packed_data),
+        .strobes_o   (packed_strobes),
+        .end_o       (packed_end),
+        .flushes_o   (flushes)
+    );
+
+    // ---- Bursts ----
+
+    logic                       split_valid, split_is_last;
+    logic [63:0]                split_addr, issued_addr;
+    logic [8:0]                 split_beats;
+    logic [LengthBits-1:0]      split_left;
+    logic                       in_burst_q, begins, loads, pads, is_nothing, may_begin, is_w_free;
+    logic                       data_over, most_outstanding, none_outstanding, answered;
+    logic [8:0]                 beats_left_q, beats_left;
+    logic [LengthBits-1:0]      planned_left_q;
+    logic [OutstandingBits-1:0] outstanding_q;
+    logic                       ends_burst;
+    logic                       awvalid_q, wvalid_q, wlast_q;
+    logic [63:0]                burst_addr_q, awaddr_q;
+    logic [7:0]                 awlen_q;
+    logic [DataWidth-1:0]       wdata_q;
+    logic [BeatBytes-1:0]       wstrb_q, loaded_strobes;
+    burst_t                     sent, oldest;
+    logic                       none_sent;
+
+    dma_splitter #(
+        .BeatBytes    (BeatBytes),
+        .AddrBits     (AddrBits),
+        .AddrMode     (AddrMode),
+        .MaxBurstBeats(MaxBurstBeats),
+        .PlantedFault (PlantedFault)
+    ) u_splitter (
+        .clk_i,
+        .rst_ni,
+        .start_i,
+        .addr_i,
+        .length_i,
+        .take_i      (begins),
+        .valid_o     (split_valid),
+        .addr_o      (split_addr),
+        .beats_o     (split_beats),
+        .left_after_o(split_left),
+        .is_last_o   (split_is_last)
+    );
+
+    assign is_w_free        = !wvalid_q || wready_i;
+    assign most_outstanding = outstanding_q == OutstandingBits'(MaxWrites);
+    assign may_begin        = split_valid && (!awvalid_q || awready_i) && !most_outstanding;
+    // The end of a packet that brought no byte since the last burst: nothing to write.
+    assign is_nothing       = packed_strobes == '0 && !in_burst_q;
+    assign packed_ready     = is_nothing || (is_w_free && (in_burst_q || may_begin));
+    assign data_over        = !forwards_q && (stopped_q || !flushes);
+    assign pads             = in_burst_q && data_over;
+    assign loads            = is_w_free && (pads || (packed_valid && !stopped_q && !is_nothing
+                                                     && (in_burst_q || may_begin)));
+    assign begins           = loads && !in_burst_q;
+    assign beats_left       = in_burst_q ? beats_left_q : split_beats;
+    assign ends_burst       = loads && beats_left == 9'd1;
+
+    always_comb begin
+        loaded_strobes = pads ? '0 : packed_strobes;
+        if (PlantedFault == FaultLostTail && packed_end) loaded_strobes = '0;
+        if (PlantedFault == FaultWideStrobes && begins) loaded_strobes = '1;
+    end
+
+    if (PlantedFault == FaultWrongAddress) begin : gen_planted_wrong_address
+        assign issued_addr = split_is_last ? split_addr + 64'(BeatBytes) : split_addr;
+    end else begin : gen_address
+        assign issued_addr = split_addr;
+        logic unused_is_last;
+        assign unused_is_last = split_is_last;
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            in_burst_q    <= 1'b0;
+            awvalid_q     <= 1'b0;
+            wvalid_q      <= 1'b0;
+            outstanding_q <= '0;
+        end else begin
+            if (loads) in_burst_q <= !ends_burst;
+            if (begins) awvalid_q <= 1'b1;
+            else if (awready_i) awvalid_q <= 1'b0;
+            if (loads) wvalid_q <= 1'b1;
+            else if (wready_i) wvalid_q <= 1'b0;
+            outstanding_q <= outstanding_q + OutstandingBits'(begins) - OutstandingBits'(answered);
+        end
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (begins) begin
+            awaddr_q       <= issued_addr;
+            awlen_q        <= 8'(split_beats - 9'd1);
+            burst_addr_q   <= split_addr;
+            planned_left_q <= split_left;
+        end
+        if (loads) begin
+            beats_left_q <= beats_left - 9'd1;
+            wdata_q      <= packed_data;
+            wstrb_q      <= loaded_strobes;
+            wlast_q      <= ends_burst || (PlantedFault == FaultWlastEarly && beats_left == 9'd2);
+        end
+    end
+
+    assign awvalid_o = awvalid_q;
+    assign awaddr_o  = awaddr_q;
+    assign awlen_o   = awlen_q;
+    assign wvalid_o  = wvalid_q;
+    assign wdata_o   = wdata_q;
+    assign wstrb_o   = wstrb_q;
+    assign wlast_o   = wlast_q;
+    assign bready_o  = 1'b1;
+
+    // ---- Responses ----
+
+    logic bus_fails, aborts, stops, ends_input, is_idle;
+
+    // When data ended early, what is left is what did not come, not what was planned.
+    assign sent.addr = begins ? split_addr : burst_addr_q;
+    assign sent.left = (pads || packed_end) ? room_d : begins ? split_left : planned_left_q;
+
+    dma_queue #(
+        .Width($bits(burst_t)),
+        .Depth(MaxWrites)
+    ) u_sent (
+        .clk_i,
+        .rst_ni,
+        .push_i (ends_burst),
+        .data_i (sent),
+        .pop_i  (answered),
+        .head_o (oldest),
+        .empty_o(none_sent),
+        .full_o ()
+    );
+
+    // A response that nobody waits for is ignored.
+    assign answered         = bvalid_i && !none_sent;
+    assign bus_fails        = answered && bresp_i[1] && !stopped_q;
+    // An abort that comes when only responses are missing is too late.
+    assign aborts           = abort_i && (forwards_q || drops_q || flushes);
+    assign stops            = active_q && (bus_fails || aborts);
+    assign none_outstanding = outstanding_q == '0
+                              || (outstanding_q == OutstandingBits'(1) && answered);
+    assign ends_input       = is_taken && (last_i || (is_reached && keep_open_i));
+    assign is_idle          = !forwards_q && !drops_q && (stopped_q || !flushes) && !in_burst_q;
+
+    always_comb begin
+        fails_o   = bus_fails;
+        failure_o = '{kind: (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest.addr};
+        if (!bus_fails && !stopped_q) begin
+            failure_o.fail_addr = '0;
+            fails_o             = 1'b1;
+            if (aborts) failure_o.kind = ErrAborted;
+            else if (is_taken && bad_keep_i) failure_o.kind = ErrBadKeep;
+            else if (is_taken && is_excess) failure_o.kind = ErrOverrun;
+            else fails_o = 1'b0;
+        end
+    end
+
+    if (PlantedFault == FaultEarlyDone) begin : gen_planted_early_done
+        assign done_o = active_q && is_idle && !wvalid_q && !awvalid_q;
+        logic unused_outstanding;
+        assign unused_outstanding = none_outstanding;
+    end else if (PlantedFault == FaultNeverDone) begin : gen_planted_never_done
+        assign done_o = 1'b0;
+        logic unused_idle;
+        assign unused_idle = is_idle & none_outstanding;
+    end else begin : gen_done
+        assign done_o = active_q && is_idle && none_outstanding;
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            active_q     <= 1'b0;
+            forwards_q   <= 1'b0;
+            drops_q      <= 1'b0;
+            stopped_q    <= 1'b0;
+            packet_end_q <= 1'b0;
+        end else if (start_i) begin
+            active_q     <= 1'b1;
+            forwards_q   <= !refuse_i;
+            drops_q      <= refuse_i;
+            stopped_q    <= refuse_i;
+            packet_end_q <= 1'b0;
+        end else begin
+            if (done_o) active_q <= 1'b0;
+            if (stops) stopped_q <= 1'b1;
+            if (abort_i) begin
+                forwards_q <= 1'b0;
+                drops_q    <= 1'b0;
+            end else if (forwards_q && (bus_fails || (is_taken && ends_data))) begin
+                // In the middle of a packet, its rest is dropped.
+                forwards_q <= 1'b0;
+                drops_q    <= !ends_input;
+            end else if (drops_q && ends_input) begin
+                drops_q <= 1'b0;
+            end
+            if (is_taken && last_i) packet_end_q <= 1'b1;
+        end
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (start_i) begin
+            room_q <= length_i;
+            left_o <= length_i;
+        end else begin
+            room_q <= room_d;
+            if (PlantedFault == FaultEarlyDone && ends_burst) left_o <= sent.left;
+            else if (answered && !stopped_q && !bus_fails) left_o <= oldest.left;
+        end
+    end
+
+    assign packet_end_o = packet_end_q || (is_taken && last_i);
+
+    `DMA_ASSERT_STABLE(AwStable_A, awvalid_o, awready_i, {awaddr_o, awlen_o})
+    `DMA_ASSERT_STABLE(WStable_A, wvalid_o, wready_i, {wdata_o, wstrb_o, wlast_o})
+    `DMA_ASSERT(StartsIdle_A, !start_i || (!active_q && (PlantedFault == FaultEarlyDone || outstanding_q == '0)))
+    `DMA_ASSERT(BurstForEachBeat_A, !loads || in_burst_q || split_valid)
+endmodule

@@ -1,0 +1,19 @@
+// Sources of dma_engine in the order of compilation; paths are relative to this folder.
++incdir+.
+generated/dma_engine_regs_pkg.sv
+generated/dma_engine_regs.sv
+dma_pkg.sv
+dma_limit.sv
+dma_splitter.sv
+dma_queue.sv
+dma_fifo.sv
+dma_skid.sv
+dma_align.sv
+dma_read.sv
+dma_write.sv
+dma_stream_out.sv
+dma_stream_in.sv
+dma_channel.sv
+dma_axil.sv
+dma_fault.sv
+dma_engine.sv

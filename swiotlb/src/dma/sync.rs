@@ -1,0 +1,150 @@
+//! Sync: handing a mapped buffer to the CPU and back to the device.
+
+use crate::addr::DmaAddr;
+use crate::device::Device;
+use crate::direction::DataDirection;
+use crate::dma::Dma;
+use crate::dma::map::CacheWork;
+use crate::error::SyncError;
+use crate::memory::PhysMemory;
+
+/// What came of a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Synced {
+    /// Whether the address lies in a bounce pool.
+    pub is_bounced: bool,
+    /// Bytes copied between bounce buffer and original.
+    pub copied_bytes: u64,
+    /// Cache maintenance made.
+    pub cache: CacheWork,
+    /// Whether the call returned at once, because the device has never bounced.
+    pub is_skipped: bool,
+}
+
+impl Synced {
+    const SKIPPED: Self = Self {
+        is_bounced: false,
+        copied_bytes: 0,
+        cache: CacheWork {
+            cleaned_bytes: 0,
+            invalidated_bytes: 0,
+        },
+        is_skipped: true,
+    };
+
+    fn of(copied: Option<u64>, cache: CacheWork) -> Self {
+        Self {
+            is_bounced: copied.is_some(),
+            copied_bytes: copied.unwrap_or(0),
+            cache,
+            is_skipped: false,
+        }
+    }
+}
+
+impl Dma {
+    /// Hands part of a mapping to the CPU (`dma_sync_single_for_cpu`). The direction of this call
+    /// decides what is copied, not that of the map.
+    ///
+    /// # Errors
+    /// If the direction is none, or the copy reaches what is not memory.
+    pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
+        if dir == DataDirection::None {
+            return Err(SyncError::BadDirection(dir));
+        }
+        if dev.skips_sync() {
+            return Ok(Synced::SKIPPED);
+        }
+        let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
+        let cache = if dir.comes_from_device() {
+            CacheWork::invalidate(dev, bytes)
+        } else {
+            CacheWork::default()
+        };
+        let copied = self
+            .swiotlb_mut()
+            .sync_single_for_cpu(mem, dev, phys, bytes, dir)?;
+        Ok(Synced::of(copied, cache))
+    }
+
+    /// Hands part of a mapping to the device (`dma_sync_single_for_device`).
+    ///
+    /// # Errors
+    /// If the direction is none, or the copy reaches what is not memory.
+    pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
+        if dir == DataDirection::None {
+            return Err(SyncError::BadDirection(dir));
+        }
+        if dev.skips_sync() {
+            return Ok(Synced::SKIPPED);
+        }
+        let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
+        let copied = self
+            .swiotlb_mut()
+            .sync_single_for_device(mem, dev, phys, bytes, dir)?;
+        Ok(Synced::of(copied, CacheWork::clean(dev, bytes)))
+    }
+
+    /// As [`Dma::sync_single_for_cpu`] for `bytes` bytes at `addr + offset`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sync_single_range_for_cpu<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        offset: u64,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
+        self.sync_single_for_cpu(mem, dev, addr.wrapping_add(offset), bytes, dir)
+    }
+
+    /// As [`Dma::sync_single_for_device`] for `bytes` bytes at `addr + offset`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sync_single_range_for_device<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        offset: u64,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
+        self.sync_single_for_device(mem, dev, addr.wrapping_add(offset), bytes, dir)
+    }
+
+    /// Returns whether syncs of this mapping have an effect (`dma_need_sync`).
+    #[must_use]
+    pub fn needs_sync(&self, dev: &Device, addr: DmaAddr) -> bool {
+        if dev.skips_sync() {
+            return false;
+        }
+        let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
+        !dev.is_coherent() || self.swiotlb().find_pool(dev, phys).is_some()
+    }
+
+    /// Returns whether unmaps have an effect (`dma_need_unmap`); meaningful only after all
+    /// mappings have been made.
+    #[must_use]
+    pub fn needs_unmap(&self, dev: &Device) -> bool {
+        !dev.skips_sync()
+    }
+}

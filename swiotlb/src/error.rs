@@ -1,0 +1,369 @@
+//! Refused requests, with the facts that the kernel prints and those it keeps to itself.
+
+use std::fmt;
+
+use crate::addr::{DmaAddr, PhysAddr};
+use crate::direction::DataDirection;
+use crate::memory::MemoryError;
+use crate::slot::{MAX_ALLOC_BYTES, slots_of};
+
+/// A request that cannot be searched for at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SearchError {
+    ZeroSize,
+    AboveSlotSet,
+    BadBoundary { mask: u64 },
+}
+
+/// Why no run of slots was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FullReason {
+    /// The request, with offset and rounding, is above 256 KiB, which no pool can give.
+    AboveSlotSet,
+    /// The request is longer than the distance of two segment boundaries.
+    AboveBoundary,
+    /// Too few slots are free.
+    FewFree {
+        /// Free slots of all pools.
+        free: u64,
+    },
+    /// Enough slots are free, but no run of them is long enough.
+    Fragmented {
+        /// Longest free run in slots.
+        longest_run: u32,
+    },
+    /// A long enough run is free, but not where alignment, boundary, area limits and the strided
+    /// search allow.
+    Unsuitable {
+        /// Longest free run in slots.
+        longest_run: u32,
+    },
+}
+
+impl fmt::Display for FullReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AboveSlotSet => write!(f, "more than a slot set of {MAX_ALLOC_BYTES} bytes"),
+            Self::AboveBoundary => f.write_str("longer than the segment boundary allows"),
+            Self::FewFree { free } => write!(f, "only {free} free"),
+            Self::Fragmented { longest_run } => write!(f, "longest free run {longest_run}"),
+            Self::Unsuitable { longest_run } => write!(
+                f,
+                "longest free run {longest_run}, but none where the device's alignment and \
+                 boundary masks allow"
+            ),
+        }
+    }
+}
+
+/// What the kernel's "swiotlb buffer is full" says, and why it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// Bytes asked for, alignment offset and rounding included.
+    pub bytes: u64,
+    /// Slots of the allocator.
+    pub total_slots: u64,
+    /// Slots in use, as reported to the administrator.
+    pub used_slots: u64,
+    /// Why the rest was not good enough.
+    pub why: FullReason,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "swiotlb full: need {} slots for {} bytes, {} of {} used, {}",
+            slots_of(self.bytes),
+            self.bytes,
+            self.used_slots,
+            self.total_slots,
+            self.why
+        )
+    }
+}
+
+/// A mapping that was refused. The kernel's caller sees only `DMA_MAPPING_ERROR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The device has no streaming mask: it cannot do DMA.
+    #[error("the device has no DMA mask")]
+    NoDmaMask,
+    /// The direction is `DMA_NONE`; the kernel would stop here.
+    #[error("a mapping needs a direction, got {0}")]
+    BadDirection(DataDirection),
+    /// `REQUIRE_COHERENT` on a device that does not snoop caches.
+    #[error("REQUIRE_COHERENT was asked for, but the device is not cache coherent")]
+    NotCoherent,
+    /// Bouncing is forced, but the attributes forbid it.
+    #[error("every mapping must bounce, but MMIO or REQUIRE_COHERENT forbids it")]
+    BounceForbidden,
+    /// The device cannot address the buffer, and it cannot or must not be bounced.
+    #[error(
+        "device cannot address {addr} + {bytes} bytes (mask {mask:#x}, bus limit {bus_limit:#x}) \
+         and the buffer is not bounced"
+    )]
+    NotCapable {
+        /// DMA address of the buffer; all ones if the device has no window on it.
+        addr: DmaAddr,
+        /// Length in bytes.
+        bytes: u64,
+        /// Streaming mask.
+        mask: u64,
+        /// Bus limit; 0 means none.
+        bus_limit: u64,
+    },
+    /// The buffer was bounced, but the device cannot address the bounce buffer either.
+    #[error(
+        "device cannot address its bounce buffer {addr} + {bytes} bytes (mask {mask:#x}, bus \
+         limit {bus_limit:#x})"
+    )]
+    BounceNotCapable {
+        /// DMA address of the bounce buffer.
+        addr: DmaAddr,
+        /// Length in bytes.
+        bytes: u64,
+        /// Streaming mask.
+        mask: u64,
+        /// Bus limit; 0 means none.
+        bus_limit: u64,
+    },
+    /// The device's allocator has no pool.
+    #[error("the device's allocator has no pool to bounce through")]
+    Inactive,
+    /// No suitable run of slots is free.
+    #[error("{0}")]
+    Full(Full),
+    /// The pool is shared and the device needs private memory, or the other way round.
+    #[error("the pool is {}, but the device needs the other kind", shared_word(*.pool_is_shared))]
+    CcMismatch {
+        /// Whether the pool is shared (decrypted) memory.
+        pool_is_shared: bool,
+    },
+    /// Nothing was to be mapped; the kernel would stop here.
+    #[error("a mapping must have at least one byte")]
+    ZeroSize,
+    /// `mask + 1` is no power of two; the kernel would stop here.
+    #[error("segment boundary mask {mask:#x} is not a power of two less one")]
+    BadBoundary {
+        /// The device's mask.
+        mask: u64,
+    },
+    /// `mask + 1` is no power of two; the kernel's rounding would be meaningless.
+    #[error("allocation alignment mask {mask:#x} is not a power of two less one")]
+    BadAlignMask {
+        /// The caller's mask.
+        mask: u32,
+    },
+    /// The buffer is not memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+fn shared_word(is_shared: bool) -> &'static str {
+    if is_shared { "shared" } else { "private" }
+}
+
+/// A release that was refused. The first three come in strict mode only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnmapError {
+    /// No mapping holds the address.
+    #[error("{addr} lies in the bounce pool, but no mapping holds it")]
+    NotMapped {
+        /// Address given.
+        addr: PhysAddr,
+    },
+    /// The address lies in a mapping, but it does not begin there.
+    #[error("{addr} is not the start of its mapping, which is {start}")]
+    NotBufferStart {
+        /// Address given.
+        addr: PhysAddr,
+        /// Where the mapping begins.
+        start: PhysAddr,
+    },
+    /// The size is not that of the map.
+    #[error("{addr} was mapped with {mapped_bytes} bytes, but is unmapped with {bytes}")]
+    SizeMismatch {
+        /// Address given.
+        addr: PhysAddr,
+        /// Bytes given.
+        bytes: u64,
+        /// Bytes at map time.
+        mapped_bytes: u64,
+    },
+    /// The release would reach out of the pool; the kernel would destroy its own data here.
+    #[error("releasing {addr} would reach out of its pool")]
+    OutOfPool {
+        /// Address given.
+        addr: PhysAddr,
+    },
+    /// The mapping was made for another device.
+    #[error("the mapping belongs to another device")]
+    WrongDevice,
+    /// The direction is `DMA_NONE`.
+    #[error("an unmap needs a direction, got {0}")]
+    BadDirection(DataDirection),
+    /// The original buffer is not memory any more.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// A sync that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The direction is `DMA_NONE`; the kernel would stop here.
+    #[error("a sync needs a direction, got {0}")]
+    BadDirection(DataDirection),
+    /// The range leaves the mapping it was given with.
+    #[error("{offset} + {bytes} bytes leave the mapping of {mapped_bytes}")]
+    OutOfMapping {
+        /// Offset given.
+        offset: u64,
+        /// Bytes given.
+        bytes: u64,
+        /// Bytes of the mapping.
+        mapped_bytes: u64,
+    },
+    /// The mapping was made for another device.
+    #[error("the mapping belongs to another device")]
+    WrongDevice,
+    /// The copy reached what is not memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// Pages of a restricted pool that were not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AllocError {
+    /// The device's allocator has no pool.
+    #[error("the device's allocator has no pool to allocate from")]
+    Inactive,
+    /// No suitable run of slots is free.
+    #[error("{0}")]
+    Full(Full),
+    /// The pool is shared and the caller wants private memory, or the other way round.
+    #[error("the pool is {}, but the caller wants the other kind", shared_word(*.pool_is_shared))]
+    CcMismatch {
+        /// Whether the pool is shared (decrypted) memory.
+        pool_is_shared: bool,
+    },
+    /// The run found is not page aligned, because the pool is not.
+    #[error("cannot allocate pages from non page-aligned {addr}")]
+    Unaligned {
+        /// First byte of the run.
+        addr: PhysAddr,
+    },
+    /// Nothing was to be allocated.
+    #[error("an allocation must have at least one byte")]
+    ZeroSize,
+    /// The device's segment boundary mask plus one is no power of two.
+    #[error("segment boundary mask {mask:#x} is not a power of two less one")]
+    BadBoundary {
+        /// The device's mask.
+        mask: u64,
+    },
+}
+
+/// A pool that could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// The page source gave nothing that was enough (`-ENOMEM`).
+    #[error("no memory for a bounce pool, last tried {bytes} bytes")]
+    NoMemory {
+        /// Bytes of the last request; 0 if the size was too small to be tried.
+        bytes: u64,
+    },
+    /// The remap call refused (its code).
+    #[error("the remap of {bytes} bytes failed with {code}")]
+    RemapFailed {
+        /// Bytes to be remapped.
+        bytes: u64,
+        /// The negative code.
+        code: i32,
+    },
+    /// The pages could not be made shared (their code).
+    #[error("the pool's pages could not be shared: {code}")]
+    ShareFailed {
+        /// The negative code.
+        code: i32,
+    },
+    /// The arguments are impossible (`-EINVAL`).
+    #[error("invalid pool: {what}")]
+    Invalid {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The pool is not memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+impl InitError {
+    /// Returns the kernel's negative code.
+    #[must_use]
+    pub const fn errno(&self) -> i32 {
+        match self {
+            Self::NoMemory { .. } => -12,
+            Self::RemapFailed { code, .. } | Self::ShareFailed { code } => *code,
+            Self::Invalid { .. } => -22,
+            Self::Memory(_) => -14,
+        }
+    }
+}
+
+/// A mask that the platform refuses (`-EIO`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaskError {
+    /// The device cannot do DMA.
+    #[error("the device has no DMA mask to set")]
+    NoDmaMask,
+    /// The mask does not cover the memory that can always be had.
+    #[error("mask {mask:#x} is too narrow: at least {needed:#x} is needed")]
+    TooNarrow {
+        /// Mask given.
+        mask: u64,
+        /// Narrowest mask that works here.
+        needed: u64,
+    },
+}
+
+/// A value that may not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("only 0 may be written to io_tlb_used_hiwater, got {value}")]
+pub struct InvalidHiwater {
+    /// Value written.
+    pub value: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_pool_says_what_was_needed_and_why_it_failed() {
+        let full = Full {
+            bytes: 5000,
+            total_slots: 512,
+            used_slots: 510,
+            why: FullReason::Fragmented { longest_run: 2 },
+        };
+        assert_eq!(
+            MapError::Full(full).to_string(),
+            "swiotlb full: need 3 slots for 5000 bytes, 510 of 512 used, longest free run 2"
+        );
+    }
+
+    #[test]
+    fn init_errors_have_the_kernels_codes() {
+        assert_eq!(InitError::NoMemory { bytes: 0 }.errno(), -12);
+        assert_eq!(InitError::Invalid { what: "x" }.errno(), -22);
+        assert_eq!(InitError::RemapFailed { bytes: 1, code: -5 }.errno(), -5);
+    }
+}

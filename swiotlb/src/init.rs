@@ -1,0 +1,327 @@
+//! Start and end of the default pool: at boot, late from the page allocator, and teardown.
+
+use crate::addr::PhysAddr;
+use crate::area::limit_areas;
+use crate::cc::CcPlatform;
+use crate::error::InitError;
+use crate::memory::PhysMemory;
+use crate::message::Message;
+use crate::page_source::{PageOrigin, PageRequest, PageSource, Zone};
+use crate::pool::{AllocatorId, PoolGeometry};
+use crate::slot::{MIN_SLOTS, SLOT_BYTES, SLOT_SET_SLOTS, align_up};
+use crate::swiotlb::Swiotlb;
+
+/// A call that makes the memory of the default pool usable in some other way, or refuses it with
+/// a negative code.
+pub type Remap<'a> = &'a mut dyn FnMut(PhysAddr, u64) -> Result<(), i32>;
+
+/// How the default pool is to be made at boot.
+#[derive(Default)]
+pub struct EarlyInit<'a> {
+    /// Whether devices of this machine may be unable to address all memory.
+    pub has_addressing_limit: bool,
+    /// Whether the pool may lie above 4 GiB (`SWIOTLB_ANY`).
+    pub is_anywhere: bool,
+    /// Whether the pool's place is told (`SWIOTLB_VERBOSE`).
+    pub is_verbose: bool,
+    /// Remap call, if the platform has one.
+    pub remap: Option<Remap<'a>>,
+}
+
+impl std::fmt::Debug for EarlyInit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EarlyInit")
+            .field("has_addressing_limit", &self.has_addressing_limit)
+            .field("is_anywhere", &self.is_anywhere)
+            .field("is_verbose", &self.is_verbose)
+            .field("remap", &self.remap.is_some())
+            .finish()
+    }
+}
+
+/// What became of the default pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitOutcome {
+    /// There is a pool.
+    Ready(PoolGeometry),
+    /// No device needs one.
+    NotNeeded,
+    /// `noforce` forbids one.
+    Disabled,
+    /// There was one before.
+    AlreadyActive,
+}
+
+/// What became of the pages of the default pool (`swiotlb_update_mem_attributes`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemAttributes {
+    /// They are shared now.
+    Shared,
+    /// They stay as they are: no encryption, no pool, or a pool that was made late.
+    Unchanged,
+    /// They could not be shared; the pool is marked as used up.
+    PoolDisabled,
+}
+
+/// Slots that a pool can have here at all.
+fn checked_geometry(base: PhysAddr, slots: u64, areas: u32) -> Option<PoolGeometry> {
+    let slots = u32::try_from(slots).ok()?;
+    Some(PoolGeometry { base, slots, areas })
+}
+
+impl Swiotlb {
+    /// Makes the default pool at boot, smaller if memory is refused (`swiotlb_init`).
+    ///
+    /// # Errors
+    /// If not even the smallest pool could be had, or the memory given is none.
+    pub fn init_early<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        source: &mut dyn PageSource,
+        mut how: EarlyInit<'_>,
+    ) -> Result<InitOutcome, InitError> {
+        if !how.has_addressing_limit && !self.boot.force {
+            return Ok(InitOutcome::NotNeeded);
+        }
+        if self.boot.noforce {
+            return Ok(InitOutcome::Disabled);
+        }
+        if self.is_allocated() {
+            return Ok(InitOutcome::AlreadyActive);
+        }
+        self.allocators[0].is_forced = self.boot.force;
+        self.set_areas_from_cpus();
+        let asked = self.boot.default_slots();
+        let mut slots = asked;
+        let mut areas = limit_areas(self.boot.default_areas(), slots);
+        let base = loop {
+            match self.alloc_early(source, &mut how, slots) {
+                Ok(base) => break base,
+                Err(cause) if slots <= MIN_SLOTS => return Err(cause),
+                Err(_) => {}
+            }
+            slots = align_up(slots / 2, u64::from(SLOT_SET_SLOTS));
+            areas = limit_areas(areas, slots);
+        };
+        if slots != asked {
+            self.say(Message::SizeReduced {
+                from: asked,
+                to: slots,
+            });
+            self.boot.reduce_default_slots(slots);
+        }
+        let geometry = checked_geometry(base, slots, areas).ok_or(InitError::NoMemory {
+            bytes: slots.wrapping_mul(SLOT_BYTES),
+        })?;
+        self.add_pool(mem, AllocatorId::DEFAULT, geometry, false)?;
+        if how.is_verbose {
+            self.print_info();
+        }
+        Ok(InitOutcome::Ready(geometry))
+    }
+
+    /// Asks for boot memory once.
+    fn alloc_early(
+        &mut self,
+        source: &mut dyn PageSource,
+        how: &mut EarlyInit<'_>,
+        slots: u64,
+    ) -> Result<PhysAddr, InitError> {
+        let page_bytes = self.shared.platform.page_size.bytes();
+        let bytes = align_up(slots.wrapping_mul(SLOT_BYTES), page_bytes);
+        let limit = if how.is_anywhere {
+            PhysAddr::INVALID
+        } else {
+            PhysAddr::new(0xffff_ffff)
+        };
+        // What no 64-bit address space holds is not asked for.
+        let base = u32::try_from(slots).ok().filter(|&slots| slots > 0);
+        let base = base.and_then(|_| {
+            source.alloc(&PageRequest {
+                origin: PageOrigin::Boot,
+                bytes,
+                align: page_bytes,
+                zone: Zone::Normal,
+                limit,
+            })
+        });
+        let Some(base) = base else {
+            self.say(Message::PoolAllocFailed { bytes });
+            return Err(InitError::NoMemory { bytes });
+        };
+        if let Some(remap) = &mut how.remap
+            && let Err(code) = remap(base, bytes)
+        {
+            source.free(base, bytes);
+            self.say(Message::RemapFailed { bytes });
+            return Err(InitError::RemapFailed { bytes, code });
+        }
+        Ok(base)
+    }
+
+    /// Makes the default pool from the page allocator, after boot (`swiotlb_init_late`).
+    ///
+    /// # Errors
+    /// If no block above 1 MiB could be had: a size of 1 MiB or less always fails. Or if the pages
+    /// could not be shared; they are lost then.
+    pub fn init_late<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        source: &mut dyn PageSource,
+        bytes: u64,
+        zone: Zone,
+        mut remap: Option<Remap<'_>>,
+    ) -> Result<InitOutcome, InitError> {
+        if self.is_allocated() {
+            return Ok(InitOutcome::AlreadyActive);
+        }
+        if self.boot.noforce {
+            return Ok(InitOutcome::Disabled);
+        }
+        self.allocators[0].is_forced = self.boot.force;
+        self.set_areas_from_cpus();
+        let mut slots = align_up(bytes / SLOT_BYTES, u64::from(SLOT_SET_SLOTS));
+        let mut is_reduced = false;
+        let base = loop {
+            let (base, found, tries) = self.alloc_late(source, slots, zone)?;
+            is_reduced |= tries > 1;
+            slots = found;
+            let bytes = slots * SLOT_BYTES;
+            let Some(remap) = &mut remap else { break base };
+            let Err(code) = remap(base, bytes) else {
+                break base;
+            };
+            source.free(base, bytes);
+            slots = align_up(slots / 2, u64::from(SLOT_SET_SLOTS));
+            if slots < MIN_SLOTS {
+                return Err(InitError::RemapFailed { bytes, code });
+            }
+            is_reduced = true;
+        };
+        let bytes = slots * SLOT_BYTES;
+        if is_reduced {
+            self.say(Message::OnlyAbleToAllocate { mib: bytes >> 20 });
+        }
+        let areas = limit_areas(self.boot.default_areas(), slots);
+        if self.allocators[0].is_shared {
+            source
+                .make_shared(base, bytes)
+                .map_err(|code| InitError::ShareFailed { code })?;
+        }
+        let geometry = checked_geometry(base, slots, areas).ok_or(InitError::NoMemory { bytes })?;
+        self.add_pool(mem, AllocatorId::DEFAULT, geometry, true)?;
+        self.print_info();
+        Ok(InitOutcome::Ready(geometry))
+    }
+
+    /// Asks the page allocator for smaller and smaller blocks. Returns the block, its slots, and
+    /// how often it asked.
+    fn alloc_late(
+        &self,
+        source: &mut dyn PageSource,
+        slots: u64,
+        zone: Zone,
+    ) -> Result<(PhysAddr, u64, u32), InitError> {
+        let platform = &self.shared.platform;
+        let page = platform.page_size;
+        let limit = match zone {
+            Zone::Normal => platform.last_ram().raw(),
+            Zone::Dma32 => platform.zone_dma_limit.unwrap_or(0).max(0xffff_ffff),
+            Zone::Dma => platform.zone_dma_limit.unwrap_or(0xffff_ffff),
+        };
+        let mut last_bytes = 0;
+        let mut tries = 0;
+        if slots > 0 {
+            let mut order = page.order_of(slots.saturating_mul(SLOT_BYTES));
+            while page.slots() << order > MIN_SLOTS {
+                tries += 1;
+                last_bytes = page.bytes().checked_shl(order).unwrap_or(u64::MAX);
+                let request = PageRequest {
+                    origin: PageOrigin::Pages,
+                    bytes: last_bytes,
+                    align: page.bytes(),
+                    zone,
+                    limit: PhysAddr::new(limit),
+                };
+                let is_possible = page.slots() << order <= u64::from(u32::MAX);
+                if is_possible && let Some(base) = source.alloc(&request) {
+                    return Ok((base, page.slots() << order, tries));
+                }
+                order -= 1;
+            }
+        }
+        Err(InitError::NoMemory { bytes: last_bytes })
+    }
+
+    /// Shares the pages of the default pool if memory is encrypted. To be called once, after boot
+    /// and before the first mapping.
+    pub fn update_mem_attributes(&mut self, source: &mut dyn PageSource) -> MemAttributes {
+        let is_shared = self.shared.platform.cc != CcPlatform::None;
+        let page_bytes = self.shared.platform.page_size.bytes();
+        let allocator = &mut self.allocators[0];
+        allocator.is_shared = is_shared;
+        let Some(pool) = allocator.pools.last_mut() else {
+            return MemAttributes::Unchanged;
+        };
+        if !is_shared || pool.is_late {
+            return MemAttributes::Unchanged;
+        }
+        let bytes = align_up(pool.geometry.bytes(), page_bytes);
+        if source.make_shared(pool.base(), bytes).is_ok() {
+            return MemAttributes::Shared;
+        }
+        pool.disable();
+        self.say(Message::DecryptDefaultFailed);
+        MemAttributes::PoolDisabled
+    }
+
+    /// Gives the default pool back (`swiotlb_exit`). Returns the bytes freed: 0 if bouncing is
+    /// forced, there is no pool, or its pages could not be made private again and are lost.
+    pub fn exit(&mut self, source: &mut dyn PageSource) -> u64 {
+        if self.boot.force || self.allocators[0].pools.is_empty() {
+            return 0;
+        }
+        self.say(Message::TearingDown);
+        let page_bytes = self.shared.platform.page_size.bytes();
+        let allocator = &mut self.allocators[0];
+        let is_shared = allocator.is_shared;
+        let pools = std::mem::take(&mut allocator.pools);
+        allocator.total_slots = 0;
+        allocator.total_used = 0;
+        let mut freed = 0;
+        for pool in pools {
+            let bytes = align_up(pool.geometry.bytes(), page_bytes);
+            if is_shared && source.make_private(pool.base(), bytes).is_err() {
+                continue;
+            }
+            source.free(pool.base(), bytes);
+            freed += bytes;
+        }
+        freed
+    }
+
+    /// Tells where the default pool lies, or that there is none (`swiotlb_print_info`).
+    pub fn print_info(&mut self) {
+        let message = match self.allocators[0].pools.last() {
+            None => Message::NoLowMem,
+            Some(pool) => Message::Mapped {
+                start: pool.base(),
+                end: pool.end(),
+                mib: pool.geometry.bytes() >> 20,
+            },
+        };
+        self.say(message);
+    }
+
+    fn set_areas_from_cpus(&mut self) {
+        self.boot
+            .set_areas_from_cpus(self.shared.platform.possible_cpus);
+        for message in std::mem::take(&mut self.boot.messages) {
+            self.say(message);
+        }
+    }
+
+    pub(crate) fn say(&mut self, message: Message) {
+        self.shared.log.push(None, message);
+    }
+}

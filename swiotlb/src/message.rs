@@ -1,0 +1,454 @@
+//! What the kernel would log or trace, as values that the caller drains.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::addr::{DmaAddr, PhysAddr};
+
+/// Severity of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// For the record.
+    Info,
+    /// Something failed or is misused.
+    Warning,
+    /// A device cannot be served.
+    Error,
+}
+
+/// A message of the allocator or of the mapping layer, with its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Message {
+    /// The number of areas was set.
+    AreaNum {
+        /// Areas after rounding.
+        areas: u32,
+    },
+    /// The default size was rounded up to a power of two.
+    SizeRoundup {
+        /// Size in MiB.
+        mib: u64,
+    },
+    /// The platform asked for another default size.
+    SizeAdjusted {
+        /// Size in MiB.
+        mib: u64,
+    },
+    /// Boot memory was refused and the pool is smaller than asked.
+    SizeReduced {
+        /// Slots asked for.
+        from: u64,
+        /// Slots there are.
+        to: u64,
+    },
+    /// Where the default pool lies; the end is exclusive although the kernel prints it as a range.
+    Mapped {
+        /// First byte.
+        start: PhysAddr,
+        /// One past the last byte.
+        end: PhysAddr,
+        /// Size in MiB.
+        mib: u64,
+    },
+    /// There is no default pool to tell about.
+    NoLowMem,
+    /// Boot memory for the pool was refused.
+    PoolAllocFailed {
+        /// Bytes asked for.
+        bytes: u64,
+    },
+    /// The remap call refused the pool.
+    RemapFailed {
+        /// Bytes to be remapped.
+        bytes: u64,
+    },
+    /// A late start got less than it asked for.
+    OnlyAbleToAllocate {
+        /// Size in MiB.
+        mib: u64,
+    },
+    /// The default pool's pages could not be shared; it stays unused.
+    DecryptDefaultFailed,
+    /// The default pool is given back.
+    TearingDown,
+    /// A mapping came before there was a pool.
+    TooEarly,
+    /// Bounce buffers are used with memory encryption.
+    EncryptionActive,
+    /// `alloc_align_mask` is above a page.
+    AlignMayPrevent,
+    /// No suitable run of slots is free.
+    BufferFull {
+        /// Bytes, offset and rounding included.
+        bytes: u64,
+        /// Slots of the allocator.
+        total_slots: u64,
+        /// Slots in use.
+        used_slots: u64,
+    },
+    /// A copy was longer than what was allocated.
+    BufferOverflow {
+        /// Bytes allocated from here on.
+        alloc_bytes: u64,
+        /// Bytes to be copied.
+        bytes: u64,
+    },
+    /// The device cannot address its bounce buffer.
+    BounceOverflow {
+        /// DMA address of the bounce buffer.
+        addr: DmaAddr,
+        /// Length in bytes.
+        bytes: u64,
+        /// Streaming mask.
+        mask: u64,
+        /// Bus limit.
+        bus_limit: u64,
+    },
+    /// Pages were found that are not page aligned.
+    UnalignedPages {
+        /// First byte.
+        addr: PhysAddr,
+    },
+    /// A restricted pool's pages could not be shared.
+    DecryptRestrictedFailed,
+    /// A restricted pool was made.
+    RestrictedCreated {
+        /// First byte.
+        base: PhysAddr,
+        /// Size in MiB.
+        mib: u64,
+    },
+    /// The device cannot address a buffer that is not bounced.
+    DmaOverflow {
+        /// DMA address of the buffer.
+        addr: DmaAddr,
+        /// Length in bytes.
+        bytes: u64,
+        /// Streaming mask.
+        mask: u64,
+        /// Bus limit.
+        bus_limit: u64,
+    },
+    /// Messages of one kind that were held back by the rate limit.
+    Suppressed {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// How often a message may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Always,
+    /// Once in the life of the system, by number.
+    Once(u8),
+    /// At most 10 in 5 seconds, by number.
+    RateLimited(u8),
+}
+
+impl Message {
+    /// Returns the severity.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::AreaNum { .. }
+            | Self::SizeRoundup { .. }
+            | Self::SizeAdjusted { .. }
+            | Self::SizeReduced { .. }
+            | Self::Mapped { .. }
+            | Self::TearingDown
+            | Self::RestrictedCreated { .. } => Level::Info,
+            Self::DecryptRestrictedFailed => Level::Error,
+            _ => Level::Warning,
+        }
+    }
+
+    const fn class(&self) -> Class {
+        match self {
+            Self::EncryptionActive => Class::Once(0),
+            Self::AlignMayPrevent => Class::Once(1),
+            Self::BufferOverflow { .. } => Class::Once(2),
+            Self::BounceOverflow { .. } => Class::Once(3),
+            Self::UnalignedPages { .. } => Class::Once(4),
+            Self::DmaOverflow { .. } => Class::Once(5),
+            Self::TooEarly => Class::RateLimited(0),
+            Self::BufferFull { .. } => Class::RateLimited(1),
+            _ => Class::Always,
+        }
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AreaNum { areas } => write!(f, "area num {areas}."),
+            Self::SizeRoundup { mib } => write!(f, "bounce buffer size roundup to {mib} MB"),
+            Self::SizeAdjusted { mib } => write!(f, "bounce buffer size adjusted to {mib} MB"),
+            Self::SizeReduced { from, to } => {
+                write!(f, "bounce buffer size adjusted {from} -> {to} slabs")
+            }
+            Self::Mapped { start, end, mib } => write!(
+                f,
+                "mapped [mem {:#018x}-{:#018x}] ({mib} MB)",
+                start.raw(),
+                end.raw()
+            ),
+            Self::NoLowMem => f.write_str("No low mem"),
+            Self::PoolAllocFailed { bytes } => {
+                write!(f, "Failed to allocate {bytes} bytes tlb structure")
+            }
+            Self::RemapFailed { bytes } => write!(f, "Failed to remap {bytes} bytes"),
+            Self::OnlyAbleToAllocate { mib } => write!(f, "only able to allocate {mib} MB"),
+            Self::DecryptDefaultFailed => f.write_str("Failed to decrypt default memory pool"),
+            Self::TearingDown => f.write_str("tearing down default memory pool"),
+            Self::TooEarly => f.write_str("Can not allocate SWIOTLB buffer earlier"),
+            Self::EncryptionActive => {
+                f.write_str("Memory encryption is active: bounce buffers are in use")
+            }
+            Self::AlignMayPrevent => f.write_str("Alloc alignment may prevent fulfilling requests"),
+            Self::BufferFull {
+                bytes,
+                total_slots,
+                used_slots,
+            } => write!(
+                f,
+                "swiotlb buffer is full (sz: {bytes} bytes), total {total_slots} (slots), used \
+                 {used_slots} (slots)"
+            ),
+            Self::BufferOverflow { alloc_bytes, bytes } => write!(
+                f,
+                "Buffer overflow detected. Allocation size: {alloc_bytes}. Mapping size: {bytes}."
+            ),
+            Self::BounceOverflow {
+                addr,
+                bytes,
+                mask,
+                bus_limit,
+            } => write!(
+                f,
+                "swiotlb addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
+            ),
+            Self::UnalignedPages { addr } => {
+                write!(f, "Cannot allocate pages from non page-aligned {addr}")
+            }
+            Self::DecryptRestrictedFailed => f.write_str("Failed to decrypt restricted DMA pool"),
+            Self::RestrictedCreated { base, mib } => {
+                write!(f, "created restricted DMA pool at {base}, size {mib} MiB")
+            }
+            Self::DmaOverflow {
+                addr,
+                bytes,
+                mask,
+                bus_limit,
+            } => write!(
+                f,
+                "DMA addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
+            ),
+            Self::Suppressed { count } => write!(f, "{count} callbacks suppressed"),
+        }
+    }
+}
+
+/// The tracepoint `swiotlb_bounced`: a mapping is about to bounce, or to fail trying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BouncedTrace {
+    /// Name of the device.
+    pub dev_name: String,
+    /// Streaming mask; 0 if the device has none.
+    pub dma_mask: u64,
+    /// DMA address of the **original** buffer.
+    pub dev_addr: DmaAddr,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Whether the allocator bounces everything.
+    pub is_forced: bool,
+}
+
+impl fmt::Display for BouncedTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "dev_name: {} dma_mask={:x} dev_addr={:x} size={} {}",
+            self.dev_name,
+            self.dma_mask,
+            self.dev_addr.raw(),
+            self.bytes,
+            if self.is_forced { "FORCE" } else { "NORMAL" }
+        )
+    }
+}
+
+/// Something that was logged or traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A line of the log.
+    Message {
+        /// Name of the device, or `None` for a message of the allocator.
+        device: Option<String>,
+        /// What it says.
+        message: Message,
+    },
+    /// A hit of the tracepoint `swiotlb_bounced`.
+    Bounced(BouncedTrace),
+}
+
+impl fmt::Display for Event {
+    /// Prints the line as the kernel's log or trace would show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message {
+                device: Some(device),
+                message,
+            } => write!(f, "{device}: {message}"),
+            Self::Message {
+                device: None,
+                message,
+            } => write!(f, "software IO TLB: {message}"),
+            Self::Bounced(trace) => trace.fmt(f),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct RateLimit {
+    window_start: Duration,
+    printed: u32,
+    suppressed: u64,
+}
+
+impl RateLimit {
+    const WINDOW: Duration = Duration::from_secs(5);
+    const BURST: u32 = 10;
+
+    /// Returns whether a message may pass at `now`, and how many were held back before it.
+    fn pass(&mut self, now: Duration) -> Option<u64> {
+        let mut held_back = 0;
+        if self.printed == 0 || now.saturating_sub(self.window_start) > Self::WINDOW {
+            held_back = self.suppressed;
+            *self = Self {
+                window_start: now,
+                ..Self::default()
+            };
+        }
+        if self.printed >= Self::BURST {
+            self.suppressed += 1;
+            return None;
+        }
+        self.printed += 1;
+        Some(held_back)
+    }
+}
+
+/// Collects events until they are drained. Bounded, as long as tracing is off or drained: messages
+/// of the hot paths come once or are rate limited.
+#[derive(Debug, Default)]
+pub(crate) struct EventLog {
+    events: Vec<Event>,
+    once_seen: u8,
+    limits: [RateLimit; 2],
+    now: Duration,
+    pub(crate) is_tracing: bool,
+}
+
+impl EventLog {
+    pub(crate) const fn set_time(&mut self, now: Duration) {
+        self.now = now;
+    }
+
+    pub(crate) fn push(&mut self, device: Option<&str>, message: Message) {
+        match message.class() {
+            Class::Always => {}
+            Class::Once(site) => {
+                if self.once_seen >> site & 1 == 1 {
+                    return;
+                }
+                self.once_seen |= 1 << site;
+            }
+            Class::RateLimited(site) => match self.limits[usize::from(site)].pass(self.now) {
+                None => return,
+                Some(0) => {}
+                Some(count) => self.store(None, Message::Suppressed { count }),
+            },
+        }
+        self.store(device, message);
+    }
+
+    fn store(&mut self, device: Option<&str>, message: Message) {
+        self.events.push(Event::Message {
+            device: device.map(str::to_owned),
+            message,
+        });
+    }
+
+    pub(crate) fn trace(&mut self, trace: BouncedTrace) {
+        self.events.push(Event::Bounced(trace));
+    }
+
+    pub(crate) fn drain(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Message {
+        Message::BufferFull {
+            bytes: 5000,
+            total_slots: 512,
+            used_slots: 510,
+        }
+    }
+
+    #[test]
+    fn a_rate_limited_site_prints_ten_in_five_seconds_and_then_counts() {
+        let mut log = EventLog::default();
+        for _ in 0..13 {
+            log.push(Some("nic"), full());
+        }
+        assert_eq!(log.drain().len(), 10);
+        log.set_time(Duration::from_secs(6));
+        log.push(Some("nic"), full());
+        let texts: Vec<String> = log.drain().iter().map(Event::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "software IO TLB: 3 callbacks suppressed",
+                "nic: swiotlb buffer is full (sz: 5000 bytes), total 512 (slots), used 510 (slots)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_once_message_comes_once_for_all_devices() {
+        let mut log = EventLog::default();
+        log.push(Some("a"), Message::AlignMayPrevent);
+        log.push(Some("b"), Message::AlignMayPrevent);
+        assert_eq!(log.drain().len(), 1);
+    }
+
+    #[test]
+    fn the_tracepoint_has_the_kernels_text() {
+        let trace = BouncedTrace {
+            dev_name: "0000:01:00.0".to_owned(),
+            dma_mask: 0xffff_ffff,
+            dev_addr: DmaAddr::new(0x1_2345_6789),
+            bytes: 4096,
+            is_forced: false,
+        };
+        assert_eq!(
+            trace.to_string(),
+            "dev_name: 0000:01:00.0 dma_mask=ffffffff dev_addr=123456789 size=4096 NORMAL"
+        );
+    }
+
+    #[test]
+    fn severities_follow_the_table_of_messages() {
+        assert_eq!(Message::AreaNum { areas: 8 }.level(), Level::Info);
+        assert_eq!(full().level(), Level::Warning);
+        assert_eq!(Message::DecryptRestrictedFailed.level(), Level::Error);
+    }
+}

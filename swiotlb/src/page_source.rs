@@ -1,0 +1,149 @@
+//! Where the memory of pools comes from.
+
+use crate::addr::PhysAddr;
+
+/// Who is asked for memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PageOrigin {
+    /// The boot allocator.
+    Boot,
+    /// The page allocator: a power of two of pages.
+    Pages,
+}
+
+/// Zone of the page allocator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Zone {
+    /// No zone wish.
+    #[default]
+    Normal,
+    /// Below 4 GiB.
+    Dma32,
+    /// Below the limit of the DMA zone.
+    Dma,
+}
+
+/// A request for contiguous memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageRequest {
+    /// Who is asked.
+    pub origin: PageOrigin,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Alignment of the first byte in bytes, a power of two.
+    pub align: u64,
+    /// Zone wanted.
+    pub zone: Zone,
+    /// Highest address allowed for the last byte.
+    pub limit: PhysAddr,
+}
+
+/// Memory for pools, implemented by whoever owns physical memory.
+pub trait PageSource {
+    /// Gives contiguous memory for `request`, or `None`.
+    fn alloc(&mut self, request: &PageRequest) -> Option<PhysAddr>;
+
+    /// Takes back what [`PageSource::alloc`] gave.
+    fn free(&mut self, base: PhysAddr, bytes: u64);
+
+    /// Converts pages to shared (decrypted) memory.
+    ///
+    /// # Errors
+    /// The platform's negative code. The state of the pages is then unknown.
+    fn make_shared(&mut self, base: PhysAddr, bytes: u64) -> Result<(), i32> {
+        let _ = (base, bytes);
+        Ok(())
+    }
+
+    /// Converts pages back to private (encrypted) memory.
+    ///
+    /// # Errors
+    /// The platform's negative code. The state of the pages is then unknown.
+    fn make_private(&mut self, base: PhysAddr, bytes: u64) -> Result<(), i32> {
+        let _ = (base, bytes);
+        Ok(())
+    }
+}
+
+/// A page source over one region of memory: first fit, free neighbours join.
+#[derive(Debug, Clone)]
+pub struct RegionSource {
+    /// Free ranges as (first byte, one past the last byte), ascending.
+    free: Vec<(u64, u64)>,
+}
+
+impl RegionSource {
+    /// Gives out the `bytes` bytes from `base` on.
+    #[must_use]
+    pub fn new(base: PhysAddr, bytes: u64) -> Self {
+        Self {
+            free: vec![(base.raw(), base.raw().saturating_add(bytes))],
+        }
+    }
+}
+
+impl PageSource for RegionSource {
+    fn alloc(&mut self, request: &PageRequest) -> Option<PhysAddr> {
+        let fits = |&(start, end): &(u64, u64)| {
+            let first = start.checked_next_multiple_of(request.align.max(1))?;
+            let behind = first.checked_add(request.bytes)?;
+            let is_inside = behind <= end && behind.wrapping_sub(1) <= request.limit.raw();
+            is_inside.then_some((first, behind))
+        };
+        let (index, (first, behind)) = self
+            .free
+            .iter()
+            .enumerate()
+            .find_map(|(index, range)| Some((index, fits(range)?)))?;
+        let (start, end) = self.free.remove(index);
+        let rest = [(start, first), (behind, end)];
+        let rest = rest.into_iter().filter(|(start, end)| start < end);
+        self.free.splice(index..index, rest);
+        Some(PhysAddr::new(first))
+    }
+
+    fn free(&mut self, base: PhysAddr, bytes: u64) {
+        let range = (base.raw(), base.raw().saturating_add(bytes));
+        let index = self.free.partition_point(|&(start, _)| start < range.0);
+        self.free.insert(index, range);
+        self.free.dedup_by(|next, kept| {
+            let joins = kept.1 >= next.0;
+            if joins {
+                kept.1 = kept.1.max(next.1);
+            }
+            joins
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(bytes: u64, align: u64, limit: u64) -> PageRequest {
+        PageRequest {
+            origin: PageOrigin::Pages,
+            bytes,
+            align,
+            zone: Zone::Normal,
+            limit: PhysAddr::new(limit),
+        }
+    }
+
+    #[test]
+    fn memory_is_aligned_below_the_limit_and_reusable() {
+        let mut source = RegionSource::new(PhysAddr::new(0x1000), 0x10_0000);
+        let first = source.alloc(&request(0x4000, 0x4000, u64::MAX));
+        assert_eq!(first, Some(PhysAddr::new(0x4000)));
+        assert_eq!(source.alloc(&request(0x1000, 0x1000, 0xfff)), None);
+        let low = source.alloc(&request(0x3000, 0x1000, 0x3fff));
+        assert_eq!(low, Some(PhysAddr::new(0x1000)));
+        source.free(PhysAddr::new(0x4000), 0x4000);
+        source.free(PhysAddr::new(0x1000), 0x3000);
+        let all = source.alloc(&request(0x10_0000, 0x1000, u64::MAX));
+        assert_eq!(all, Some(PhysAddr::new(0x1000)));
+        assert_eq!(source.alloc(&request(1, 1, u64::MAX)), None);
+    }
+}

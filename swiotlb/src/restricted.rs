@@ -1,0 +1,172 @@
+//! Restricted pools: memory set aside for devices that may use nothing else.
+
+use crate::addr::PhysAddr;
+use crate::allocator::Allocator;
+use crate::area::CpuId;
+use crate::attrs::Attrs;
+use crate::bounce::Released;
+use crate::device::Device;
+use crate::error::{AllocError, InitError};
+use crate::memory::PhysMemory;
+use crate::message::Message;
+use crate::page_source::PageSource;
+use crate::pool::{AllocatorId, PoolGeometry};
+use crate::search::Wanted;
+use crate::slot::SLOT_BYTES;
+use crate::swiotlb::Swiotlb;
+
+/// A reserved-memory node compatible with `restricted-dma-pool`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestrictedRegion {
+    /// Name of the node.
+    pub name: String,
+    /// First byte.
+    pub base: PhysAddr,
+    /// Length in bytes; what is not a whole slot stays unused.
+    pub bytes: u64,
+}
+
+impl Swiotlb {
+    /// Makes a region known. Its pool comes into being when the first device is attached.
+    ///
+    /// # Errors
+    /// If the region has no whole slot, more than 2^32 of them, or ends above the address space.
+    pub fn add_restricted(&mut self, region: RestrictedRegion) -> Result<AllocatorId, InitError> {
+        let slots = region.bytes / SLOT_BYTES;
+        if slots == 0 || u32::try_from(slots).is_err() {
+            let what = "a restricted pool has 1 to 2^32 - 1 slots of 2048 bytes";
+            return Err(InitError::Invalid { what });
+        }
+        if region.base.checked_add(region.bytes).is_none() {
+            let what = "the restricted pool ends above the 64-bit address space";
+            return Err(InitError::Invalid { what });
+        }
+        let number = u32::try_from(self.allocators.len()).map_err(|_| InitError::Invalid {
+            what: "too many restricted pools",
+        })?;
+        self.allocators.push(Allocator::default());
+        self.restricted.push(region);
+        Ok(AllocatorId(number))
+    }
+
+    /// Gives a device a restricted pool instead of the default allocator; the first device makes
+    /// the pool.
+    ///
+    /// # Errors
+    /// If `id` names no restricted pool, its memory is none, or could not be shared.
+    pub fn attach_restricted<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        source: &mut dyn PageSource,
+        dev: &mut Device,
+        id: AllocatorId,
+    ) -> Result<(), InitError> {
+        let region = (id.0 as usize)
+            .checked_sub(1)
+            .and_then(|index| self.restricted.get(index));
+        let Some(region) = region.cloned() else {
+            let what = "no restricted pool has this number";
+            return Err(InitError::Invalid { what });
+        };
+        if self.allocators[id.0 as usize].pools.is_empty() {
+            self.start_restricted(mem, source, dev, id, &region)?;
+        }
+        dev.allocator = id;
+        Ok(())
+    }
+
+    fn start_restricted<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        source: &mut dyn PageSource,
+        dev: &Device,
+        id: AllocatorId,
+        region: &RestrictedRegion,
+    ) -> Result<(), InitError> {
+        let slots = region.bytes / SLOT_BYTES;
+        let geometry = PoolGeometry {
+            base: region.base,
+            slots: u32::try_from(slots).unwrap_or(u32::MAX),
+            areas: 1,
+        };
+        let is_shared = self.shared.platform.cc.is_active();
+        if is_shared && let Err(code) = source.make_shared(region.base, region.bytes) {
+            self.warn(dev, Message::DecryptRestrictedFailed);
+            return Err(InitError::ShareFailed { code });
+        }
+        self.add_pool(mem, id, geometry, false)?;
+        let allocator = &mut self.allocators[id.0 as usize];
+        allocator.is_shared = is_shared;
+        allocator.is_forced = true;
+        allocator.is_for_alloc = true;
+        self.warn(
+            dev,
+            Message::RestrictedCreated {
+                base: region.base,
+                mib: region.bytes >> 20,
+            },
+        );
+        Ok(())
+    }
+
+    /// Puts a device back on the default allocator.
+    pub const fn detach_restricted(&self, dev: &mut Device) {
+        dev.allocator = AllocatorId::DEFAULT;
+    }
+
+    /// Returns the region of a restricted pool.
+    #[must_use]
+    pub fn restricted_region(&self, id: AllocatorId) -> Option<&RestrictedRegion> {
+        self.restricted.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// Takes whole pages from the device's pool (`swiotlb_alloc`). They are not zeroed, and the
+    /// slots taken are those of `bytes`, not a power of two.
+    ///
+    /// # Errors
+    /// If the pool is full or of the wrong kind, or its pages are not page aligned.
+    pub fn alloc(
+        &mut self,
+        dev: &Device,
+        bytes: u64,
+        attrs: Attrs,
+        cpu: CpuId,
+    ) -> Result<PhysAddr, AllocError> {
+        let id = dev.allocator();
+        let allocator = self.allocators.get_mut(id.0 as usize);
+        let Some(allocator) = allocator.filter(|allocator| allocator.total_slots > 0) else {
+            return Err(AllocError::Inactive);
+        };
+        let pool_is_shared = allocator.is_shared;
+        if attrs.contains(Attrs::ALLOC_CC_SHARED) != pool_is_shared {
+            return Err(AllocError::CcMismatch { pool_is_shared });
+        }
+        if bytes == 0 {
+            return Err(AllocError::ZeroSize);
+        }
+        let page = self.shared.platform.page_size;
+        let natural = page.bytes().checked_shl(page.order_of(bytes)).unwrap_or(0);
+        let mask = natural.wrapping_sub(1);
+        let wanted = Wanted {
+            orig: 0,
+            alloc_size: bytes,
+            // A mask above 32 bits belongs to a size that no pool can give.
+            alloc_align_mask: u32::try_from(mask).unwrap_or(u32::MAX),
+        };
+        let found = allocator.find_slots(&self.shared, dev, &wanted, cpu)?;
+        let addr = allocator.pools[found.pool].slot_addr(found.first_slot);
+        if !addr.raw().is_multiple_of(page.bytes()) {
+            let is_tracking = self.shared.is_tracking;
+            allocator.release(is_tracking, found.pool, found.first_slot, found.slots);
+            self.warn(dev, Message::UnalignedPages { addr });
+            return Err(AllocError::Unaligned { addr });
+        }
+        Ok(addr)
+    }
+
+    /// Gives pages back (`swiotlb_free`). `None` if no pool of the device holds the address, or the
+    /// release would reach out of it.
+    pub fn free(&mut self, dev: &Device, addr: PhysAddr) -> Option<Released> {
+        self.release_at(dev, addr)
+    }
+}

@@ -1,0 +1,449 @@
+//! The slots of a pool: two bits per slot in sets of 128, and one record per allocation.
+//!
+//! The kernel keeps a descriptor per slot and rewrites a run's descriptors at each call. All of it
+//! follows from less: `list` of a slot is the length of the run of free bits from it to the end of
+//! its set, and `orig_addr` and `alloc_size` of the later slots of an allocation advance from its
+//! first one by 2048 per slot. So a map or unmap touches one set and one record, whatever its size.
+
+use bitvec::prelude::{BitVec, Lsb0};
+
+use crate::addr::PhysAddr;
+use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo};
+
+/// 128 slots, which is as far as a run of free slots can reach.
+#[derive(Debug, Clone, Copy, Default)]
+struct SlotSet {
+    /// One bit per free slot.
+    free: u128,
+    /// One bit per slot with which an allocation begins; its record is valid.
+    start: u128,
+}
+
+/// What is known of an allocation, kept with its first slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Record {
+    /// Original address of the first slot behind the padding; meaningful if `has_orig`.
+    orig: u64,
+    /// `alloc_size` of the first slot. Fits: an allocation has at most 256 KiB, and at least
+    /// minus one slot after a release in the middle.
+    alloc_size: i64,
+    /// Bytes asked for by the caller of the map.
+    mapped_bytes: u32,
+    /// Where in the first data slot the data begins.
+    offset: u16,
+    /// Padding slots between the first slot of the record and the data.
+    padding: u8,
+    /// `pad_slots` as stored in the first data slot.
+    pad_slots: u8,
+    /// Whether the slots carry an original address; page allocations do not.
+    has_orig: bool,
+}
+
+/// The allocation that a slot belongs to, seen from that slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlotOwner {
+    /// First slot of the allocation, padding included.
+    pub(crate) first: u32,
+    /// First slot with data.
+    pub(crate) data: u32,
+    /// Bytes asked for by the caller of the map.
+    pub(crate) mapped_bytes: u32,
+    /// Where in it the data begins.
+    pub(crate) offset: u16,
+    /// Whether it is a mapping; otherwise it is a page allocation.
+    pub(crate) has_orig: bool,
+}
+
+/// All slots of one pool.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotTable {
+    slots: u32,
+    sets: Vec<SlotSet>,
+    /// Upper bound of the longest free run in each set. Raised at once, lowered when a search or a
+    /// measurement has looked.
+    run_bounds: Vec<u8>,
+    records: Vec<Record>,
+}
+
+/// Bit mask of `len` slots from `from` on within a set.
+pub(crate) const fn range_mask(from: u32, len: u32) -> u128 {
+    if len == 0 {
+        0
+    } else {
+        (u128::MAX >> (SLOT_SET_SLOTS - len)) << from
+    }
+}
+
+/// Returns the bits at which a run of at least `len` set bits begins (1 to 128).
+const fn runs_of(bits: u128, len: u32) -> u128 {
+    let mut runs = bits;
+    let mut have = 1;
+    while have * 2 <= len {
+        runs &= runs >> have;
+        have *= 2;
+    }
+    if have < len {
+        runs &= runs >> (len - have);
+    }
+    runs
+}
+
+/// Returns the length of the longest run of set bits.
+fn longest_run(bits: u128) -> u8 {
+    let mut bits = bits;
+    let mut longest = 0;
+    while bits != 0 {
+        bits >>= bits.trailing_zeros();
+        let run = bits.trailing_ones();
+        longest = longest.max(run);
+        bits = bits.checked_shr(run).unwrap_or(0);
+    }
+    u8::try_from(longest).unwrap_or(u8::MAX)
+}
+
+/// Splits a slot number into set and bit.
+const fn locate(slot: u32) -> (usize, u32) {
+    ((slot / SLOT_SET_SLOTS) as usize, slot % SLOT_SET_SLOTS)
+}
+
+impl SlotTable {
+    /// Makes a table of free slots.
+    pub(crate) fn new(slots: u32) -> Self {
+        let set_count = slots.div_ceil(SLOT_SET_SLOTS);
+        let mut table = Self {
+            slots,
+            sets: vec![SlotSet::default(); set_count as usize],
+            run_bounds: vec![0; set_count as usize],
+            records: vec![Record::default(); slots as usize],
+        };
+        for (index, set) in (0u32..).zip(&mut table.sets) {
+            let in_set = (slots - index * SLOT_SET_SLOTS).min(SLOT_SET_SLOTS);
+            set.free = range_mask(0, in_set);
+            table.run_bounds[index as usize] = u8::try_from(in_set).unwrap_or(u8::MAX);
+        }
+        table
+    }
+
+    /// Returns the number of slots.
+    pub(crate) const fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// Marks every slot as used by nobody (a pool that could not be made accessible).
+    pub(crate) fn disable(&mut self) {
+        self.sets.fill(SlotSet::default());
+        self.run_bounds.fill(0);
+    }
+
+    /// Returns the length of the free run that starts at `slot` (`list`).
+    pub(crate) fn list(&self, slot: u32) -> u32 {
+        let (set, bit) = locate(slot);
+        (self.sets[set].free >> bit).trailing_ones()
+    }
+
+    /// Returns the positions in `set` at which `len` free slots begin. Learns from a miss.
+    #[inline]
+    pub(crate) fn fitting(&mut self, set: usize, len: u32) -> u128 {
+        if u32::from(self.run_bounds[set]) < len {
+            return 0;
+        }
+        let runs = runs_of(self.sets[set].free, len);
+        if runs == 0 {
+            self.run_bounds[set] = u8::try_from(len - 1).unwrap_or(u8::MAX);
+        }
+        runs
+    }
+
+    /// Returns the length of the longest free run, and remembers what it finds.
+    pub(crate) fn longest_free_run(&mut self) -> u32 {
+        let mut longest = 0;
+        for (bound, set) in self.run_bounds.iter_mut().zip(&self.sets) {
+            if *bound > longest {
+                *bound = longest_run(set.free);
+                longest = longest.max(*bound);
+            }
+        }
+        u32::from(longest)
+    }
+
+    /// Takes `len` free slots from `first` on, all in one set.
+    pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64) {
+        let (set, bit) = locate(first);
+        let range = range_mask(bit, len);
+        let set = &mut self.sets[set];
+        debug_assert_eq!(set.free & range, range, "slots to be taken must be free");
+        set.free &= !range;
+        set.start |= 1 << bit;
+        self.records[first as usize] = Record {
+            alloc_size,
+            ..Record::default()
+        };
+    }
+
+    /// Writes the original address into an allocation just taken.
+    pub(crate) fn set_orig(
+        &mut self,
+        first: u32,
+        padding: u8,
+        offset: u16,
+        orig: PhysAddr,
+        mapped_bytes: u32,
+    ) {
+        let record = &mut self.records[first as usize];
+        record.orig = orig.raw();
+        record.has_orig = true;
+        record.mapped_bytes = mapped_bytes;
+        record.offset = offset;
+        record.padding = padding;
+        record.pad_slots = padding;
+    }
+
+    /// Returns the first slot of the allocation that `slot` belongs to.
+    fn first_of(&self, slot: u32) -> Option<u32> {
+        let (set, bit) = locate(slot);
+        let set = &self.sets[set];
+        if set.free >> bit & 1 == 1 {
+            return None;
+        }
+        let starts = set.start & range_mask(0, bit + 1);
+        (starts != 0).then(|| slot - bit + (127 - starts.leading_zeros()))
+    }
+
+    /// Returns the allocation that `slot` belongs to, if any.
+    pub(crate) fn owner(&self, slot: u32) -> Option<SlotOwner> {
+        let first = self.first_of(slot)?;
+        let record = &self.records[first as usize];
+        Some(SlotOwner {
+            first,
+            data: first + u32::from(record.padding),
+            mapped_bytes: record.mapped_bytes,
+            offset: record.offset,
+            has_orig: record.has_orig,
+        })
+    }
+
+    /// Returns the original address stored in `slot`, if it holds data.
+    pub(crate) fn orig_addr(&self, slot: u32) -> Option<u64> {
+        let first = self.first_of(slot)?;
+        let record = &self.records[first as usize];
+        let data = first + u32::from(record.padding);
+        if !record.has_orig || slot < data {
+            return None;
+        }
+        let orig = record
+            .orig
+            .wrapping_add(u64::from(slot - data) * SLOT_BYTES);
+        (orig != PhysAddr::INVALID.raw()).then_some(orig)
+    }
+
+    /// Returns the `alloc_size` stored in `slot`: zero if free, modulo 2^64.
+    pub(crate) fn alloc_size(&self, slot: u32) -> u64 {
+        self.first_of(slot).map_or(0, |first| {
+            let record = &self.records[first as usize];
+            (record.alloc_size - i64::from(slot - first) * SLOT_BYTES.cast_signed()).cast_unsigned()
+        })
+    }
+
+    /// Returns the `pad_slots` stored in `slot`.
+    pub(crate) fn pad_slots(&self, slot: u32) -> u32 {
+        let Some(first) = self.first_of(slot) else {
+            return 0;
+        };
+        let record = &self.records[first as usize];
+        if slot == first + u32::from(record.padding) {
+            u32::from(record.pad_slots)
+        } else {
+            0
+        }
+    }
+
+    /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
+    pub(crate) fn release(&mut self, first: u32, len: u32) {
+        let mut first = first;
+        let end = first + len;
+        while first < end {
+            let in_set = (end - first).min(SLOT_SET_SLOTS - first % SLOT_SET_SLOTS);
+            self.release_in_set(first, in_set);
+            first += in_set;
+        }
+    }
+
+    fn release_in_set(&mut self, first: u32, len: u32) {
+        let (set_index, bit) = locate(first);
+        let end = bit + len;
+        self.keep_tail(first + len);
+        let set = &mut self.sets[set_index];
+        let range = range_mask(bit, len);
+        set.free |= range;
+        set.start &= !range;
+        let above = set.free.checked_shr(end).unwrap_or(0).trailing_ones();
+        let below = set
+            .free
+            .checked_shl(SLOT_SET_SLOTS - bit)
+            .unwrap_or(0)
+            .leading_ones();
+        let run = u8::try_from(below + len + above).unwrap_or(u8::MAX);
+        let bound = &mut self.run_bounds[set_index];
+        *bound = (*bound).max(run);
+    }
+
+    /// Gives the slot behind a release its own record, if it belongs to an allocation that began
+    /// before: only a driver that releases what it does not own leaves such a rest.
+    fn keep_tail(&mut self, end: u32) {
+        if end.is_multiple_of(SLOT_SET_SLOTS) || end >= self.slots {
+            return;
+        }
+        let Some(owner) = self.first_of(end).filter(|&owner| owner < end) else {
+            return;
+        };
+        let old = self.records[owner as usize];
+        let distance = end - owner;
+        let padding = u32::from(old.padding);
+        let skipped_data = distance.saturating_sub(padding);
+        self.records[end as usize] = Record {
+            orig: old.orig.wrapping_add(u64::from(skipped_data) * SLOT_BYTES),
+            alloc_size: old.alloc_size - i64::from(distance) * SLOT_BYTES.cast_signed(),
+            mapped_bytes: old.mapped_bytes,
+            offset: old.offset,
+            padding: u8::try_from(padding.saturating_sub(distance)).unwrap_or(0),
+            pad_slots: if distance <= padding {
+                old.pad_slots
+            } else {
+                0
+            },
+            has_orig: old.has_orig,
+        };
+        let (set, bit) = locate(end);
+        self.sets[set].start |= 1 << bit;
+    }
+
+    /// Returns the free slots from `first` on, out of `len`.
+    pub(crate) fn count_free(&self, first: u32, len: u32) -> u32 {
+        let mut count = 0;
+        let mut slot = first;
+        while slot < first + len {
+            let (set, bit) = locate(slot);
+            let in_set = (first + len - slot).min(SLOT_SET_SLOTS - bit);
+            count += (self.sets[set].free & range_mask(bit, in_set)).count_ones();
+            slot += in_set;
+        }
+        count
+    }
+
+    /// Returns one bit per slot in use, in slot order.
+    pub(crate) fn occupancy(&self) -> BitVec<u64, Lsb0> {
+        let mut bits = BitVec::with_capacity(self.slots as usize);
+        for set in &self.sets {
+            let used = !set.free;
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves of the set")]
+            bits.extend_from_raw_slice(&[used as u64, (used >> 64) as u64]);
+        }
+        bits.truncate(self.slots as usize);
+        bits
+    }
+
+    /// Returns everything the kernel's descriptor of `slot` would say.
+    pub(crate) fn info(&self, slot: u32) -> SlotInfo {
+        SlotInfo {
+            orig_addr: self.orig_addr(slot).map(PhysAddr::new),
+            alloc_size: self.alloc_size(slot),
+            list: u16::try_from(self.list(slot)).unwrap_or(u16::MAX),
+            pad_slots: u16::try_from(self.pad_slots(slot)).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// Returns whether the bookkeeping of `set` contradicts itself.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        for (set, bound) in self.sets.iter().zip(&self.run_bounds) {
+            if set.free & set.start != 0 {
+                return Some("a free slot begins an allocation");
+            }
+            if longest_run(set.free) > *bound {
+                return Some("a free run is longer than the bound of its slot set");
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lists(table: &SlotTable, slots: &[u32]) -> Vec<u32> {
+        slots.iter().map(|&slot| table.list(slot)).collect()
+    }
+
+    #[test]
+    fn fresh_counters_count_down_to_the_end_of_the_set_and_of_the_pool() {
+        let table = SlotTable::new(1024);
+        assert_eq!(
+            lists(&table, &[0, 1, 127, 128, 129, 255, 256, 1023]),
+            [128, 127, 1, 128, 127, 1, 128, 1]
+        );
+        let short = SlotTable::new(200);
+        assert_eq!(lists(&short, &[0, 127, 128, 129, 199]), [128, 1, 72, 71, 1]);
+    }
+
+    #[test]
+    fn runs_are_found_by_doubling() {
+        let bits = 0b1110_1111_0110_1111_u128;
+        assert_eq!(runs_of(bits, 1), bits);
+        assert_eq!(runs_of(bits, 3), 0b0010_0011_0000_0011);
+        assert_eq!(runs_of(bits, 4), 0b0000_0001_0000_0001);
+        assert_eq!(runs_of(u128::MAX, 128), 1);
+        assert_eq!(runs_of(u128::MAX >> 1, 128), 0);
+        assert_eq!(longest_run(bits), 4);
+        assert_eq!(longest_run(u128::MAX), 128);
+        assert_eq!(longest_run(0), 0);
+    }
+
+    #[test]
+    fn later_slots_advance_from_the_first() {
+        let mut table = SlotTable::new(128);
+        table.take(3, 4, 8192);
+        table.set_orig(3, 1, 0x404, PhysAddr::new(0x1_2345_6c04), 5000);
+        assert_eq!(table.info(3).orig_addr, None);
+        assert_eq!(table.info(4).orig_addr, Some(PhysAddr::new(0x1_2345_6c04)));
+        assert_eq!(table.info(4).pad_slots, 1);
+        assert_eq!(table.info(5).orig_addr, Some(PhysAddr::new(0x1_2345_7404)));
+        assert_eq!(table.info(5).alloc_size, 8192 - 4096);
+        assert_eq!(table.info(7).alloc_size, 0);
+    }
+
+    #[test]
+    fn a_release_in_the_middle_leaves_the_rest_as_it_was() {
+        let mut table = SlotTable::new(128);
+        table.take(0, 8, 16384);
+        table.set_orig(0, 0, 0, PhysAddr::new(0x10_0000), 16384);
+        let before: Vec<SlotInfo> = (0..8).map(|slot| table.info(slot)).collect();
+        table.release(2, 3);
+        assert_eq!(lists(&table, &[1, 2, 3, 4, 5]), [0, 3, 2, 1, 0]);
+        for slot in [0, 1, 5, 6, 7] {
+            assert_eq!(table.info(slot), before[slot as usize]);
+        }
+        table.take(2, 3, 6144);
+        assert_eq!(table.info(6), before[6]);
+        assert_eq!(table.contradiction(), None);
+    }
+
+    #[test]
+    fn occupancy_has_one_bit_per_slot() {
+        let mut table = SlotTable::new(200);
+        table.take(130, 2, 4096);
+        let bits = table.occupancy();
+        assert_eq!(bits.len(), 200);
+        assert_eq!(bits.iter_ones().collect::<Vec<_>>(), [130, 131]);
+    }
+
+    #[test]
+    fn the_longest_run_is_measured_and_remembered() {
+        let mut table = SlotTable::new(256);
+        table.take(0, 128, 0);
+        table.take(130, 100, 0);
+        assert_eq!(table.longest_free_run(), 26);
+        assert_eq!(table.fitting(1, 27), 0);
+        table.release(130, 100);
+        assert_eq!(table.longest_free_run(), 128);
+    }
+}

@@ -1,0 +1,560 @@
+//! One scenario: the allocator, its devices and its memory, and what a row does to them.
+
+use super::data;
+use super::error::BadLine;
+use super::outcome::Outcome;
+use super::row::{Op, Row};
+use super::script::Script;
+use super::setup::{Cc, DeviceLine, InitLine, RangeLine, ScenarioLine};
+use crate::addr::{DmaAddr, PhysAddr};
+use crate::area::CpuId;
+use crate::bounce::{BounceInfo, BounceRequest};
+use crate::cc::{AddressMarker, CcPlatform};
+use crate::device::{Device, DmaRange, bit_mask};
+use crate::error::{AllocError, InitError, MapError, SyncError, UnmapError};
+use crate::init::{EarlyInit, InitOutcome};
+use crate::memory::MemoryError;
+use crate::platform::{PageSize, Platform, RamRange};
+use crate::pool::AllocatorId;
+use crate::restricted::RestrictedRegion;
+use crate::sizing::BootConfig;
+use crate::slot::SLOT_BYTES;
+use crate::sparse_memory::SparseMemory;
+use crate::swiotlb::{Mode, Swiotlb};
+
+/// A cell that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) cell: &'static str,
+    pub(super) expected: String,
+    pub(super) got: String,
+    pub(super) explanation: String,
+}
+
+/// What a call said beside its result.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    None,
+    Bounced(BounceInfo),
+    Map(MapError),
+    Unmap(UnmapError),
+    Sync(SyncError),
+    Alloc(AllocError),
+}
+
+/// A running scenario.
+#[derive(Debug)]
+pub(super) struct Machine {
+    mem: SparseMemory,
+    pub(super) swiotlb: Swiotlb,
+    devices: Vec<Option<Device>>,
+    /// Allocators of the restricted pools, by number.
+    restricted: Vec<Option<AllocatorId>>,
+}
+
+/// Returns the kernel parameter that a scenario was started with.
+fn parameter(scenario: &ScenarioLine) -> String {
+    let number = |value: u64| {
+        if value == 0 {
+            String::new()
+        } else {
+            value.to_string()
+        }
+    };
+    format!(
+        "{},{},{},{}",
+        number(scenario.slots),
+        number(u64::from(scenario.areas)),
+        if scenario.is_forced { "force" } else { "" },
+        if scenario.is_tracking {
+            "track_hiwater"
+        } else {
+            ""
+        },
+    )
+}
+
+fn platform(scenario: &ScenarioLine) -> Platform {
+    Platform {
+        page_size: PageSize::Size4KiB,
+        possible_cpus: scenario.cpus,
+        ram: vec![RamRange {
+            start: PhysAddr::new(0),
+            bytes: scenario.mem_end,
+        }],
+        zone_dma_limit: Some(bit_mask(24)),
+        cc: match scenario.cc {
+            Cc::None => CcPlatform::None,
+            Cc::Guest => CcPlatform::Guest(AddressMarker::None),
+            Cc::Host => CcPlatform::Host { encryption_bit: 63 },
+        },
+        kmalloc: None,
+    }
+}
+
+fn outside(cause: &MemoryError) -> BadLine {
+    BadLine::new("addr", "bytes within the ranges of @mem", cause.to_string())
+}
+
+impl Machine {
+    /// Starts a scenario from its boot parameters. Also returns what came out otherwise than
+    /// `@init` says.
+    pub(super) fn start(
+        mut mem: SparseMemory,
+        scenario: &ScenarioLine,
+        ranges: &[RangeLine],
+        init: &InitLine,
+    ) -> Result<(Self, Option<Difference>), BadLine> {
+        let ranges: Vec<RamRange> = ranges
+            .iter()
+            .map(|range| RamRange {
+                start: PhysAddr::new(range.base),
+                bytes: range.bytes,
+            })
+            .collect();
+        mem.reset(&ranges)
+            .map_err(|cause| BadLine::new("@mem", "possible memory", cause.to_string()))?;
+        let mut boot = BootConfig::default();
+        boot.parse(&parameter(scenario));
+        if scenario.adjust_bytes != 0 {
+            boot.adjust_size(scenario.adjust_bytes);
+        }
+        let mut swiotlb = Swiotlb::new(platform(scenario), boot, Mode::Kernel);
+        let mut script = Script::new(&init.requests);
+        let result = match init.late {
+            None => {
+                let how = EarlyInit {
+                    has_addressing_limit: true,
+                    is_anywhere: scenario.is_anywhere,
+                    ..EarlyInit::default()
+                };
+                let result = swiotlb.init_early(&mut mem, &mut script, how);
+                swiotlb.update_mem_attributes(&mut script);
+                result
+            }
+            Some((bytes, zone)) => {
+                swiotlb.update_mem_attributes(&mut script);
+                swiotlb.init_late(&mut mem, &mut script, bytes, zone, None)
+            }
+        };
+        if let Err(InitError::Memory(cause)) = &result {
+            return Err(outside(cause));
+        }
+        let requests = script.difference();
+        let machine = Self {
+            mem,
+            swiotlb,
+            devices: Vec::new(),
+            restricted: Vec::new(),
+        };
+        let difference = machine.start_difference(init, &result, requests);
+        Ok((machine, difference))
+    }
+
+    /// Compares a start with `@init`.
+    fn start_difference(
+        &self,
+        init: &InitLine,
+        result: &Result<InitOutcome, InitError>,
+        requests: Option<(String, String)>,
+    ) -> Option<Difference> {
+        let explanation = match result {
+            Ok(outcome) => format!("the start gave {outcome:?}"),
+            Err(cause) => format!("the start failed: {cause}"),
+        };
+        let geometry = match result {
+            Ok(InitOutcome::Ready(geometry)) => Some(*geometry),
+            _ => None,
+        };
+        let word = match (init.late, result) {
+            (None, Ok(InitOutcome::Ready(_))) => "OK".to_owned(),
+            (None, _) => "NONE".to_owned(),
+            (Some(_), Ok(_)) => "0".to_owned(),
+            (Some(_), Err(cause)) => cause.errno().to_string(),
+        };
+        let base = |base: Option<u64>| base.map_or("-".to_owned(), |base| format!("{base:#x}"));
+        let boot = self.swiotlb.boot();
+        let (expected_requests, got_requests) = requests.unwrap_or_default();
+        let pairs = [
+            ("requests", expected_requests, got_requests),
+            ("result", init.result.clone(), word),
+            (
+                "base",
+                base(init.base),
+                base(geometry.map(|geometry| geometry.base.raw())),
+            ),
+            (
+                "nslabs",
+                init.slots.to_string(),
+                geometry.map_or(0, |geometry| geometry.slots).to_string(),
+            ),
+            (
+                "nareas",
+                init.areas.to_string(),
+                geometry.map_or(0, |geometry| geometry.areas).to_string(),
+            ),
+            (
+                "grow_nslabs",
+                init.grow_slots.to_string(),
+                boot.default_slots().to_string(),
+            ),
+            (
+                "search_nareas",
+                init.search_areas.to_string(),
+                boot.default_areas().to_string(),
+            ),
+        ];
+        pairs
+            .into_iter()
+            .find(|(_, expected, got)| expected != got)
+            .map(|(cell, expected, got)| Difference {
+                cell,
+                expected,
+                got,
+                explanation,
+            })
+    }
+
+    /// Gives the memory back, to be used again.
+    pub(super) fn into_memory(self) -> SparseMemory {
+        self.mem
+    }
+
+    /// Makes a restricted pool known.
+    pub(super) fn add_restricted(&mut self, id: u32, range: RangeLine) -> Result<(), BadLine> {
+        let region = RestrictedRegion {
+            name: format!("R{id}"),
+            base: PhysAddr::new(range.base),
+            bytes: range.bytes,
+        };
+        let allocator = self
+            .swiotlb
+            .add_restricted(region)
+            .map_err(|cause| BadLine::new("@restricted", "a possible pool", cause.to_string()))?;
+        put(&mut self.restricted, id, allocator);
+        Ok(())
+    }
+
+    /// Attaches a device.
+    pub(super) fn add_device(&mut self, line: &DeviceLine) -> Result<(), BadLine> {
+        let ranges = if line.dma_offset == 0 {
+            Vec::new()
+        } else {
+            vec![DmaRange {
+                cpu_start: PhysAddr::new(0),
+                dma_start: DmaAddr::new(line.dma_offset),
+                bytes: u64::MAX,
+            }]
+        };
+        let mut dev = Device::new(format!("dev{}", line.id))
+            .with_masks(line.dma_mask)
+            .with_bus_limit(line.bus_limit)
+            .with_ranges(ranges)
+            .with_min_align_mask(line.min_align_mask)
+            .with_seg_boundary(line.seg_boundary_mask)
+            .with_unencrypted(line.needs_unencrypted);
+        dev.set_skips_sync(true);
+        if let Some(number) = line.restricted {
+            let id = self.restricted.get(number as usize).copied().flatten();
+            let known = "the number of a @restricted line";
+            let id = id.ok_or_else(|| BadLine::new("alloc", known, format!("R{number}")))?;
+            self.swiotlb
+                .attach_restricted(&mut self.mem, &mut Script::new(&[]), &mut dev, id)
+                .map_err(|cause| BadLine::new("alloc", "a possible pool", cause.to_string()))?;
+        }
+        put(&mut self.devices, line.id, dev);
+        Ok(())
+    }
+
+    /// Carries out a row and compares. Returns the first cell that differs.
+    pub(super) fn run(&mut self, row: &Row<'_>) -> Result<Option<Difference>, BadLine> {
+        let id = match row.device() {
+            None => AllocatorId::DEFAULT,
+            Some(_) => device(&self.devices, row)?.allocator(),
+        };
+        self.fill(row)?;
+        let (outcome, cause) = self.call(row, id)?;
+        if !outcome.matches(row.result) {
+            return Ok(Some(self.explain_result(row, id, &outcome, cause)));
+        }
+        if let Some(expected) = row.used {
+            let got = self
+                .swiotlb
+                .stats(id)
+                .map_or(0, |stats| stats.counted_slots);
+            if got != expected {
+                return Ok(Some(Difference {
+                    cell: "used",
+                    expected: expected.to_string(),
+                    got: got.to_string(),
+                    explanation: "slots in use in all pools of the allocator after the call"
+                        .to_owned(),
+                }));
+            }
+        }
+        if !row.pages.is_empty() {
+            return Ok(Some(Difference {
+                cell: "pages",
+                expected: String::from_utf8_lossy(row.pages).into_owned(),
+                got: "no request".to_owned(),
+                explanation: "the static build asks for no pages".to_owned(),
+            }));
+        }
+        self.compare_sums(row, cause)
+    }
+
+    /// Writes what the row's seed asks for.
+    fn fill(&mut self, row: &Row<'_>) -> Result<(), BadLine> {
+        let Some(seed) = row.seed else {
+            return Ok(());
+        };
+        let addr = match row.op {
+            Op::SyncDevice => row.orig()?,
+            _ => row.addr()?,
+        };
+        data::fill(&mut self.mem, addr, row.bytes()?, seed).map_err(|cause| outside(&cause))
+    }
+
+    /// Makes the row's call.
+    fn call(&mut self, row: &Row<'_>, id: AllocatorId) -> Result<(Outcome, Cause), BadLine> {
+        let plain = |outcome: Outcome| Ok((outcome, Cause::None));
+        match row.op {
+            Op::Map => self.map(row, row.align_mask()?),
+            Op::DmaMap => self.map(row, 0),
+            Op::Unmap => self.unmap(row),
+            Op::SyncCpu | Op::SyncDevice => self.sync(row),
+            Op::Find => {
+                let dev = device(&self.devices, row)?;
+                let pool = self.swiotlb.find_pool(dev, PhysAddr::new(row.addr()?));
+                let geometry = pool.and_then(|pool| self.swiotlb.pool_geometry(pool));
+                plain(geometry.map_or(Outcome::Word("NONE"), |geometry| {
+                    Outcome::Address(geometry.base.raw())
+                }))
+            }
+            Op::Alloc => {
+                let dev = device(&self.devices, row)?;
+                let cpu = CpuId(row.cpu()?);
+                match self.swiotlb.alloc(dev, row.bytes()?, row.attrs, cpu) {
+                    Ok(addr) => plain(Outcome::Address(addr.raw())),
+                    Err(cause) => Ok((Outcome::Word("FAIL"), Cause::Alloc(cause))),
+                }
+            }
+            Op::Free => {
+                let dev = device(&self.devices, row)?;
+                let released = self.swiotlb.free(dev, PhysAddr::new(row.addr()?));
+                plain(Outcome::Word(if released.is_some() {
+                    "OK"
+                } else {
+                    "NOPOOL"
+                }))
+            }
+            Op::Worker | Op::Reap | Op::TransientPools => plain(Outcome::Word("NONE")),
+            // The fill was made with the seed.
+            Op::Fill => row.seed.map_or_else(
+                || Err(BadLine::new("seed", "a value for fill", "an empty cell")),
+                |_| plain(Outcome::Nothing),
+            ),
+            Op::Crc => {
+                let crc = data::crc(&self.mem, row.addr()?, row.bytes()?);
+                plain(Outcome::Crc(crc.map_err(|cause| outside(&cause))?))
+            }
+            _ => plain(self.query(row, id)?),
+        }
+    }
+
+    fn query(&mut self, row: &Row<'_>, id: AllocatorId) -> Result<Outcome, BadLine> {
+        let stats = self.swiotlb.stats(id).unwrap_or_default();
+        Ok(match row.op {
+            Op::IoUsed => Outcome::Number(stats.used_slots),
+            Op::Hiwater => Outcome::Number(stats.used_hiwater),
+            Op::HiwaterReset => {
+                // Zero is the value that may be written.
+                let _ = self.swiotlb.reset_hiwater(id, 0);
+                Outcome::Number(0)
+            }
+            Op::Transient => Outcome::Number(0),
+            Op::Slots => Outcome::Number(stats.total_slots),
+            Op::PoolCount => Outcome::Number(self.swiotlb.pools(id).count() as u64),
+            Op::Pools => self.pools_text(id),
+            Op::FreeMap => self.free_map(id),
+            Op::Areas => self.areas_text(id),
+            Op::MaxMapping => self.max_mapping(device(&self.devices, row)?),
+            Op::IsActive => self.swiotlb.is_active(device(&self.devices, row)?).into(),
+            Op::IsForced => self
+                .swiotlb
+                .is_force_bounce(device(&self.devices, row)?)
+                .into(),
+            Op::IsForAlloc => self
+                .swiotlb
+                .is_for_alloc(device(&self.devices, row)?)
+                .into(),
+            Op::NeedsSync => (!device(&self.devices, row)?.skips_sync()).into(),
+            Op::IsAllocated => self.swiotlb.is_allocated().into(),
+            Op::DefaultSize => self.default_size(),
+            Op::Limit => self.default_limit(),
+            Op::Base => self.default_base(),
+            _ => Outcome::Nothing,
+        })
+    }
+
+    fn map(&mut self, row: &Row<'_>, align_mask: u32) -> Result<(Outcome, Cause), BadLine> {
+        let dev = device(&self.devices, row)?;
+        let request = BounceRequest {
+            orig: PhysAddr::new(row.addr()?),
+            bytes: row.bytes()?,
+            alloc_align_mask: align_mask,
+            dir: row.dir()?,
+            attrs: row.attrs,
+            cpu: CpuId(row.cpu()?),
+        };
+        let result = if row.op == Op::Map {
+            self.swiotlb
+                .tbl_map_single(&mut self.mem, dev, &request)
+                .map(|bounce| (bounce.tlb_addr.raw(), bounce))
+        } else {
+            self.swiotlb
+                .map(&mut self.mem, dev, &request)
+                .map(|(addr, bounce)| (addr.raw(), bounce))
+        };
+        match result {
+            Ok((addr, bounce)) => Ok((Outcome::Address(addr), Cause::Bounced(bounce))),
+            Err(MapError::Memory(cause)) => Err(outside(&cause)),
+            Err(cause) => Ok((Outcome::Word("FAIL"), Cause::Map(cause))),
+        }
+    }
+
+    fn unmap(&mut self, row: &Row<'_>) -> Result<(Outcome, Cause), BadLine> {
+        let dev = device(&self.devices, row)?;
+        let (addr, bytes) = (PhysAddr::new(row.addr()?), row.bytes()?);
+        let (dir, attrs) = (row.dir()?, row.attrs);
+        let result = self
+            .swiotlb
+            .tbl_unmap_single(&mut self.mem, dev, addr, bytes, dir, attrs);
+        match result {
+            Ok(Some(_)) => Ok((Outcome::Word("OK"), Cause::None)),
+            Ok(None) => Ok((Outcome::Word("NOPOOL"), Cause::None)),
+            Err(UnmapError::Memory(cause)) => Err(outside(&cause)),
+            Err(cause) => Ok((Outcome::Word("FAIL"), Cause::Unmap(cause))),
+        }
+    }
+
+    fn sync(&mut self, row: &Row<'_>) -> Result<(Outcome, Cause), BadLine> {
+        let dev = device(&self.devices, row)?;
+        let (addr, bytes, dir) = (PhysAddr::new(row.addr()?), row.bytes()?, row.dir()?);
+        let result = if row.op == Op::SyncCpu {
+            self.swiotlb
+                .sync_single_for_cpu(&mut self.mem, dev, addr, bytes, dir)
+        } else {
+            self.swiotlb
+                .sync_single_for_device(&mut self.mem, dev, addr, bytes, dir)
+        };
+        match result {
+            Ok(Some(_)) => Ok((Outcome::Word("OK"), Cause::None)),
+            Ok(None) => Ok((Outcome::Word("NOPOOL"), Cause::None)),
+            Err(SyncError::Memory(cause)) => Err(outside(&cause)),
+            Err(cause) => Ok((Outcome::Word("FAIL"), Cause::Sync(cause))),
+        }
+    }
+
+    /// Compares the checksums of both sides.
+    fn compare_sums(&self, row: &Row<'_>, cause: Cause) -> Result<Option<Difference>, BadLine> {
+        if let Some(expected) = row.crc_orig {
+            let addr = match row.op {
+                Op::Map | Op::DmaMap => row.addr()?,
+                _ => row.orig()?,
+            };
+            let found = self.compare_sum(row, "crc_orig", addr, expected)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let Some(expected) = row.crc_tlb else {
+            return Ok(None);
+        };
+        let addr = match (row.op, cause) {
+            (Op::Map | Op::DmaMap, Cause::Bounced(bounce)) => bounce.tlb_addr.raw(),
+            _ => row.addr()?,
+        };
+        self.compare_sum(row, "crc_tlb", addr, expected)
+    }
+
+    fn compare_sum(
+        &self,
+        row: &Row<'_>,
+        cell: &'static str,
+        addr: u64,
+        expected: u32,
+    ) -> Result<Option<Difference>, BadLine> {
+        let bytes = row.bytes()?;
+        let got = data::crc(&self.mem, addr, bytes).map_err(|cause| outside(&cause))?;
+        Ok((got != expected).then(|| Difference {
+            cell,
+            expected: format!("{expected:08x}"),
+            got: format!("{got:08x}"),
+            explanation: format!("the {bytes} bytes at {addr:#x} are not those of the reference"),
+        }))
+    }
+
+    fn explain_result(
+        &self,
+        row: &Row<'_>,
+        id: AllocatorId,
+        outcome: &Outcome,
+        cause: Cause,
+    ) -> Difference {
+        let expected = String::from_utf8_lossy(row.result).into_owned();
+        let here = match cause {
+            Cause::None => "the answer differs".to_owned(),
+            Cause::Bounced(bounce) => format!(
+                "{} slots from slot {} on were taken here",
+                bounce.slots, bounce.first_slot
+            ),
+            Cause::Map(cause) => format!("the call was refused: {cause}"),
+            Cause::Unmap(cause) => format!("the call was refused: {cause}"),
+            Cause::Sync(cause) => format!("the call was refused: {cause}"),
+            Cause::Alloc(cause) => format!("the call was refused: {cause}"),
+        };
+        let there = data::parse_number(row.result)
+            .filter(|_| matches!(row.op, Op::Map | Op::Alloc))
+            .and_then(|addr| self.describe(id, addr))
+            .map_or(String::new(), |place| {
+                format!("; the reference took {place}")
+            });
+        Difference {
+            cell: "result",
+            expected,
+            got: outcome.to_string(),
+            explanation: format!("{here}{there}"),
+        }
+    }
+
+    /// Says which slot of which pool an address lies in.
+    fn describe(&self, id: AllocatorId, addr: u64) -> Option<String> {
+        self.swiotlb.pools(id).find_map(|pool| {
+            let geometry = self.swiotlb.pool_geometry(pool)?;
+            let offset = addr.checked_sub(geometry.base.raw())?;
+            let slot = offset / SLOT_BYTES;
+            let area_slots = u64::from(geometry.slots / geometry.areas);
+            (offset < geometry.bytes()).then(|| {
+                let area = slot / area_slots;
+                format!("slot {slot} (area {area}) of the pool at {}", geometry.base)
+            })
+        })
+    }
+}
+
+/// Stores a value at a number.
+fn put<T>(list: &mut Vec<Option<T>>, index: u32, value: T) {
+    let index = index as usize;
+    if list.len() <= index {
+        list.resize_with(index + 1, || None);
+    }
+    list[index] = Some(value);
+}
+
+/// Returns the device of a row.
+fn device<'a>(devices: &'a [Option<Device>], row: &Row<'_>) -> Result<&'a Device, BadLine> {
+    let number = row.need_device()?;
+    let device = devices.get(number as usize).and_then(Option::as_ref);
+    device.ok_or_else(|| BadLine::new("dev", "the number of a @dev line", number.to_string()))
+}

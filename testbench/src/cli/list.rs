@@ -1,0 +1,55 @@
+//! `rebound list`: what each scenario does and judges.
+
+use clap::Args;
+
+use crate::cli::{Outcome, say, sim};
+use crate::error::UsageError;
+use crate::scenario::plan::Expect;
+use crate::scenario::{self, Scenario};
+use crate::seed::{self, Seed};
+
+/// List the scenarios with their stimulus and checking, or print the plan of one
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only these scenarios, or groups of them: `limit/24-bit` or `limit`
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Print the whole plan that the seed makes, as JSON
+    #[arg(long)]
+    plan: bool,
+    /// Seed of the plan
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
+    seed: Seed,
+}
+
+impl List {
+    pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        for scenario in sim::select(&self.names)? {
+            if self.plan {
+                let plan = (scenario.plan)(self.seed);
+                let text = serde_json::to_string_pretty(&plan)
+                    .map_err(|error| UsageError::from_error("cannot print the plan", &error))?;
+                say(&text)?;
+            } else {
+                say(&describe(&scenario))?;
+            }
+        }
+        Ok(Outcome::Pass)
+    }
+}
+
+fn describe(scenario: &Scenario) -> String {
+    let expect = match (scenario.plan)(Seed::new(1)).expect {
+        Expect::Pass => String::new(),
+        Expect::Caught { must, .. } => format!("  (expected: a violation of check `{must}`)"),
+    };
+    let by_default = if scenario.name == scenario::WAVE_SCENARIO {
+        "  (its waveform is always written)"
+    } else {
+        ""
+    };
+    format!(
+        "{}{expect}{by_default}\n    Stimulus: {}\n    Checking: {}",
+        scenario.name, scenario.stimulus, scenario.checking
+    )
+}

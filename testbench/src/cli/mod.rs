@@ -1,0 +1,99 @@
+//! The command line: one file for each subcommand.
+
+mod list;
+mod run_one;
+mod sim;
+mod vectors;
+mod waves;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::UsageError;
+
+pub use run_one::RunOne;
+pub use sim::Sim;
+
+/// Exit code of a run without violations.
+const PASS: u8 = 0;
+/// Exit code of a run with violations.
+const VIOLATIONS: u8 = 1;
+/// Exit code of a wrong request or environment.
+const USAGE: u8 = 2;
+
+/// Validates DMA-limited IP cores: a Verilated core, a simulated bus, Linux's bounce buffers.
+///
+/// Start with `rebound sim`: it builds the reference engine, runs it through the whole suite and prints
+/// a verdict for each scenario. `rebound list` says what each scenario does and judges.
+///
+/// Exit codes: 0 all as expected, 1 violations, 2 wrong usage or environment.
+#[derive(Debug, Parser)]
+#[command(name = "rebound", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sim(Sim),
+    List(list::List),
+    Vectors(vectors::Vectors),
+    Waves(waves::Waves),
+    #[command(hide = true)]
+    RunOne(RunOne),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All as expected.
+    Pass,
+    /// Violations, failed rows, or missed faults.
+    Violations,
+}
+
+/// Reads the command line, runs the command and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Sim(command) => command.run(),
+        Command::List(command) => command.run(),
+        Command::Vectors(command) => command.run(),
+        Command::Waves(command) => command.run(),
+        Command::RunOne(command) => command.run(),
+    };
+    match outcome {
+        Ok(Outcome::Pass) => ExitCode::from(PASS),
+        Ok(Outcome::Violations) => ExitCode::from(VIOLATIONS),
+        Err(error) => {
+            eprintln!("{:?}", miette::Report::new(error));
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Writes a line to the standard output; a reader that has gone away, as `head` does, is no error.
+fn say(line: &str) -> Result<(), UsageError> {
+    use std::io::Write as _;
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(
+            UsageError::from_error("cannot write to the standard output", &error),
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

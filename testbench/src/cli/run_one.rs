@@ -1,0 +1,78 @@
+//! `rebound run-one`: one run in this process, for the runner (hidden).
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::Outcome;
+use crate::error::UsageError;
+use crate::execute::{self, Environment, WaveRequest};
+use crate::result::ChildReport;
+use crate::scenario;
+use crate::seed::{self, Seed};
+
+/// Carry out one run and write its report to a file
+#[derive(Debug, Args)]
+pub struct RunOne {
+    /// Name of the scenario
+    #[arg(long)]
+    scenario: String,
+    /// Seed of the plan
+    #[arg(long, value_parser = seed::parse)]
+    seed: Seed,
+    /// Do the same work with nothing to bounce
+    #[arg(long)]
+    unbounced: bool,
+    /// Manifest of the core
+    #[arg(long)]
+    manifest: PathBuf,
+    /// Where the waveform goes
+    #[arg(long)]
+    wave: Option<PathBuf>,
+    /// First cycle of the waveform
+    #[arg(long, requires = "wave")]
+    waves_from: Option<u64>,
+    /// Last cycle of the waveform
+    #[arg(long, requires = "wave")]
+    waves_to: Option<u64>,
+    /// Where the report goes
+    #[arg(long)]
+    report: PathBuf,
+}
+
+impl RunOne {
+    pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        let report = match self.execute() {
+            Ok(result) => ChildReport::Ran(Box::new(result)),
+            Err(error) => {
+                let (message, help) = error.into_parts();
+                ChildReport::Refused { message, help }
+            }
+        };
+        let json = serde_json::to_vec(&report)
+            .map_err(|error| UsageError::from_error("cannot write the run's report", &error))?;
+        std::fs::write(&self.report, json).map_err(|error| {
+            let context = format!("cannot write {}", self.report.display());
+            UsageError::from_error(&context, &error)
+        })?;
+        Ok(Outcome::Pass)
+    }
+
+    fn execute(&self) -> Result<crate::result::RunResult, UsageError> {
+        let scenario = scenario::find(&self.scenario)
+            .ok_or_else(|| UsageError::new(format!("no scenario is named `{}`", self.scenario)))?;
+        let plan = (scenario.plan)(self.seed);
+        let plan = if self.unbounced {
+            plan.unbounced()
+        } else {
+            plan
+        };
+        let environment = Environment::load(&self.manifest)?;
+        let wave = self.wave.as_ref().map(|path| WaveRequest {
+            path: path.clone(),
+            from: self.waves_from.unwrap_or(0),
+            to: self.waves_to,
+        });
+        execute::run(&environment, &plan, wave.as_ref())
+    }
+}

@@ -1,0 +1,363 @@
+//! `rebound sim`: the suite, each run in a process of its own, and its report.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Outcome, say};
+use crate::error::UsageError;
+use crate::execute::Environment;
+use crate::report::{self, Row, Summary};
+use crate::result::RunResult;
+use crate::runner::{self, child::ChildCommand};
+use crate::scenario::plan::{Expect, Plan};
+use crate::scenario::{self, Scenario};
+use crate::seed::{self, Seed};
+
+/// Run the reference engine through the suite and report a verdict for each scenario
+///
+/// Each scenario also runs with nothing to bounce (a 64-bit engine and mask, the same memory, bus and
+/// work), so that the report can say what bouncing costs.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Only this scenario, or group of them (`limit/24-bit` or `limit`); may be repeated
+    #[arg(long = "scenario", value_name = "NAME", num_args = 1..)]
+    scenarios: Vec<String>,
+    /// Seed of all random choices
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
+    seed: Seed,
+    /// Runs at the same time [default: one for each core of the machine]
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<NonZeroUsize>,
+    /// Write a waveform of every selected scenario, not only of bounce/waveform
+    #[arg(long)]
+    waves: bool,
+    /// First cycle of the waveforms
+    #[arg(long, value_name = "CYCLE")]
+    waves_from: Option<u64>,
+    /// Last cycle of the waveforms
+    #[arg(long, value_name = "CYCLE")]
+    waves_to: Option<u64>,
+    /// Folder of the waveforms
+    #[arg(long, default_value = "waves", value_name = "FOLDER")]
+    waves_folder: PathBuf,
+    /// Leave out the runs with nothing to bounce
+    #[arg(long)]
+    no_comparison: bool,
+    /// Manifest of the engine
+    #[arg(long, default_value = "rtl/dma_engine.toml", value_name = "FILE")]
+    manifest: PathBuf,
+    /// Folder of sim.csv and sim.json
+    #[arg(long, default_value = "results", value_name = "FOLDER")]
+    results: PathBuf,
+    /// Seconds of wall time after which a run is stopped
+    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    timeout: f64,
+}
+
+/// One process to start: a scenario as planned, or the same work unbounced.
+struct Job {
+    scenario: usize,
+    command: ChildCommand,
+}
+
+impl Sim {
+    pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        if let (Some(from), Some(to)) = (self.waves_from, self.waves_to)
+            && from > to
+        {
+            return Err(UsageError::new(format!(
+                "the waveform's window is empty: expected --waves-from at or below --waves-to, found \
+                 {from} and {to}"
+            )));
+        }
+        let scenarios = select(&self.scenarios)?;
+        let plans: Vec<Plan> = scenarios
+            .iter()
+            .map(|scenario| (scenario.plan)(self.seed))
+            .collect();
+        self.build_cores(&scenarios, &plans)?;
+        let jobs = self.jobs(&scenarios, &plans)?;
+        let rows = self.run_jobs(&scenarios, &plans, &jobs)?;
+        let paths = report::write_files(&self.results, &rows)?;
+        let summary = Summary::of(&rows);
+        say(&format!(
+            "{summary}\nreport: {}, {}",
+            paths[0].display(),
+            paths[1].display()
+        ))?;
+        let waves: Vec<&str> = rows.iter().filter_map(|row| row.wave.as_deref()).collect();
+        match waves.as_slice() {
+            [] => {}
+            [wave] => say(&format!("waveform: {wave} (open it with `make waves`)"))?,
+            [first, ..] => say(&format!("waveforms: {first} and {} more", waves.len() - 1))?,
+        }
+        Ok(if summary.failed == 0 {
+            Outcome::Pass
+        } else {
+            Outcome::Violations
+        })
+    }
+
+    /// Builds every core that the runs need, so that no run waits for a compiler.
+    fn build_cores(&self, scenarios: &[Scenario], plans: &[Plan]) -> Result<(), UsageError> {
+        let mut cores: Vec<_> = scenarios
+            .iter()
+            .zip(plans)
+            .filter(|(scenario, _)| !is_self_test(scenario))
+            .flat_map(|(scenario, plan)| {
+                let unbounced = self
+                    .is_compared(scenario, plan)
+                    .then(|| (plan.unbounced().engine, false));
+                [Some((plan.engine, self.has_wave(scenario))), unbounced]
+            })
+            .flatten()
+            .collect();
+        cores.sort_unstable();
+        cores.dedup();
+        if cores.is_empty() {
+            return Ok(());
+        }
+        let environment = Environment::load(&self.manifest)?;
+        let progress = progress_bar(cores.len(), "building cores");
+        environment.build_all(&cores, self.job_count(), || progress.inc(1))?;
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    fn jobs(&self, scenarios: &[Scenario], plans: &[Plan]) -> Result<Vec<Job>, UsageError> {
+        let program = std::env::current_exe().map_err(|error| {
+            UsageError::from_error("cannot find this program's own file", &error)
+        })?;
+        let mut jobs = Vec::new();
+        for (index, (scenario, plan)) in scenarios.iter().zip(plans).enumerate() {
+            for is_unbounced in [false, true] {
+                if is_unbounced && !self.is_compared(scenario, plan) {
+                    continue;
+                }
+                jobs.push(Job {
+                    scenario: index,
+                    command: ChildCommand {
+                        program: program.clone(),
+                        arguments: self.arguments(scenario, is_unbounced)?,
+                        timeout: Duration::from_secs_f64(self.timeout),
+                    },
+                });
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn arguments(
+        &self,
+        scenario: &Scenario,
+        is_unbounced: bool,
+    ) -> Result<Vec<String>, UsageError> {
+        let mut arguments = vec![
+            "run-one".into(),
+            "--scenario".into(),
+            scenario.name.into(),
+            "--seed".into(),
+            self.seed.to_string(),
+            "--manifest".into(),
+            path_text(&self.manifest)?,
+        ];
+        if is_unbounced {
+            arguments.push("--unbounced".into());
+        } else if self.has_wave(scenario) {
+            std::fs::create_dir_all(&self.waves_folder).map_err(|error| {
+                let context = format!("cannot make the folder {}", self.waves_folder.display());
+                UsageError::from_error(&context, &error)
+                    .help("name another one with `--waves-folder`")
+            })?;
+            arguments.extend(["--wave".into(), path_text(&self.wave_path(scenario))?]);
+            for (option, cycle) in [
+                ("--waves-from", self.waves_from),
+                ("--waves-to", self.waves_to),
+            ] {
+                arguments.extend(
+                    cycle
+                        .into_iter()
+                        .flat_map(|cycle| [option.into(), cycle.to_string()]),
+                );
+            }
+        }
+        Ok(arguments)
+    }
+
+    fn run_jobs(
+        &self,
+        scenarios: &[Scenario],
+        plans: &[Plan],
+        jobs: &[Job],
+    ) -> Result<Vec<Row>, UsageError> {
+        let commands: Vec<ChildCommand> = jobs.iter().map(|job| job.command.clone()).collect();
+        let progress = progress_bar(jobs.len(), "running");
+        let mut rows = Vec::new();
+        let mut printed = Ok(());
+        let mut main: Option<RunResult> = None;
+        let show = |row: &Row| -> Result<(), UsageError> {
+            progress.suspend(|| report::lines(row).iter().try_for_each(|line| say(line)))
+        };
+        progress.suspend(|| say(&report::heading()))?;
+        runner::run_all(&commands, self.job_count(), |index, result| {
+            progress.inc(1);
+            let job = &jobs[index];
+            let is_last = jobs
+                .get(index + 1)
+                .is_none_or(|next| next.scenario != job.scenario);
+            let (result, unbounced) = match main.take() {
+                None if !is_last => {
+                    main = Some(result);
+                    return;
+                }
+                None => (result, None),
+                Some(first) => (first, Some(result)),
+            };
+            let (scenario, plan) = (&scenarios[job.scenario], &plans[job.scenario]);
+            let row = Row::new(scenario.name, plan, result, unbounced.as_ref());
+            if printed.is_ok() {
+                printed = show(&row);
+            }
+            rows.push(row);
+        })?;
+        progress.finish_and_clear();
+        printed.map(|()| rows)
+    }
+
+    /// Whether the scenario also runs unbounced: only where the plan expects a pass, for a run with a
+    /// planted fault has no cost to compare.
+    fn is_compared(&self, scenario: &Scenario, plan: &Plan) -> bool {
+        !self.no_comparison
+            && !is_self_test(scenario)
+            && plan.expect == Expect::Pass
+            && plan.is_comparable()
+    }
+
+    fn has_wave(&self, scenario: &Scenario) -> bool {
+        (self.waves || scenario.name == scenario::WAVE_SCENARIO) && !is_self_test(scenario)
+    }
+
+    fn wave_path(&self, scenario: &Scenario) -> PathBuf {
+        let name = scenario.name.replace('/', "-");
+        self.waves_folder.join(format!("{name}-{}.fst", self.seed))
+    }
+
+    fn job_count(&self) -> usize {
+        self.jobs
+            .or_else(|| std::thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get)
+    }
+}
+
+/// Finds the scenarios that `names` select, by name or by group, in the order of the suite.
+///
+/// # Errors
+/// If a name selects nothing.
+pub(super) fn select(names: &[String]) -> Result<Vec<Scenario>, UsageError> {
+    let suite = scenario::suite();
+    if names.is_empty() {
+        return Ok(suite);
+    }
+    let all: Vec<Scenario> = suite.into_iter().chain(scenario::self_tests()).collect();
+    let matches = |scenario: &Scenario, name: &str| {
+        scenario.name == name
+            || scenario
+                .name
+                .strip_prefix(name.trim_end_matches('/'))
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    for name in names {
+        if !all.iter().any(|scenario| matches(scenario, name)) {
+            return Err(unknown(name, &all));
+        }
+    }
+    Ok(all
+        .into_iter()
+        .filter(|scenario| names.iter().any(|name| matches(scenario, name)))
+        .collect())
+}
+
+fn unknown(name: &str, all: &[Scenario]) -> UsageError {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let near: Vec<&str> = all
+        .iter()
+        .map(|scenario| scenario.name)
+        .filter(|known| !last.is_empty() && known.contains(last))
+        .collect();
+    let error = UsageError::new(format!("no scenario and no group is named `{name}`"));
+    if near.is_empty() {
+        error.help("`rebound list` prints all names")
+    } else {
+        error.help(format!(
+            "did you mean {}? `rebound list` prints all names",
+            near.join(" or ")
+        ))
+    }
+}
+
+fn is_self_test(scenario: &Scenario) -> bool {
+    scenario.name.starts_with("self-test/")
+}
+
+fn path_text(path: &Path) -> Result<String, UsageError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        UsageError::new(format!("the path {} is not valid UTF-8", path.display()))
+            .help("name a path that is")
+    })
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        _ => Err("expected a number of seconds above 0".into()),
+    }
+}
+
+/// A bar on the terminal; nothing if the standard error goes elsewhere.
+fn progress_bar(length: usize, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64)
+        .with_style(style)
+        .with_message(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_groups_select_in_the_order_of_the_suite() {
+        let chosen = select(&["limit/".into(), "transfer/copy".into()]).expect("they exist");
+        let names: Vec<&str> = chosen.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names[0], "transfer/copy");
+        assert!(names[1..].iter().all(|name| name.starts_with("limit/")));
+        assert!(names.len() > 4);
+    }
+
+    #[test]
+    fn without_names_self_tests_are_left_out() {
+        let all = select(&[]).expect("the suite");
+        assert!(!all.iter().any(is_self_test));
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_near_ones() {
+        let error = select(&["leak".into()]).expect_err("it has a group");
+        let (message, help) = error.into_parts();
+        assert_eq!(message, "no scenario and no group is named `leak`");
+        assert!(help.is_some_and(|help| help.contains("control/leak")));
+    }
+
+    #[test]
+    fn timeouts_are_positive() {
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for text in ["0", "-1", "NaN", "inf", "soon"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The reference engine at register level: start a channel, take its interrupt, learn how it ended.
+//!
+//! The driver runs on simulated CPUs: every register access and interrupt occupies one.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use futures::lock::{Mutex, OwnedMutexGuard};
+use rebound_sim::axil::{AxilError, Registers};
+use rebound_sim::cpu::{Cpu, CpuState};
+use rebound_sim::host::Host;
+use swiotlb::DmaAddr;
+
+use super::dma_engine_regs as regs;
+use super::dma_engine_regs::channel;
+
+/// Cycles between the acknowledgement of an interrupt and the next look at its wire.
+const SETTLE_CYCLES: u64 = 2;
+/// CPU that takes the engine's interrupts.
+const INTERRUPT_CPU: usize = 0;
+
+/// A direction of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Memory to stream (Linux: `DMA_TO_DEVICE`).
+    Mm2s,
+    /// Stream to memory (Linux: `DMA_FROM_DEVICE`).
+    S2mm,
+}
+
+impl Channel {
+    const ALL: [Self; 2] = [Self::Mm2s, Self::S2mm];
+
+    const fn base(self) -> u64 {
+        match self {
+            Self::Mm2s => regs::MM2S_BASE as u64,
+            Self::S2mm => regs::S2MM_BASE as u64,
+        }
+    }
+
+    const fn interrupt_bits(self) -> u32 {
+        match self {
+            Self::Mm2s => regs::INT_STATUS_MM2S_DONE | regs::INT_STATUS_MM2S_ERROR,
+            Self::S2mm => regs::INT_STATUS_S2MM_DONE | regs::INT_STATUS_S2MM_ERROR,
+        }
+    }
+}
+
+/// Why a transfer of the engine failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// SLVERR from the bus.
+    Slverr,
+    /// DECERR from the bus.
+    Decerr,
+    /// Beyond the engine's address limit.
+    AddrLimit,
+    /// Another kind, by its number in the status register.
+    Other(u32),
+}
+
+/// How a transfer of the engine ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Completion {
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// The register BYTES_DONE.
+    pub bytes_done: u32,
+    /// The failing address, if it failed.
+    pub fail_addr: DmaAddr,
+}
+
+/// The engine could not be driven.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// A register access failed.
+    #[error(transparent)]
+    Register(#[from] AxilError),
+    /// The core is something else.
+    #[error(
+        "the core's ID register is not that of a dma_engine: expected {expected:#010x}, found {found:#010x}"
+    )]
+    ForeignCore {
+        /// What an engine says.
+        expected: u32,
+        /// What the core says.
+        found: u32,
+    },
+    /// The core has no port or wire that the driver needs.
+    #[error("the core lacks what the driver of dma_engine needs: expected {0}, found none")]
+    MissingPort(&'static str),
+    /// The interrupt handler ended because a register access failed.
+    #[error("the interrupt handler ended before the transfer did")]
+    HandlerEnded,
+}
+
+/// Who waits for a channel, and since when it works.
+#[derive(Debug, Default)]
+struct ChannelState {
+    started_at: Cell<u64>,
+    waiter: RefCell<Option<oneshot::Sender<Completion>>>,
+    lock: std::sync::Arc<Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    channels: [ChannelState; 2],
+    is_loopback: Cell<bool>,
+    /// Cycles during which a channel worked, as half-open intervals.
+    busy: RefCell<Vec<(u64, u64)>>,
+    handler_error: RefCell<Option<EngineError>>,
+}
+
+/// The driver's hold on the engine; clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    host: Host,
+    registers: Registers,
+    shared: Rc<Shared>,
+}
+
+/// The sole use of one or both channels.
+#[derive(Debug)]
+pub struct Claim {
+    _guards: Vec<OwnedMutexGuard<()>>,
+}
+
+impl Engine {
+    /// Finds the engine, enables its interrupt unless told otherwise, and starts the handler.
+    ///
+    /// # Errors
+    /// If the core does not answer, or is something else.
+    pub async fn attach(host: &Host, enables_interrupt: bool) -> Result<Self, EngineError> {
+        if host.ports().lites.is_empty() {
+            return Err(EngineError::MissingPort("an AXI4-Lite control port"));
+        }
+        if host.ports().streams_out.is_empty() || host.ports().streams_in.is_empty() {
+            return Err(EngineError::MissingPort("an AXI-Stream in each direction"));
+        }
+        let irq = host
+            .wire_named("irq")
+            .ok_or(EngineError::MissingPort("a wire `irq`"))?;
+        let engine = Self {
+            host: host.clone(),
+            registers: host.registers(0),
+            shared: Rc::new(Shared {
+                channels: Default::default(),
+                is_loopback: Cell::new(false),
+                busy: RefCell::default(),
+                handler_error: RefCell::default(),
+            }),
+        };
+        let found = engine.registers.read(regs::ID.into()).await?;
+        if found != regs::ID_MAGIC_VALUE {
+            return Err(EngineError::ForeignCore {
+                expected: regs::ID_MAGIC_VALUE,
+                found,
+            });
+        }
+        if enables_interrupt {
+            let all = Channel::ALL
+                .iter()
+                .fold(0, |bits, channel| bits | channel.interrupt_bits());
+            engine.registers.write(regs::INT_ENABLE.into(), all).await?;
+        }
+        let handler = engine.clone();
+        host.spawn_background("interrupt handler", async move {
+            loop {
+                if irq.wait_high(u64::MAX).await.is_err() {
+                    return;
+                }
+                let risen_at = handler.host.cycle();
+                if let Err(error) = handler.handle_interrupt(risen_at).await {
+                    *handler.shared.handler_error.borrow_mut() = Some(error);
+                    // Waiters learn of it by their senders going away.
+                    for channel in &handler.shared.channels {
+                        channel.waiter.take();
+                    }
+                    return;
+                }
+                handler.host.sleep(SETTLE_CYCLES).await;
+            }
+        });
+        Ok(engine)
+    }
+
+    /// Waits until the channels are free and takes them.
+    pub async fn claim(&self, cpu: &Cpu, channels: &[Channel]) -> Claim {
+        let mut guards = Vec::new();
+        for channel in channels {
+            let lock = std::sync::Arc::clone(&self.shared.channels[*channel as usize].lock);
+            guards.push(cpu.wait(lock.lock_owned()).await);
+        }
+        Claim { _guards: guards }
+    }
+
+    /// Joins the channels for a memory copy, or parts them; the caller has claimed both.
+    ///
+    /// # Errors
+    /// If a register access fails.
+    pub async fn set_loopback(&self, cpu: &Cpu, is_on: bool) -> Result<(), EngineError> {
+        if self.shared.is_loopback.get() != is_on {
+            let bits = if is_on { regs::CONTROL_LOOPBACK } else { 0 };
+            self.write(cpu, regs::CONTROL.into(), bits).await?;
+            self.shared.is_loopback.set(is_on);
+        }
+        Ok(())
+    }
+
+    /// Starts a channel that the caller has claimed.
+    ///
+    /// # Errors
+    /// If a register access fails.
+    pub async fn start(
+        &self,
+        cpu: &Cpu,
+        channel: Channel,
+        dma: DmaAddr,
+        bytes: u32,
+    ) -> Result<Work, EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        let state = &self.shared.channels[channel as usize];
+        *state.waiter.borrow_mut() = Some(sender);
+        let base = channel.base();
+        let [low, high] = halves(dma.raw());
+        self.write(cpu, base + u64::from(channel::ADDR_LO), low)
+            .await?;
+        self.write(cpu, base + u64::from(channel::ADDR_HI), high)
+            .await?;
+        self.write(cpu, base + u64::from(channel::LENGTH), bytes)
+            .await?;
+        state.started_at.set(self.host.cycle());
+        self.write(
+            cpu,
+            base + u64::from(channel::CONTROL),
+            channel::CONTROL_START,
+        )
+        .await?;
+        Ok(Work { receiver })
+    }
+
+    /// Waits for the end of a transfer.
+    ///
+    /// # Errors
+    /// If the interrupt handler met an error.
+    pub async fn finished(&self, cpu: &Cpu, work: Work) -> Result<Completion, EngineError> {
+        cpu.wait(work.receiver).await.map_err(|_| {
+            let error = self.shared.handler_error.borrow();
+            error.clone().unwrap_or(EngineError::HandlerEnded)
+        })
+    }
+
+    /// Returns the cycles in which at least one channel worked, from its start to its interrupt.
+    #[must_use]
+    pub fn busy_cycles(&self) -> u64 {
+        let mut intervals = self.shared.busy.borrow().clone();
+        intervals.sort_unstable();
+        let mut covered_to = 0;
+        let mut cycles = 0;
+        for (from, to) in intervals {
+            cycles += to.saturating_sub(from.max(covered_to));
+            covered_to = covered_to.max(to);
+        }
+        cycles
+    }
+
+    async fn write(&self, cpu: &Cpu, addr: u64, value: u32) -> Result<(), EngineError> {
+        let access = self.registers.write(addr, value);
+        cpu.occupy(CpuState::Registers, access).await?;
+        cpu.run(
+            self.host.costs().register_write_cycles.into(),
+            CpuState::Registers,
+        )
+        .await;
+        Ok(())
+    }
+
+    async fn read(&self, cpu: &Cpu, addr: u64) -> Result<u32, EngineError> {
+        let access = self.registers.read(addr);
+        let value = cpu.occupy(CpuState::Registers, access).await?;
+        cpu.run(
+            self.host.costs().register_read_cycles.into(),
+            CpuState::Registers,
+        )
+        .await;
+        Ok(value)
+    }
+
+    async fn handle_interrupt(&self, risen_at: u64) -> Result<(), EngineError> {
+        let cpu = self.host.cpu(INTERRUPT_CPU);
+        cpu.interrupt_entry().await;
+        let causes = self.read(&cpu, regs::INT_STATUS.into()).await?;
+        for channel in Channel::ALL {
+            if causes & channel.interrupt_bits() != 0 {
+                self.complete(&cpu, channel, risen_at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn complete(
+        &self,
+        cpu: &Cpu,
+        channel: Channel,
+        risen_at: u64,
+    ) -> Result<(), EngineError> {
+        let base = channel.base();
+        let status = self.read(cpu, base + u64::from(channel::STATUS)).await?;
+        let bytes_done = self
+            .read(cpu, base + u64::from(channel::BYTES_DONE))
+            .await?;
+        let mut completion = Completion {
+            failure: None,
+            bytes_done,
+            fail_addr: DmaAddr::new(0),
+        };
+        if status & channel::STATUS_ERROR != 0 {
+            let kind =
+                (status & channel::STATUS_ERROR_KIND_MASK) >> channel::STATUS_ERROR_KIND_SHIFT;
+            completion.failure = Some(match kind {
+                regs::ERROR_KIND_SLVERR => Failure::Slverr,
+                regs::ERROR_KIND_DECERR => Failure::Decerr,
+                regs::ERROR_KIND_ADDR_LIMIT => Failure::AddrLimit,
+                other => Failure::Other(other),
+            });
+            let low = self
+                .read(cpu, base + u64::from(channel::FAIL_ADDR_LO))
+                .await?;
+            let high = self
+                .read(cpu, base + u64::from(channel::FAIL_ADDR_HI))
+                .await?;
+            completion.fail_addr = DmaAddr::new(u64::from(low) | u64::from(high) << 32);
+        }
+        let handled = status & (channel::STATUS_DONE | channel::STATUS_ERROR);
+        self.write(cpu, base + u64::from(channel::STATUS), handled)
+            .await?;
+        let state = &self.shared.channels[channel as usize];
+        let started_at = state.started_at.get();
+        let worked = (started_at, risen_at.max(started_at));
+        self.shared.busy.borrow_mut().push(worked);
+        if let Some(waiter) = state.waiter.take() {
+            // A driver that no longer waits has made a mistake of its own, which others judge.
+            let _ = waiter.send(completion);
+        }
+        Ok(())
+    }
+}
+
+/// A transfer that the engine works on.
+#[derive(Debug)]
+pub struct Work {
+    receiver: oneshot::Receiver<Completion>,
+}
+
+fn halves(word: u64) -> [u32; 2] {
+    let bytes = word.to_le_bytes();
+    let half =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    [half(0), half(4)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_split_into_low_and_high_words() {
+        assert_eq!(halves(0x1234_5678_9abc_def0), [0x9abc_def0, 0x1234_5678]);
+    }
+}

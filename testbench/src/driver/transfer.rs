@@ -1,0 +1,568 @@
+//! One transfer from buffer to engine and back, with the mistakes that a plan asks for.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rebound_sim::cpu::Cpu;
+use rebound_sim::host::Host;
+use rebound_sim::stream::{Packet, StreamSink, StreamSource};
+use swiotlb::{DataDirection, MapError, PhysAddr, PhysMemory as _, SyncError, UnmapError};
+
+use super::engine::{Channel, Completion, Engine, EngineError, Failure, Work};
+use super::mapper::{Lease, Mapper, Request};
+use crate::pattern::{self, Kind};
+use crate::scenario::plan::{Mistake, Movement, Outcome, Plan, Transfer, Usage};
+use crate::scoreboard::{Scoreboard, index};
+use crate::violation::{Check, Violation};
+
+/// Cycles from the end of a transfer to the end of its packet on the stream.
+const PACKET_CYCLES: u64 = 5_000;
+/// Bytes that a driver programs too many.
+const EXTRA_BYTES: u64 = 64;
+
+/// What keeps a driver from going on.
+#[derive(Debug, thiserror::Error)]
+enum DriverError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("map refused: {0}")]
+    Map(#[from] MapError),
+    #[error("unmap refused: {0}")]
+    Unmap(#[from] UnmapError),
+    #[error("sync refused: {0}")]
+    Sync(#[from] SyncError),
+}
+
+/// The driver of one engine on all CPUs.
+#[derive(Debug)]
+pub struct Driver {
+    plan: Rc<Plan>,
+    host: Host,
+    engine: Engine,
+    mapper: Rc<Mapper>,
+    board: Rc<RefCell<Scoreboard>>,
+    source: StreamSource,
+    sink: StreamSink,
+}
+
+/// A part of a transfer: what one start of the engine moves.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    /// Offset in the buffers.
+    offset: u64,
+    bytes: u64,
+    /// Offset in the mappings.
+    in_mapping: u64,
+}
+
+/// The mappings of a transfer.
+struct Leases {
+    source: Option<Lease>,
+    destination: Option<Lease>,
+}
+
+impl Driver {
+    /// Makes the driver of an engine that is attached.
+    #[must_use]
+    pub fn new(
+        plan: Rc<Plan>,
+        host: &Host,
+        engine: Engine,
+        mapper: Rc<Mapper>,
+        board: Rc<RefCell<Scoreboard>>,
+    ) -> Self {
+        Self {
+            plan,
+            host: host.clone(),
+            engine,
+            mapper,
+            board,
+            source: host.stream_source(0),
+            sink: host.stream_sink(0),
+        }
+    }
+
+    /// Does the transfers of one CPU, in their order.
+    pub async fn run(&self, cpu: usize) {
+        let cpu = self.host.cpu(cpu);
+        for (number, transfer) in self.plan.transfers.iter().enumerate() {
+            if transfer.cpu != cpu.index() {
+                continue;
+            }
+            let job = Job {
+                driver: self,
+                cpu: &cpu,
+                number,
+                transfer: *transfer,
+            };
+            if let Err(error) = job.run().await {
+                let check = match error {
+                    DriverError::Engine(_) => Check::Status,
+                    _ => Check::Mapping,
+                };
+                job.report(check, error.to_string());
+            }
+        }
+    }
+}
+
+/// A transfer in work on a CPU.
+struct Job<'a> {
+    driver: &'a Driver,
+    cpu: &'a Cpu,
+    number: usize,
+    transfer: Transfer,
+}
+
+impl Job<'_> {
+    async fn run(&self) -> Result<(), DriverError> {
+        let bytes = self.driver.plan.buffer_of(&self.transfer).bytes;
+        match self.transfer.usage {
+            Usage::Once => {
+                let longest = self.driver.mapper.max_bytes().min(bytes).max(1);
+                let mut offset = 0;
+                while offset < bytes {
+                    let piece = Piece {
+                        offset,
+                        bytes: longest.min(bytes - offset),
+                        in_mapping: 0,
+                    };
+                    self.once(piece).await?;
+                    offset += piece.bytes;
+                }
+                Ok(())
+            }
+            Usage::Reuse {
+                rounds,
+                offset,
+                bytes: part,
+            } => {
+                let part = Piece {
+                    offset,
+                    bytes: part,
+                    in_mapping: offset,
+                };
+                self.reuse(bytes, rounds, part).await
+            }
+        }
+    }
+
+    /// Maps, moves and unmaps one piece.
+    async fn once(&self, piece: Piece) -> Result<(), DriverError> {
+        let data = self.data(piece, 0);
+        let leases = self.map(piece, &data).await?;
+        if self.has(Mistake::UnmapsEarly) {
+            return self.unmap_while_working(piece, leases, &data).await;
+        }
+        let is_done = self.move_piece(piece, &leases, &data).await?;
+        let source = leases.source.as_ref().map(|lease| lease.id);
+        let destination = leases.destination.as_ref().map(|lease| lease.id);
+        if !self.has(Mistake::NeverUnmaps) {
+            self.unmap(leases).await?;
+        }
+        if let Some(buffer) = self.source() {
+            self.judge(buffer, source);
+        }
+        if let (Some(buffer), true) = (self.destination(), is_done) {
+            self.expect(buffer, piece.offset, &data);
+            self.judge(buffer, destination);
+        } else if let Some(buffer) = self.destination() {
+            self.accept_partial(buffer, piece);
+        }
+        Ok(())
+    }
+
+    /// Maps all, moves all, then moves a part again and again with syncs between.
+    async fn reuse(&self, bytes: u64, rounds: u32, part: Piece) -> Result<(), DriverError> {
+        let whole = Piece {
+            offset: 0,
+            bytes,
+            in_mapping: 0,
+        };
+        let data = self.data(whole, 0);
+        let leases = self.map(whole, &data).await?;
+        self.move_piece(whole, &leases, &data).await?;
+        self.take_back(whole, &leases, &data, true).await?;
+        for round in 1..=rounds {
+            let data = self.data(part, round);
+            self.hand_over(part, &leases, &data).await?;
+            self.move_piece(part, &leases, &data).await?;
+            let syncs = !self.has(Mistake::SkipsSyncForCpu);
+            self.take_back(part, &leases, &data, syncs).await?;
+        }
+        self.unmap(leases).await?;
+        for buffer in self.source().into_iter().chain(self.destination()) {
+            self.judge(buffer, None);
+        }
+        Ok(())
+    }
+
+    /// Writes a source anew and hands it to the device, or hands a destination over again.
+    async fn hand_over(
+        &self,
+        part: Piece,
+        leases: &Leases,
+        data: &[u8],
+    ) -> Result<(), DriverError> {
+        let Piece {
+            in_mapping, bytes, ..
+        } = part;
+        if let (Some(lease), Some(buffer)) = (&leases.source, self.source()) {
+            self.write_buffer(buffer, part.offset, data);
+            self.expect(buffer, part.offset, data);
+            if !self.has(Mistake::SkipsSyncForDevice) {
+                self.mapper()
+                    .sync_for_device(self.cpu, lease, in_mapping, bytes)
+                    .await?;
+            }
+            self.board_mut().handed_over(lease.id, in_mapping, data);
+        }
+        if let Some(lease) = &leases.destination {
+            self.mapper()
+                .sync_for_device(self.cpu, lease, in_mapping, bytes)
+                .await?;
+            self.board_mut().handed_over(lease.id, in_mapping, data);
+        }
+        Ok(())
+    }
+
+    /// Hands a destination to the CPU, and reads it.
+    async fn take_back(
+        &self,
+        part: Piece,
+        leases: &Leases,
+        data: &[u8],
+        syncs: bool,
+    ) -> Result<(), DriverError> {
+        let (Some(lease), Some(buffer)) = (&leases.destination, self.destination()) else {
+            return Ok(());
+        };
+        if syncs {
+            self.mapper()
+                .sync_for_cpu(self.cpu, lease, part.in_mapping, part.bytes)
+                .await?;
+        }
+        self.expect(buffer, part.offset, data);
+        self.judge(buffer, Some(lease.id));
+        Ok(())
+    }
+
+    /// Unmaps as soon as the engine has begun. A mistake.
+    async fn unmap_while_working(
+        &self,
+        piece: Piece,
+        leases: Leases,
+        data: &[u8],
+    ) -> Result<(), DriverError> {
+        let channels = self.channels();
+        let claim = self.driver.engine.claim(self.cpu, channels).await;
+        let works = self.start(piece, &leases, data).await?;
+        self.unmap(leases).await?;
+        for work in works {
+            self.driver.engine.finished(self.cpu, work).await?;
+        }
+        drop(claim);
+        if let Some(buffer) = self.destination() {
+            self.accept_partial(buffer, piece);
+        }
+        Ok(())
+    }
+
+    /// Lets the engine move a piece, and returns whether it says that it did.
+    async fn move_piece(
+        &self,
+        piece: Piece,
+        leases: &Leases,
+        data: &[u8],
+    ) -> Result<bool, DriverError> {
+        let channels = self.channels();
+        let claim = self.driver.engine.claim(self.cpu, channels).await;
+        let works = self.start(piece, leases, data).await?;
+        let mut completions = Vec::new();
+        for work in works {
+            completions.push(self.driver.engine.finished(self.cpu, work).await?);
+        }
+        let is_done = self.check_status(&completions, piece);
+        if matches!(self.transfer.movement, Movement::ToDevice { .. }) {
+            self.check_stream(data, is_done).await;
+        }
+        drop(claim);
+        if let (Some(lease), true) = (&leases.destination, is_done) {
+            let cycle = self.driver.host.cycle();
+            self.board_mut()
+                .device_done(lease.id, piece.in_mapping, piece.bytes, cycle);
+        }
+        Ok(is_done)
+    }
+
+    /// Starts the channels; the caller has claimed them.
+    async fn start(
+        &self,
+        piece: Piece,
+        leases: &Leases,
+        data: &[u8],
+    ) -> Result<Vec<Work>, DriverError> {
+        let engine = &self.driver.engine;
+        let is_copy = leases.source.is_some() && leases.destination.is_some();
+        engine.set_loopback(self.cpu, is_copy).await?;
+        let extra = if self.has(Mistake::ProgramsTooLong) {
+            EXTRA_BYTES
+        } else {
+            0
+        };
+        let bytes = u32::try_from(piece.bytes + extra).expect("a mapping is shorter than 4 GiB");
+        let mut works = Vec::new();
+        if let Some(lease) = &leases.destination {
+            if !is_copy && self.transfer.outcome != Outcome::AddrLimit {
+                let mut packet = data.to_vec();
+                packet.resize(data.len() + index(extra), 0);
+                // The engine takes it when it is started; nobody waits for that.
+                drop(self.driver.source.push(Packet::new(packet)));
+            }
+            let dma = lease.dma.wrapping_add(piece.in_mapping);
+            works.push(engine.start(self.cpu, Channel::S2mm, dma, bytes).await?);
+        }
+        if let Some(lease) = &leases.source {
+            let dma = lease.dma.wrapping_add(piece.in_mapping);
+            works.push(engine.start(self.cpu, Channel::Mm2s, dma, bytes).await?);
+        }
+        Ok(works)
+    }
+
+    async fn map(&self, piece: Piece, data: &[u8]) -> Result<Leases, DriverError> {
+        let mut leases = Leases {
+            source: None,
+            destination: None,
+        };
+        if let Some(buffer) = self.source() {
+            let lease = self
+                .map_one(buffer, piece, DataDirection::ToDevice, data)
+                .await?;
+            leases.source = Some(lease);
+        }
+        if let Some(buffer) = self.destination() {
+            let lease = self
+                .map_one(buffer, piece, DataDirection::FromDevice, data)
+                .await?;
+            leases.destination = Some(lease);
+        }
+        Ok(leases)
+    }
+
+    async fn map_one(
+        &self,
+        buffer: usize,
+        piece: Piece,
+        direction: DataDirection,
+        data: &[u8],
+    ) -> Result<Lease, DriverError> {
+        let direction = match direction {
+            DataDirection::ToDevice if self.has(Mistake::SwapsDirection) => {
+                DataDirection::FromDevice
+            }
+            DataDirection::FromDevice if self.has(Mistake::SwapsDirection) => {
+                DataDirection::ToDevice
+            }
+            right => right,
+        };
+        let request = Request {
+            transfer: self.number,
+            buffer,
+            offset: piece.offset,
+            direction,
+            expected: data.to_vec(),
+        };
+        if self.has(Mistake::SkipsBouncing) {
+            return Ok(self.mapper().lend_without_mapping(request));
+        }
+        Ok(self.mapper().map(self.cpu, request).await?)
+    }
+
+    async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
+        for lease in leases.source.into_iter().chain(leases.destination) {
+            self.mapper().unmap(self.cpu, lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares how the engine ended with what the plan says, and returns whether all was moved.
+    fn check_status(&self, completions: &[Completion], piece: Piece) -> bool {
+        let expected = match self.transfer.outcome {
+            Outcome::Done => None,
+            Outcome::Slverr => Some(Failure::Slverr),
+            Outcome::Decerr => Some(Failure::Decerr),
+            Outcome::AddrLimit => Some(Failure::AddrLimit),
+        };
+        let mut is_done = true;
+        for completion in completions {
+            is_done &= completion.failure.is_none();
+            let is_short = u64::from(completion.bytes_done) < piece.bytes;
+            if completion.failure != expected {
+                let found = completion.failure.map_or_else(
+                    || "none".to_owned(),
+                    |failure| format!("{failure:?} at dma {}", completion.fail_addr),
+                );
+                let expected =
+                    expected.map_or_else(|| "none".to_owned(), |failure| format!("{failure:?}"));
+                self.report(
+                    Check::Status,
+                    format!("engine status: expected failure {expected}, found {found}"),
+                );
+            } else if expected.is_none() && is_short {
+                self.report(
+                    Check::Status,
+                    format!(
+                        "engine status: expected {} bytes done, found {}",
+                        piece.bytes, completion.bytes_done
+                    ),
+                );
+            }
+        }
+        is_done
+    }
+
+    /// Compares the packet that the engine sent with the buffer. A transfer that failed sends what it
+    /// had read, so its packet is a beginning of the right one; one that was refused sends none.
+    async fn check_stream(&self, data: &[u8], is_done: bool) {
+        if self.transfer.outcome == Outcome::AddrLimit && !is_done {
+            return;
+        }
+        let name = self.buffer_name();
+        match self.driver.sink.recv(PACKET_CYCLES).await {
+            Ok(packet) => {
+                let right = if is_done {
+                    data
+                } else {
+                    &data[..packet.data.len().min(data.len())]
+                };
+                let cycle = self.driver.host.cycle();
+                self.board_mut()
+                    .judge_stream(self.number, &name, right, &packet.data, cycle);
+            }
+            Err(error) => self.report(
+                Check::Stream,
+                format!(
+                    "stream of {name}: expected a packet of {} bytes, {error}",
+                    data.len()
+                ),
+            ),
+        }
+    }
+
+    /// Compares a buffer in memory, with its guards, with what it should hold.
+    fn judge(&self, buffer: usize, mapping: Option<crate::scoreboard::MappingId>) {
+        let found = self.read_guarded(buffer);
+        let cycle = self.driver.host.cycle();
+        self.board_mut()
+            .judge_buffer(buffer, &found, mapping, cycle);
+    }
+
+    /// Takes what a failed transfer left in its part of the destination; the guards stay judged.
+    fn accept_partial(&self, buffer: usize, piece: Piece) {
+        let found = self.read_guarded(buffer);
+        let start = index(crate::scoreboard::GUARD_BYTES + piece.offset);
+        let left = &found[start..start + index(piece.bytes)];
+        self.expect(buffer, piece.offset, left);
+        self.judge(buffer, None);
+    }
+
+    fn read_guarded(&self, buffer: usize) -> Vec<u8> {
+        let (phys, len) = {
+            let board = self.driver.board.borrow();
+            let buffer = &board.buffers()[buffer];
+            (buffer.guarded_phys(), buffer.guarded().len())
+        };
+        let memory = self.driver.host.memory();
+        memory
+            .read_vec(PhysAddr::new(phys), len)
+            .expect("the plan places buffers in RAM")
+    }
+
+    fn write_buffer(&self, buffer: usize, offset: u64, data: &[u8]) {
+        let phys = self.driver.board.borrow().buffers()[buffer].phys + offset;
+        self.driver
+            .host
+            .memory()
+            .write(PhysAddr::new(phys), data)
+            .expect("the plan places buffers in RAM");
+    }
+
+    fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {
+        self.board_mut().buffer_mut(buffer).expect(offset, data);
+    }
+
+    /// What a piece should carry in a round: the source's bytes, or those that the stream brings.
+    fn data(&self, piece: Piece, round: u32) -> Vec<u8> {
+        let board = self.driver.board.borrow();
+        match self.transfer.movement {
+            Movement::ToDevice { source } | Movement::Copy { source, .. } if round == 0 => board
+                .buffers()[source]
+                .content(piece.offset, piece.bytes)
+                .to_vec(),
+            Movement::ToDevice { source: buffer }
+            | Movement::Copy { source: buffer, .. }
+            | Movement::FromDevice {
+                destination: buffer,
+            } => {
+                let salt = board.buffers()[buffer].salt;
+                pattern::filled(
+                    Kind::Source { round },
+                    salt,
+                    piece.offset,
+                    index(piece.bytes),
+                )
+            }
+        }
+    }
+
+    fn report(&self, check: Check, text: String) {
+        let violation = Violation {
+            check,
+            cycle: Some(self.driver.host.cycle()),
+            transfer: Some(self.number),
+            text,
+            place: None,
+        };
+        self.board_mut().report(violation);
+    }
+
+    fn channels(&self) -> &'static [Channel] {
+        match self.transfer.movement {
+            Movement::ToDevice { .. } => &[Channel::Mm2s],
+            Movement::FromDevice { .. } => &[Channel::S2mm],
+            Movement::Copy { .. } => &[Channel::Mm2s, Channel::S2mm],
+        }
+    }
+
+    const fn source(&self) -> Option<usize> {
+        match self.transfer.movement {
+            Movement::ToDevice { source } | Movement::Copy { source, .. } => Some(source),
+            Movement::FromDevice { .. } => None,
+        }
+    }
+
+    const fn destination(&self) -> Option<usize> {
+        match self.transfer.movement {
+            Movement::FromDevice { destination } | Movement::Copy { destination, .. } => {
+                Some(destination)
+            }
+            Movement::ToDevice { .. } => None,
+        }
+    }
+
+    fn buffer_name(&self) -> String {
+        self.driver.plan.buffer_of(&self.transfer).name.clone()
+    }
+
+    fn has(&self, mistake: Mistake) -> bool {
+        self.transfer.mistake == Some(mistake)
+    }
+
+    fn mapper(&self) -> &Mapper {
+        &self.driver.mapper
+    }
+
+    fn board_mut(&self) -> std::cell::RefMut<'_, Scoreboard> {
+        self.driver.board.borrow_mut()
+    }
+}

@@ -1,0 +1,16 @@
+//! The testbench of Rebound: scenarios, drivers, scoreboard and reports, behind the program `rebound`.
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod cli;
+pub mod driver;
+pub mod error;
+pub mod execute;
+pub mod pattern;
+pub mod report;
+pub mod result;
+pub mod runner;
+pub mod scenario;
+pub mod scoreboard;
+pub mod seed;
+pub mod violation;

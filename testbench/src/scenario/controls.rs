@@ -1,0 +1,255 @@
+//! Negative controls: a fault is planted, and the verdict is good only if it is caught.
+
+use crate::scenario::layout::{Layout, Placement};
+use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage};
+use crate::scenario::{Scenario, limits};
+use crate::seed::Seed;
+use crate::violation::Check;
+
+use Placement::{Above, Below};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "control/no-bouncing",
+        stimulus: "A truncating 32-bit engine is given physical addresses above 4 GiB: bouncing is left out. Other memory lies where they are cut to.",
+        checking: "The stray accesses are caught at their first beat and located in the other memory, which is found corrupted.",
+        plan: no_bouncing,
+    },
+    Scenario {
+        name: "control/mask-too-wide",
+        stimulus: "The driver declares 36 bits for an engine that truncates at 32.",
+        checking: "The stray accesses are caught and explained by the lost address bits.",
+        plan: mask_too_wide,
+    },
+    Scenario {
+        name: "control/missing-sync-for-device",
+        stimulus: "The CPU rewrites a bounced source and forgets to sync it for the device.",
+        checking: "The device's read of the old bytes is caught as stale.",
+        plan: missing_sync_for_device,
+    },
+    Scenario {
+        name: "control/missing-sync-for-cpu",
+        stimulus: "The device rewrites a bounced destination and the CPU reads it without a sync.",
+        checking: "The CPU's view is caught as stale.",
+        plan: missing_sync_for_cpu,
+    },
+    Scenario {
+        name: "control/use-after-unmap",
+        stimulus: "The driver unmaps a buffer while the engine still writes it.",
+        checking: "The first beat after the unmap is caught, with its age.",
+        plan: use_after_unmap,
+    },
+    Scenario {
+        name: "control/leak",
+        stimulus: "The driver forgets to unmap one of three bounced buffers.",
+        checking: "The mapping and its slots are found at the end.",
+        plan: leak,
+    },
+    Scenario {
+        name: "control/wrong-direction",
+        stimulus: "The driver maps a source with the direction of a destination.",
+        checking: "The device's first read is caught.",
+        plan: wrong_direction,
+    },
+    Scenario {
+        name: "control/past-end",
+        stimulus: "The driver programs 64 bytes more than it mapped.",
+        checking: "The first beat past the end of the mapping is caught.",
+        plan: past_end,
+    },
+    Scenario {
+        name: "control/cross-4k",
+        stimulus: "The engine carries a planted fault: its bursts ignore the 4 KiB boundary.",
+        checking: "The protocol rule is broken and named with its AXI section.",
+        plan: cross_4k,
+    },
+    Scenario {
+        name: "control/lost-tail",
+        stimulus: "The engine carries a planted fault: the last write beat has no strobes.",
+        checking: "The bytes that were not written are named.",
+        plan: lost_tail,
+    },
+    Scenario {
+        name: "control/8237-no-boundary",
+        stimulus: "As limit/8237-boundary, but the driver does not declare the 64 KiB boundary.",
+        checking: "The access that wrapped is caught and explained by the missing carry.",
+        plan: wrap_without_boundary,
+    },
+    Scenario {
+        name: "control/slow-bus",
+        stimulus: "The bus is 2000 cycles slower than the plan says.",
+        checking: "The run exceeds its cycle budget.",
+        plan: slow_bus,
+    },
+    Scenario {
+        name: "control/no-interrupt",
+        stimulus: "The driver waits for an interrupt that it left disabled.",
+        checking: "The run is given up at its cycle limit and says what it waited for.",
+        plan: no_interrupt,
+    },
+];
+
+fn caught(must: Check, may: &[Check]) -> Expect {
+    Expect::Caught {
+        must,
+        may: may.to_vec(),
+    }
+}
+
+fn no_bouncing(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.send(0, Above, 600, 0).mistake = Some(Mistake::SkipsBouncing);
+    layout.receive(0, Above, 600, 0).mistake = Some(Mistake::SkipsBouncing);
+    bystanders_where_cut(layout)
+        .with(|plan| {
+            plan.expect = caught(
+                Check::Unmapped,
+                &[Check::Guard, Check::Stream, Check::NotWritten],
+            );
+        })
+        .finish()
+}
+
+fn mask_too_wide(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32).with(|plan| plan.device = DeviceLimits::bits(36));
+    layout.send(0, Above, 300, 0);
+    layout.receive(0, Above, 300, 0);
+    bystanders_where_cut(layout)
+        .with(|plan| {
+            plan.expect = caught(
+                Check::Unmapped,
+                &[Check::Guard, Check::Stream, Check::NotWritten],
+            );
+        })
+        .finish()
+}
+
+/// Puts other people's memory where the truncated addresses of all buffers land.
+fn bystanders_where_cut(mut layout: Layout) -> Layout {
+    let limit = layout.limit();
+    let mut cut = Vec::new();
+    layout = layout.with(|plan| {
+        let buffers = plan.buffers.iter();
+        cut = buffers
+            .map(|buffer| (buffer.phys % limit, buffer.bytes))
+            .collect();
+        // They land at the beginning of low RAM: the pool makes room for them.
+        if let Some(pool) = &mut plan.machine.pool {
+            pool.base += 2 << 20;
+        }
+    });
+    for (phys, bytes) in cut {
+        layout.bystander(phys, bytes);
+    }
+    layout
+}
+
+fn missing_sync_for_device(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    let transfer = layout.send(0, Above, 4096, 0);
+    transfer.usage = Usage::Reuse {
+        rounds: 1,
+        offset: 256,
+        bytes: 512,
+    };
+    transfer.mistake = Some(Mistake::SkipsSyncForDevice);
+    layout
+        .with(|plan| plan.expect = caught(Check::Stale, &[Check::Stream]))
+        .finish()
+}
+
+fn missing_sync_for_cpu(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    let transfer = layout.receive(0, Above, 4096, 0);
+    transfer.usage = Usage::Reuse {
+        rounds: 1,
+        offset: 256,
+        bytes: 512,
+    };
+    transfer.mistake = Some(Mistake::SkipsSyncForCpu);
+    layout
+        .with(|plan| plan.expect = caught(Check::Stale, &[]))
+        .finish()
+}
+
+fn use_after_unmap(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.receive(0, Above, 8192, 0).mistake = Some(Mistake::UnmapsEarly);
+    layout
+        .with(|plan| plan.expect = caught(Check::UseAfterUnmap, &[Check::NotWritten]))
+        .finish()
+}
+
+fn leak(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.send(0, Above, 3000, 0);
+    layout.send(0, Above, 3000, 0).mistake = Some(Mistake::NeverUnmaps);
+    layout.receive(0, Above, 3000, 0);
+    layout
+        .with(|plan| plan.expect = caught(Check::Leak, &[]))
+        .finish()
+}
+
+fn wrong_direction(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.send(0, Above, 300, 0).mistake = Some(Mistake::SwapsDirection);
+    layout
+        .with(|plan| plan.expect = caught(Check::Direction, &[]))
+        .finish()
+}
+
+fn past_end(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.receive(0, Below, 256, 0).mistake = Some(Mistake::ProgramsTooLong);
+    layout
+        .with(|plan| plan.expect = caught(Check::PastEnd, &[Check::Guard]))
+        .finish()
+}
+
+fn cross_4k(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32).with(|plan| {
+        plan.engine.planted_fault = Some(PlantedFault::Cross4K);
+    });
+    layout.send(0, Below, 1000, 4000);
+    layout.receive(0, Below, 1000, 4000);
+    layout
+        .with(|plan| plan.expect = caught(Check::Protocol, &[]))
+        .finish()
+}
+
+fn lost_tail(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32).with(|plan| {
+        plan.engine.planted_fault = Some(PlantedFault::LostTail);
+    });
+    layout.receive(0, Above, 1000, 0);
+    layout
+        .with(|plan| plan.expect = caught(Check::NotWritten, &[]))
+        .finish()
+}
+
+fn wrap_without_boundary(seed: Seed) -> Plan {
+    let mut plan = limits::isa(seed, u64::MAX);
+    plan.expect = caught(
+        Check::Unmapped,
+        &[Check::NotWritten, Check::Stream, Check::Data, Check::Stale],
+    );
+    plan
+}
+
+fn slow_bus(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32).with(|plan| plan.unplanned_latency_cycles = 2000);
+    for _ in 0..4 {
+        layout.send(0, Above, 1000, 0);
+    }
+    layout
+        .with(|plan| plan.expect = caught(Check::Budget, &[]))
+        .finish()
+}
+
+fn no_interrupt(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.send(0, Below, 300, 0).mistake = Some(Mistake::KeepsInterruptDisabled);
+    layout
+        .with(|plan| plan.expect = caught(Check::Hang, &[Check::Leak]))
+        .finish()
+}

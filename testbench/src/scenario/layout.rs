@@ -1,0 +1,317 @@
+//! Places buffers in a machine's memory, above, below and across what the device reaches.
+
+use rebound_sim::axi::BusPolicy;
+use rebound_sim::cpu::CostModel;
+
+use crate::scenario::plan::{
+    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
+    PoolPlan, Range, Transfer, Usage, low_bits,
+};
+use crate::scoreboard::GUARD_BYTES;
+use crate::seed::Seed;
+
+const MIB: u64 = 1 << 20;
+/// Low RAM, which a device of 24 address bits reaches: first the pool, then room for buffers.
+const LOW: Range = Range {
+    base: MIB,
+    bytes: 10 * MIB,
+};
+/// Largest pool that leaves room for reachable buffers in low RAM.
+const POOL_BYTES_MAX: u64 = 4 * MIB;
+/// RAM below the limit, so that buffers can lie across it.
+const BELOW_BYTES: u64 = 2 * MIB;
+/// RAM above the limit.
+const ABOVE_BYTES: u64 = 64 * MIB;
+/// RAM of a machine without a limit lies here: far beyond what 36 bits reach.
+const FAR_BASE: u64 = 1 << 40;
+
+/// Where a buffer lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Within the device's reach.
+    Below,
+    /// Beyond the device's reach.
+    Above,
+    /// Begins within and ends beyond the device's reach.
+    Across,
+}
+
+/// Builds a plan on a standard machine, buffer by buffer and transfer by transfer.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    plan: Plan,
+    limit: u64,
+    below: u64,
+    above: u64,
+}
+
+impl Layout {
+    /// A machine whose device and engine reach `bits` address bits, with a pool of 1024 slots.
+    #[must_use]
+    pub fn new(seed: Seed, bits: u32) -> Self {
+        let limit = if bits < 64 { 1 << bits } else { FAR_BASE };
+        let high_base = limit - BELOW_BYTES;
+        let plan = Plan {
+            seed,
+            machine: MachinePlan {
+                ram: vec![
+                    LOW,
+                    Range {
+                        base: high_base,
+                        bytes: BELOW_BYTES + ABOVE_BYTES,
+                    },
+                ],
+                cpus: 1,
+                pool: Some(PoolPlan {
+                    base: LOW.base,
+                    slots: 1024,
+                    areas: 1,
+                    is_forced: false,
+                }),
+            },
+            device: DeviceLimits::bits(bits),
+            engine: EnginePlan::bits(bits),
+            bus: BusPolicy::with_latency(20),
+            unplanned_latency_cycles: 0,
+            costs: CostModel::default(),
+            buffers: Vec::new(),
+            transfers: Vec::new(),
+            expect: Expect::Pass,
+        };
+        Self {
+            plan,
+            limit,
+            below: LOW.base + POOL_BYTES_MAX + 4096,
+            above: limit + MIB + 4096,
+        }
+    }
+
+    /// Sets the size of the pool.
+    #[must_use]
+    pub fn pool(mut self, slots: u64, areas: u32) -> Self {
+        assert!(
+            slots * 2048 <= POOL_BYTES_MAX,
+            "a pool of {slots} slots leaves no room for buffers in low RAM"
+        );
+        if let Some(pool) = &mut self.plan.machine.pool {
+            pool.slots = slots;
+            pool.areas = areas;
+        }
+        self
+    }
+
+    /// Sets the number of CPUs.
+    #[must_use]
+    pub fn cpus(mut self, cpus: usize) -> Self {
+        self.plan.machine.cpus = cpus;
+        self
+    }
+
+    /// Changes the plan in a way that needs no method of its own.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Plan)) -> Self {
+        change(&mut self.plan);
+        self
+    }
+
+    /// Places a buffer whose address is `misalign` bytes past a multiple of 4 KiB.
+    pub fn buffer(
+        &mut self,
+        purpose: BufferUse,
+        placement: Placement,
+        bytes: u64,
+        misalign: u64,
+    ) -> usize {
+        let phys = match placement {
+            Placement::Below => claim(&mut self.below, bytes, misalign),
+            Placement::Above => claim(&mut self.above, bytes, misalign),
+            Placement::Across => {
+                let before = (bytes / 2).max(1);
+                self.limit - before - misalign.min(bytes - before - 1)
+            }
+        };
+        let index = self.plan.buffers.len();
+        let prefix = match purpose {
+            BufferUse::Source => "tx",
+            BufferUse::Destination => "rx",
+            BufferUse::Bystander => "other",
+        };
+        self.plan.buffers.push(BufferPlan {
+            name: format!("{prefix}{index}"),
+            purpose,
+            phys,
+            bytes,
+        });
+        index
+    }
+
+    /// Puts other people's memory at an address, with a name of its own.
+    pub fn bystander(&mut self, phys: u64, bytes: u64) -> usize {
+        let index = self.plan.buffers.len();
+        self.plan.buffers.push(BufferPlan {
+            name: format!("other{index}"),
+            purpose: BufferUse::Bystander,
+            phys,
+            bytes,
+        });
+        index
+    }
+
+    /// Adds a transfer to the stream.
+    pub fn send(
+        &mut self,
+        cpu: usize,
+        placement: Placement,
+        bytes: u64,
+        misalign: u64,
+    ) -> &mut Transfer {
+        let source = self.buffer(BufferUse::Source, placement, bytes, misalign);
+        self.transfer(cpu, Movement::ToDevice { source })
+    }
+
+    /// Adds a transfer from the stream.
+    pub fn receive(
+        &mut self,
+        cpu: usize,
+        placement: Placement,
+        bytes: u64,
+        misalign: u64,
+    ) -> &mut Transfer {
+        let destination = self.buffer(BufferUse::Destination, placement, bytes, misalign);
+        self.transfer(cpu, Movement::FromDevice { destination })
+    }
+
+    /// Adds a copy; `misalign` is that of source and destination.
+    pub fn copy(
+        &mut self,
+        cpu: usize,
+        placement: [Placement; 2],
+        bytes: u64,
+        misalign: [u64; 2],
+    ) -> &mut Transfer {
+        let source = self.buffer(BufferUse::Source, placement[0], bytes, misalign[0]);
+        let destination = self.buffer(BufferUse::Destination, placement[1], bytes, misalign[1]);
+        self.transfer(
+            cpu,
+            Movement::Copy {
+                source,
+                destination,
+            },
+        )
+    }
+
+    /// Adds a transfer of buffers that are already placed.
+    pub fn transfer(&mut self, cpu: usize, movement: Movement) -> &mut Transfer {
+        self.plan.transfers.push(Transfer {
+            cpu,
+            movement,
+            usage: Usage::Once,
+            outcome: Outcome::Done,
+            mistake: None,
+        });
+        self.plan.transfers.last_mut().expect("one was just added")
+    }
+
+    /// Returns the plan.
+    ///
+    /// # Panics
+    /// If the scenario placed buffers where no RAM is or over each other: the scenario is broken.
+    #[must_use]
+    pub fn finish(self) -> Plan {
+        let plan = self.plan;
+        let mut spans: Vec<(u64, u64, &str)> = plan
+            .buffers
+            .iter()
+            .map(|buffer| {
+                let (start, end) = (
+                    buffer.phys - GUARD_BYTES,
+                    buffer.phys + buffer.bytes + GUARD_BYTES,
+                );
+                (start, end, buffer.name.as_str())
+            })
+            .collect();
+        if let Some(pool) = &plan.machine.pool {
+            spans.push((pool.base, pool.base + pool.slots * 2048, "the pool"));
+        }
+        spans.sort_unstable();
+        for (start, end, name) in &spans {
+            assert!(
+                plan.machine
+                    .ram
+                    .iter()
+                    .any(|ram| ram.base <= *start && *end <= ram.end()),
+                "{name} at {start:#x} to {end:#x} is not in RAM"
+            );
+        }
+        for pair in spans.windows(2) {
+            assert!(
+                pair[0].1 <= pair[1].0,
+                "{} ends at {:#x} where {} has begun",
+                pair[0].2,
+                pair[0].1,
+                pair[1].2
+            );
+        }
+        plan
+    }
+
+    /// First DMA address beyond the device's reach.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+}
+
+/// Takes `bytes` bytes, `misalign` past a page boundary, and leaves room for guards.
+fn claim(cursor: &mut u64, bytes: u64, misalign: u64) -> u64 {
+    let phys = (*cursor + GUARD_BYTES).next_multiple_of(4096) + misalign;
+    *cursor = phys + bytes + GUARD_BYTES;
+    phys
+}
+
+/// Returns whether the device of a plan reaches a whole buffer.
+#[must_use]
+pub fn is_reachable(plan: &Plan, buffer: usize) -> bool {
+    let buffer = &plan.buffers[buffer];
+    buffer.phys + buffer.bytes - 1 <= plan.device.dma_mask & low_bits(plan.engine.addr_bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placements_lie_where_they_say() {
+        for bits in [24, 30, 32, 36] {
+            let mut layout = Layout::new(Seed::new(1), bits);
+            let limit = layout.limit();
+            layout.send(0, Placement::Below, 5000, 3);
+            layout.send(0, Placement::Above, 5000, 3);
+            layout.receive(0, Placement::Across, 5000, 3);
+            let plan = layout.finish();
+            let buffer = |index: usize| (plan.buffers[index].phys, plan.buffers[index].bytes);
+            assert!(is_reachable(&plan, 0));
+            assert!(buffer(1).0 >= limit && buffer(1).0 % 4096 == 3);
+            let (phys, bytes) = buffer(2);
+            assert!(phys < limit && phys + bytes > limit);
+        }
+    }
+
+    #[test]
+    fn a_two_byte_buffer_can_lie_across_the_limit() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.receive(0, Placement::Across, 2, 0);
+        let plan = layout.finish();
+        let buffer = &plan.buffers[0];
+        assert!(buffer.phys < 1 << 32 && buffer.phys + buffer.bytes > 1 << 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "has begun")]
+    fn buffers_over_each_other_are_a_broken_scenario() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.send(0, Placement::Across, 5000, 0);
+        layout.receive(0, Placement::Across, 5000, 0);
+        let _ = layout.finish();
+    }
+}

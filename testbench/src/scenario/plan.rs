@@ -1,0 +1,352 @@
+//! A plan: everything that a run does, as plain data that a seed decides and a person can read.
+
+use rebound_sim::axi::BusPolicy;
+use rebound_sim::cpu::CostModel;
+use serde::{Deserialize, Serialize};
+
+use crate::seed::Seed;
+use crate::violation::Check;
+
+/// What one run does, from the machine to the expected verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The seed it was made from; also seeds the bus.
+    pub seed: Seed,
+    /// Memory, CPUs and bounce pool.
+    pub machine: MachinePlan,
+    /// What the driver declares about the device.
+    pub device: DeviceLimits,
+    /// How the engine is built.
+    pub engine: EnginePlan,
+    /// How the bus behaves.
+    pub bus: BusPolicy,
+    /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
+    pub unplanned_latency_cycles: u32,
+    /// What the CPUs' work costs.
+    pub costs: CostModel,
+    /// The buffers, guards not counted.
+    pub buffers: Vec<BufferPlan>,
+    /// The transfers; those of one CPU are done in this order.
+    pub transfers: Vec<Transfer>,
+    /// What the verdict should be.
+    pub expect: Expect,
+}
+
+/// Memory, CPUs and bounce pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachinePlan {
+    /// Ranges of RAM, ascending.
+    pub ram: Vec<Range>,
+    /// Number of CPUs.
+    pub cpus: usize,
+    /// The bounce pool, if the machine has one.
+    pub pool: Option<PoolPlan>,
+}
+
+/// A half-open range of physical addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// First address.
+    pub base: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+impl Range {
+    /// First address past the range.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.base + self.bytes
+    }
+}
+
+/// The bounce pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolPlan {
+    /// Physical address of its first slot.
+    pub base: u64,
+    /// Slots of 2 KiB.
+    pub slots: u64,
+    /// Areas with a search of their own.
+    pub areas: u32,
+    /// Whether every mapping is bounced, reachable or not (`swiotlb=force`).
+    pub is_forced: bool,
+}
+
+/// What the driver declares about the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceLimits {
+    /// Highest DMA address (`dma_mask`).
+    pub dma_mask: u64,
+    /// Low address bits that a bounce buffer must keep (`min_align_mask`).
+    pub min_align_mask: u32,
+    /// A mapping must not cross a multiple of this plus one (`segment_boundary_mask`).
+    pub segment_boundary_mask: u64,
+}
+
+impl DeviceLimits {
+    /// A device that reaches `bits` address bits and asks for nothing else.
+    #[must_use]
+    pub const fn bits(bits: u32) -> Self {
+        Self {
+            dma_mask: low_bits(bits),
+            min_align_mask: 0,
+            segment_boundary_mask: u64::MAX,
+        }
+    }
+}
+
+/// Returns a number whose low `bits` bits are set (`DMA_BIT_MASK`).
+#[must_use]
+pub const fn low_bits(bits: u32) -> u64 {
+    if bits >= 64 {
+        u64::MAX
+    } else {
+        (1 << bits) - 1
+    }
+}
+
+/// What the engine does with address bits that it does not implement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AddrMode {
+    /// Drops them silently.
+    Truncate,
+    /// Refuses the transfer with a status.
+    Error,
+    /// Does not carry out of the low 16 bits, as the 8237.
+    Wrap64K,
+}
+
+/// A fault planted in the engine, to show that the testbench notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlantedFault {
+    /// Bursts ignore the 4 KiB boundary.
+    Cross4K,
+    /// The last write beat of a transfer has no strobes.
+    LostTail,
+    /// The receiving channel is done before the last write response.
+    EarlyDone,
+}
+
+/// How the engine is built: the parameters of `rtl/dma_engine.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnginePlan {
+    /// Width of bus and streams in bits.
+    pub data_width: u32,
+    /// Implemented DMA address bits.
+    pub addr_bits: u32,
+    /// What happens to the bits above them.
+    pub addr_mode: AddrMode,
+    /// Longest burst in beats.
+    pub max_burst_beats: u32,
+    /// Read bursts in flight.
+    pub max_reads: u32,
+    /// Write bursts in flight.
+    pub max_writes: u32,
+    /// A planted fault, in negative controls.
+    pub planted_fault: Option<PlantedFault>,
+}
+
+impl EnginePlan {
+    /// An engine with this many address bits and otherwise the usual parameters.
+    #[must_use]
+    pub const fn bits(addr_bits: u32) -> Self {
+        Self {
+            data_width: 64,
+            addr_bits,
+            addr_mode: AddrMode::Truncate,
+            max_burst_beats: 16,
+            max_reads: 16,
+            max_writes: 16,
+            planted_fault: None,
+        }
+    }
+
+    /// Bytes in one bus beat.
+    #[must_use]
+    pub const fn beat_bytes(&self) -> u64 {
+        self.data_width as u64 / 8
+    }
+}
+
+/// What a buffer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BufferUse {
+    /// The device reads it.
+    Source,
+    /// The device writes it.
+    Destination,
+    /// Other people's memory: nobody lends it.
+    Bystander,
+}
+
+/// A buffer in host memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BufferPlan {
+    /// Name used in messages.
+    pub name: String,
+    /// What it is for.
+    pub purpose: BufferUse,
+    /// Physical address.
+    pub phys: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// What a transfer moves; buffers by their index in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Movement {
+    /// Memory to stream.
+    ToDevice {
+        /// The source.
+        source: usize,
+    },
+    /// Stream to memory.
+    FromDevice {
+        /// The destination.
+        destination: usize,
+    },
+    /// Memory to memory, through the engine's loopback.
+    Copy {
+        /// The source.
+        source: usize,
+        /// The destination.
+        destination: usize,
+    },
+}
+
+/// How a transfer uses its mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Usage {
+    /// Map, move all, unmap.
+    Once,
+    /// Map and move all; then move a part again and again with syncs between; then unmap.
+    Reuse {
+        /// Further rounds after the first.
+        rounds: u32,
+        /// First byte of the part.
+        offset: u64,
+        /// Length of the part in bytes.
+        bytes: u64,
+    },
+}
+
+/// How a transfer should end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All bytes moved.
+    Done,
+    /// The engine reports SLVERR.
+    Slverr,
+    /// The engine reports DECERR.
+    Decerr,
+    /// The engine refuses an address beyond its limit.
+    AddrLimit,
+}
+
+/// A driver's mistake, in negative controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mistake {
+    /// Gives the physical address to the device as it is, without bouncing.
+    SkipsBouncing,
+    /// Leaves out the sync for the device after the CPU wrote.
+    SkipsSyncForDevice,
+    /// Leaves out the sync for the CPU before the CPU reads.
+    SkipsSyncForCpu,
+    /// Unmaps while the device still works.
+    UnmapsEarly,
+    /// Never unmaps.
+    NeverUnmaps,
+    /// Maps with the opposite direction.
+    SwapsDirection,
+    /// Leaves the interrupt disabled and waits for it.
+    KeepsInterruptDisabled,
+    /// Programs a longer transfer than was mapped.
+    ProgramsTooLong,
+}
+
+/// One job for the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// CPU whose driver does it.
+    pub cpu: usize,
+    /// What moves.
+    pub movement: Movement,
+    /// How the mapping is used.
+    pub usage: Usage,
+    /// How it should end.
+    pub outcome: Outcome,
+    /// A mistake of the driver.
+    pub mistake: Option<Mistake>,
+}
+
+/// What the verdict of a run should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// No violation.
+    Pass,
+    /// A planted fault is caught: `must` fires, and nothing beside it and `may`.
+    Caught {
+        /// The check that has to fire.
+        must: Check,
+        /// Checks that may fire as a consequence.
+        may: Vec<Check>,
+    },
+}
+
+impl Plan {
+    /// Bytes that the transfer moves in all its rounds.
+    #[must_use]
+    pub fn bytes_of(&self, transfer: &Transfer) -> u64 {
+        let whole = self.buffer_of(transfer).bytes;
+        match transfer.usage {
+            Usage::Once => whole,
+            Usage::Reuse { rounds, bytes, .. } => whole + u64::from(rounds) * bytes,
+        }
+    }
+
+    /// The buffer that decides the length of a transfer.
+    #[must_use]
+    pub fn buffer_of(&self, transfer: &Transfer) -> &BufferPlan {
+        match transfer.movement {
+            Movement::ToDevice { source } | Movement::Copy { source, .. } => &self.buffers[source],
+            Movement::FromDevice { destination } => &self.buffers[destination],
+        }
+    }
+
+    /// Returns whether the same work can be done unbounced: every transfer should succeed.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        self.transfers
+            .iter()
+            .all(|transfer| transfer.outcome == Outcome::Done)
+    }
+
+    /// The same work with nothing to bounce: an engine and a mask of 64 bits, and no forced bouncing.
+    #[must_use]
+    pub fn unbounced(&self) -> Self {
+        let mut plan = self.clone();
+        plan.engine.addr_bits = 64;
+        plan.device.dma_mask = u64::MAX;
+        if let Some(pool) = &mut plan.machine.pool {
+            pool.is_forced = false;
+        }
+        plan
+    }
+}

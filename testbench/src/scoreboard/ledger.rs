@@ -1,0 +1,207 @@
+//! The ledger: which DMA ranges are lent to the device, and what it should find or leave there.
+
+use std::collections::BTreeMap;
+
+use swiotlb::{DataDirection, DmaAddr, PhysAddr};
+
+use crate::scoreboard::bits::Bits;
+
+/// Identifies a mapping in the ledger, dead or alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MappingId(u64);
+
+/// A mapping as the driver reports it.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// Number of the transfer that it serves.
+    pub transfer: usize,
+    /// Index of the buffer.
+    pub buffer: usize,
+    /// First byte of the buffer that is lent.
+    pub offset: u64,
+    /// DMA address given to the device.
+    pub dma: DmaAddr,
+    /// Physical address behind it: of the buffer itself, or of the bounce slots.
+    pub target: PhysAddr,
+    /// Whether `target` is a bounce buffer.
+    pub is_bounced: bool,
+    /// Who may move data.
+    pub direction: DataDirection,
+    /// What the device should read, or write, byte by byte; its length is that of the mapping.
+    pub expected: Vec<u8>,
+    /// What the mapping held before the CPU's last change, to tell stale bytes from wrong ones.
+    pub previous: Option<Vec<u8>>,
+    /// Cycle at which it was mapped.
+    pub mapped_at: u64,
+}
+
+impl Mapping {
+    /// Returns the length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.expected.len() as u64
+    }
+}
+
+/// A mapping with what has happened to it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The mapping itself.
+    pub mapping: Mapping,
+    /// Bytes that the device wrote since the last hand-over.
+    pub written: Bits,
+    /// Cycle of the unmap, if that has happened.
+    pub unmapped_at: Option<u64>,
+}
+
+impl Entry {
+    /// First DMA address past the mapping.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.mapping.dma.raw().saturating_add(self.mapping.bytes())
+    }
+
+    /// Returns whether `addr` lies in the mapping.
+    #[must_use]
+    pub fn contains(&self, addr: u64) -> bool {
+        (self.mapping.dma.raw()..self.end()).contains(&addr)
+    }
+}
+
+/// All mappings of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    entries: BTreeMap<MappingId, Entry>,
+    /// Live mappings by DMA address; several may begin at the same one.
+    live: BTreeMap<(u64, MappingId), u64>,
+    longest: u64,
+}
+
+impl Ledger {
+    /// Enters a new live mapping.
+    pub fn insert(&mut self, mapping: Mapping) -> MappingId {
+        let id = MappingId(self.entries.len() as u64);
+        let entry = Entry {
+            written: Bits::new(mapping.expected.len()),
+            mapping,
+            unmapped_at: None,
+        };
+        self.longest = self.longest.max(entry.mapping.bytes());
+        self.live.insert((entry.mapping.dma.raw(), id), entry.end());
+        self.entries.insert(id, entry);
+        id
+    }
+
+    /// Closes a mapping; its data are kept for messages only as far as they are short.
+    pub fn close(&mut self, id: MappingId, cycle: u64) {
+        let entry = self.entry_mut(id);
+        entry.unmapped_at = Some(cycle);
+        let start = entry.mapping.dma.raw();
+        self.live.remove(&(start, id));
+    }
+
+    /// Returns a mapping, dead or alive.
+    ///
+    /// # Panics
+    /// If `id` is from another ledger.
+    #[must_use]
+    pub fn entry(&self, id: MappingId) -> &Entry {
+        self.entries.get(&id).expect("the id is from this ledger")
+    }
+
+    /// Returns a mapping for changing it.
+    ///
+    /// # Panics
+    /// If `id` is from another ledger.
+    pub fn entry_mut(&mut self, id: MappingId) -> &mut Entry {
+        self.entries
+            .get_mut(&id)
+            .expect("the id is from this ledger")
+    }
+
+    /// Returns the live mapping that holds `addr`; of several, the one that begins last.
+    #[must_use]
+    pub fn live_at(&self, addr: u64) -> Option<MappingId> {
+        let lowest = addr.saturating_sub(self.longest);
+        self.live
+            .range((lowest, MappingId(0))..=(addr, MappingId(u64::MAX)))
+            .rev()
+            .find(|(_, end)| **end > addr)
+            .map(|((_, id), _)| *id)
+    }
+
+    /// Returns where the next live mapping above `addr` begins.
+    #[must_use]
+    pub fn next_start(&self, addr: u64) -> Option<u64> {
+        self.live
+            .range((addr + 1, MappingId(0))..)
+            .next()
+            .map(|((start, _), _)| *start)
+    }
+
+    /// Returns the mapping that held `addr` and was unmapped last.
+    #[must_use]
+    pub fn dead_at(&self, addr: u64) -> Option<&Entry> {
+        self.entries
+            .values()
+            .filter(|entry| entry.unmapped_at.is_some() && entry.contains(addr))
+            .max_by_key(|entry| entry.unmapped_at)
+    }
+
+    /// Returns the live mapping that ends at or shortly below `addr`, within `reach` bytes.
+    #[must_use]
+    pub fn ending_below(&self, addr: u64, reach: u64) -> Option<&Entry> {
+        self.live()
+            .filter(|entry| entry.end() <= addr && addr - entry.end() < reach)
+            .max_by_key(|entry| entry.end())
+    }
+
+    /// Returns the live mappings in the order of their DMA addresses.
+    pub fn live(&self) -> impl Iterator<Item = &Entry> {
+        self.live.keys().map(|(_, id)| self.entry(*id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(dma: u64, bytes: usize) -> Mapping {
+        Mapping {
+            transfer: 0,
+            buffer: 0,
+            offset: 0,
+            dma: DmaAddr::new(dma),
+            target: PhysAddr::new(dma),
+            is_bounced: false,
+            direction: DataDirection::ToDevice,
+            expected: vec![0; bytes],
+            previous: None,
+            mapped_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_short_mapping_inside_a_long_one_does_not_hide_it() {
+        let mut ledger = Ledger::default();
+        let long = ledger.insert(mapping(0x1000, 0x1000));
+        let short = ledger.insert(mapping(0x1100, 0x10));
+        assert_eq!(ledger.live_at(0x1104), Some(short));
+        assert_eq!(ledger.live_at(0x1110), Some(long));
+        assert_eq!(ledger.live_at(0x2000), None);
+        assert_eq!(ledger.next_start(0x1000), Some(0x1100));
+    }
+
+    #[test]
+    fn closed_mappings_are_found_by_age() {
+        let mut ledger = Ledger::default();
+        let first = ledger.insert(mapping(0x1000, 0x100));
+        ledger.close(first, 10);
+        let second = ledger.insert(mapping(0x1000, 0x100));
+        ledger.close(second, 20);
+        assert_eq!(ledger.live_at(0x1000), None);
+        let dead = ledger.dead_at(0x10ff).expect("it was mapped");
+        assert_eq!(dead.unmapped_at, Some(20));
+        assert!(ledger.dead_at(0x1100).is_none());
+    }
+}

@@ -1,0 +1,343 @@
+//! Each check of the scoreboard is fired by a planted fault, and stays silent without it.
+
+use swiotlb::{DataDirection, DmaAddr, PhysAddr};
+
+use super::*;
+use crate::pattern;
+
+const PHYS: u64 = 0x1_8000_1000;
+const DMA: u64 = 0x400_2000;
+const BYTES: u64 = 100;
+const SALT: u64 = 9;
+
+struct Bench {
+    board: Scoreboard,
+    id: MappingId,
+    right: Vec<u8>,
+}
+
+/// A board with one bounced mapping of one buffer.
+fn bench(direction: DataDirection) -> Bench {
+    let role = if direction.comes_from_device() {
+        Role::Destination
+    } else {
+        Role::Source
+    };
+    let mut board = Scoreboard::new(vec![Buffer::new("buf0".into(), PHYS, BYTES, role, SALT)]);
+    let right = pattern::filled(Kind::Source { round: 0 }, SALT, 0, 100);
+    let id = board.mapped(Mapping {
+        transfer: 7,
+        buffer: 0,
+        offset: 0,
+        dma: DmaAddr::new(DMA),
+        target: PhysAddr::new(DMA),
+        is_bounced: true,
+        direction,
+        expected: right.clone(),
+        previous: None,
+        mapped_at: 5,
+    });
+    Bench { board, id, right }
+}
+
+fn only(board: &Scoreboard) -> &Violation {
+    assert_eq!(board.log().total(), 1, "{:?}", board.log().kept());
+    &board.log().kept()[0]
+}
+
+#[test]
+fn a_faultless_read_and_write_leave_no_violation() {
+    let mut read = bench(DataDirection::ToDevice);
+    // The last beat fetches past the end of the mapping, as a wide bus does.
+    let mut data = read.right.clone();
+    data.extend([0xee; 28]);
+    for (beat, lanes) in data.chunks(64).enumerate() {
+        read.board.observe_read(10, DMA + 64 * beat as u64, lanes);
+    }
+    read.board.unmapped(read.id, 20);
+    read.board.finish(0, 30);
+    assert_eq!(read.board.log().total(), 0, "{:?}", read.board.log().kept());
+
+    let mut write = bench(DataDirection::FromDevice);
+    write
+        .board
+        .observe_write(10, DMA, &write.right.clone(), |_| true);
+    write.board.device_done(write.id, 0, BYTES, 11);
+    write.board.unmapped(write.id, 20);
+    write.board.buffer_mut(0).expect(0, &write.right);
+    let found = write.board.buffers()[0].guarded().to_vec();
+    write.board.judge_buffer(0, &found, Some(write.id), 21);
+    write.board.finish(0, 30);
+    assert_eq!(
+        write.board.log().total(),
+        0,
+        "{:?}",
+        write.board.log().kept()
+    );
+}
+
+#[test]
+fn a_wrong_byte_in_a_read_is_located() {
+    let mut bench = bench(DataDirection::ToDevice);
+    let mut data = bench.right[..64].to_vec();
+    data[0x11] = 0x1b;
+    bench.board.observe_read(18442, DMA, &data);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::Data);
+    assert_eq!(
+        violation.to_string(),
+        format!(
+            "buf0+0x11 wrong in a device read: expected {:#04x}, found guard 0x1b \
+             (buf0+0x11, phys 0x180001011, bounced at dma 0x4002011, cycle 18442)",
+            bench.right[0x11]
+        )
+    );
+    assert_eq!(violation.transfer, Some(7));
+}
+
+#[test]
+fn a_wrong_byte_in_a_write_is_located() {
+    let mut bench = bench(DataDirection::FromDevice);
+    let mut data = bench.right[..8].to_vec();
+    data[3] ^= 1;
+    bench.board.observe_write(1, DMA, &data, |_| true);
+    assert_eq!(only(&bench.board).check, Check::Data);
+    assert_eq!(
+        only(&bench.board).place.as_ref().map(|place| place.offset),
+        Some(3)
+    );
+}
+
+#[test]
+fn a_read_of_bytes_from_before_the_hand_over_is_stale() {
+    let mut bench = bench(DataDirection::ToDevice);
+    let fresh = pattern::filled(Kind::Source { round: 1 }, SALT, 0, 100);
+    bench.board.handed_over(bench.id, 0, &fresh);
+    bench.board.observe_read(9, DMA, &bench.right[..64]);
+    assert_eq!(only(&bench.board).check, Check::Stale);
+}
+
+#[test]
+fn writing_a_to_device_mapping_breaks_its_direction() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench
+        .board
+        .observe_write(9, DMA + 4, &bench.right[4..8], |_| true);
+    assert_eq!(only(&bench.board).check, Check::Direction);
+    assert!(only(&bench.board).text.contains("device write of buf0+0x4"));
+}
+
+#[test]
+fn reading_a_from_device_mapping_breaks_its_direction() {
+    let mut bench = bench(DataDirection::FromDevice);
+    bench.board.observe_read(9, DMA, &[0; 8]);
+    assert_eq!(only(&bench.board).check, Check::Direction);
+}
+
+#[test]
+fn a_read_after_unmap_tells_its_age() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.unmapped(bench.id, 100);
+    bench.board.observe_read(142, DMA + 8, &[0; 8]);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::UseAfterUnmap);
+    assert!(
+        violation.text.contains("unmapped 42 cycles ago"),
+        "{}",
+        violation.text
+    );
+}
+
+#[test]
+fn a_write_past_the_end_tells_how_far() {
+    let mut bench = bench(DataDirection::FromDevice);
+    bench
+        .board
+        .observe_write(1, DMA + 96, &[bench.right[96]; 1], |_| true);
+    bench.board.observe_write(2, DMA + 104, &[0; 8], |_| true);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::PastEnd);
+    assert!(
+        violation.text.contains("found 4 bytes past it"),
+        "{}",
+        violation.text
+    );
+}
+
+#[test]
+fn a_beat_that_the_bus_refused_is_judged_by_its_address_alone() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.observe_refused(false, 1, DMA + 8, 8);
+    assert_eq!(bench.board.log().total(), 0);
+    bench.board.observe_refused(false, 2, 0x1000, 8);
+    assert_eq!(only(&bench.board).check, Check::Unmapped);
+}
+
+#[test]
+fn strobes_decide_which_bytes_of_a_beat_are_written() {
+    let mut bench = bench(DataDirection::FromDevice);
+    let mut data = bench.right[96..100].to_vec();
+    data.extend([0; 4]);
+    bench
+        .board
+        .observe_write(1, DMA + 96, &data, |lane| lane < 4);
+    assert_eq!(bench.board.log().total(), 0);
+    bench
+        .board
+        .observe_write(2, DMA + 96, &data, |lane| lane > 3);
+    assert_eq!(only(&bench.board).check, Check::PastEnd);
+}
+
+#[test]
+fn an_access_elsewhere_is_explained_by_its_lost_address_bits() {
+    let mut board = Scoreboard::new(vec![
+        Buffer::new("tx0".into(), PHYS, BYTES, Role::Source, 1),
+        Buffer::new("victim".into(), 0x8000_1000, 4096, Role::Bystander, 2),
+    ]);
+    board.mapped(Mapping {
+        transfer: 0,
+        buffer: 0,
+        offset: 0,
+        dma: DmaAddr::new(PHYS),
+        target: PhysAddr::new(PHYS),
+        is_bounced: false,
+        direction: DataDirection::ToDevice,
+        expected: vec![0; 100],
+        previous: None,
+        mapped_at: 0,
+    });
+    board.observe_read(3, 0x8000_1008, &[0; 8]);
+    let violation = only(&board);
+    assert_eq!(violation.check, Check::Unmapped);
+    assert_eq!(
+        violation.to_string(),
+        "device read of 8 bytes at dma 0x80001008: expected dma 0x180001008 of tx0+0x8, found only \
+         its low 32 bits (victim+0x8, phys 0x80001008, dma 0x80001008, cycle 3)"
+    );
+}
+
+#[test]
+fn an_access_elsewhere_is_explained_by_a_lost_carry() {
+    let mut board = Scoreboard::new(vec![Buffer::new(
+        "rx0".into(),
+        0x2f_ff80,
+        256,
+        Role::Destination,
+        1,
+    )]);
+    board.mapped(Mapping {
+        transfer: 0,
+        buffer: 0,
+        offset: 0,
+        dma: DmaAddr::new(0x2f_ff80),
+        target: PhysAddr::new(0x2f_ff80),
+        is_bounced: false,
+        direction: DataDirection::FromDevice,
+        expected: vec![0; 256],
+        previous: None,
+        mapped_at: 0,
+    });
+    board.observe_write(3, 0x2f_0000, &[0; 8], |_| true);
+    assert_eq!(only(&board).check, Check::Unmapped);
+    assert!(
+        only(&board)
+            .text
+            .contains("expected dma 0x300000 of rx0+0x80, found no carry"),
+        "{}",
+        only(&board).text
+    );
+}
+
+#[test]
+fn bytes_that_the_device_left_out_are_not_written() {
+    let mut bench = bench(DataDirection::FromDevice);
+    let data = bench.right.clone();
+    bench
+        .board
+        .observe_write(1, DMA, &data, |lane| lane != 0x11 && lane != 0x12);
+    bench.board.device_done(bench.id, 0, BYTES, 50);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::NotWritten);
+    assert!(
+        violation.text.starts_with("buf0+0x11 not written"),
+        "{}",
+        violation.text
+    );
+    assert!(
+        violation.text.contains("found 2 of 100"),
+        "{}",
+        violation.text
+    );
+}
+
+#[test]
+fn a_second_write_of_a_byte_is_reported() {
+    let mut bench = bench(DataDirection::FromDevice);
+    let data = bench.right[..16].to_vec();
+    bench.board.observe_write(1, DMA, &data, |_| true);
+    bench.board.observe_write(2, DMA + 8, &data[8..], |_| true);
+    assert_eq!(only(&bench.board).check, Check::WrittenTwice);
+}
+
+#[test]
+fn memory_is_judged_by_what_the_bytes_claim_to_be() {
+    let cases = [
+        (Role::Destination, 63, 0xaa, Check::Guard),
+        (Role::Destination, 64 + 100, 0xaa, Check::Guard),
+        (Role::Source, 64 + 3, 0x41, Check::SourceOverwritten),
+        (Role::Bystander, 64 + 3, 0x41, Check::Guard),
+        (Role::Destination, 64 + 3, 0x81, Check::Data),
+    ];
+    for (role, at, value, check) in cases {
+        let buffer = Buffer::new("buf0".into(), PHYS, BYTES, role, SALT);
+        let mut found = buffer.guarded().to_vec();
+        found[at] = value;
+        let mut board = Scoreboard::new(vec![buffer]);
+        board.judge_buffer(0, &found, None, 1);
+        assert_eq!(only(&board).check, check, "{role:?} at {at}");
+    }
+}
+
+#[test]
+fn a_destination_left_as_it_was_is_stale_if_the_device_wrote_it_and_else_not_written() {
+    for is_written in [true, false] {
+        let mut bench = bench(DataDirection::FromDevice);
+        let found = bench.board.buffers()[0].guarded().to_vec();
+        if is_written {
+            let data = bench.right.clone();
+            bench.board.observe_write(1, DMA, &data, |_| true);
+        }
+        bench.board.buffer_mut(0).expect(0, &bench.right);
+        bench.board.judge_buffer(0, &found, Some(bench.id), 2);
+        let check = if is_written {
+            Check::Stale
+        } else {
+            Check::NotWritten
+        };
+        assert_eq!(only(&bench.board).check, check);
+    }
+}
+
+#[test]
+fn a_stream_is_compared_byte_by_byte_and_by_length() {
+    for found in [&[1, 2, 4][..], &[1, 2], &[1, 2, 3, 4]] {
+        let mut board = Scoreboard::default();
+        board.judge_stream(0, "tx0", &[1, 2, 3], found, 9);
+        assert_eq!(only(&board).check, Check::Stream);
+    }
+    let mut board = Scoreboard::default();
+    board.judge_stream(0, "tx0", &[1, 2, 3], &[1, 2, 3], 9);
+    assert_eq!(board.log().total(), 0);
+}
+
+#[test]
+fn a_live_mapping_and_used_slots_at_the_end_are_leaks() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.finish(0, 99);
+    assert_eq!(only(&bench.board).check, Check::Leak);
+    assert!(only(&bench.board).text.contains("mapped since cycle 5"));
+    let mut board = Scoreboard::default();
+    board.finish(3, 99);
+    assert_eq!(only(&board).check, Check::Leak);
+    assert!(only(&board).text.contains("found 3"));
+}

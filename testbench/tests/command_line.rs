@@ -1,0 +1,262 @@
+//! The program as a user meets it: exit codes, messages, and what it leaves behind.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+/// The program, started in `folder`.
+fn rebound(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rebound"));
+    command
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("a folder").count()
+}
+
+#[test]
+fn help_names_the_subcommands_and_the_exit_codes() {
+    let here = folder();
+    rebound(here.path())
+        .arg("--help")
+        .assert()
+        .success()
+        .stdout(
+            contains("sim")
+                .and(contains("vectors"))
+                .and(contains("Exit codes")),
+        )
+        .stdout(contains("run-one").not());
+}
+
+#[test]
+fn list_prints_stimulus_and_checking_of_each_scenario() {
+    let here = folder();
+    let output = rebound(here.path()).arg("list").assert().success();
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(text.matches("Stimulus: ").count() >= 20, "{text}");
+    assert_eq!(
+        text.matches("Stimulus: ").count(),
+        text.matches("Checking: ").count()
+    );
+    assert!(text.contains("control/leak  (expected: a violation of check `leak`)"));
+    assert!(!text.contains("self-test/"));
+}
+
+#[test]
+fn a_plan_can_be_printed_and_follows_from_the_seed() {
+    let here = folder();
+    let plan = |seed: &str| {
+        let output = rebound(here.path())
+            .args(["list", "--plan", "--seed", seed, "transfer/copy"])
+            .assert()
+            .success();
+        output.get_output().stdout.clone()
+    };
+    assert_eq!(plan("7"), plan("0x7"));
+    assert_ne!(plan("7"), plan("8"));
+    let value: serde_json::Value = serde_json::from_slice(&plan("7")).expect("JSON");
+    assert_eq!(value["seed"], 7);
+}
+
+#[test]
+fn an_unknown_scenario_is_wrong_usage_and_nothing_is_written() {
+    let here = folder();
+    rebound(here.path())
+        .args(["sim", "--scenario", "bounce/mask-33"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "no scenario and no group is named `bounce/mask-33`",
+        ))
+        .stderr(contains("rebound list"));
+    assert_eq!(entries(here.path()), 0);
+}
+
+#[test]
+fn a_missing_manifest_is_named_and_nothing_is_written() {
+    let here = folder();
+    rebound(here.path())
+        .args([
+            "sim",
+            "--scenario",
+            "transfer/copy",
+            "--manifest",
+            "no/core.toml",
+        ])
+        .assert()
+        .code(2)
+        .stderr(contains("no/core.toml"));
+    assert_eq!(entries(here.path()), 0);
+}
+
+#[test]
+fn numbers_out_of_range_are_wrong_usage() {
+    let here = folder();
+    for arguments in [
+        ["--jobs", "0"],
+        ["--timeout", "-3"],
+        ["--seed", "many"],
+        ["--waves-from", "x"],
+    ] {
+        rebound(here.path())
+            .arg("sim")
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stderr(contains(arguments[0]));
+    }
+    rebound(here.path())
+        .args(["sim", "--waves-from", "9", "--waves-to", "3"])
+        .assert()
+        .code(2)
+        .stderr(contains("found").and(contains("9 and 3")));
+    assert_eq!(entries(here.path()), 0);
+}
+
+#[test]
+fn a_run_whose_process_dies_costs_one_verdict_with_evidence() {
+    let here = folder();
+    rebound(here.path())
+        .args([
+            "sim",
+            "--scenario",
+            "self-test/child-aborts",
+            "--seed",
+            "0x2a",
+        ])
+        .assert()
+        .code(1)
+        .stdout(contains("FAIL   self-test/child-aborts"))
+        .stdout(contains("signal: 6"))
+        .stdout(contains("self-test: aborting on purpose"))
+        .stdout(contains(
+            "replay: make sim SCENARIO=self-test/child-aborts SEED=0x2a WAVES=1",
+        ));
+    let csv = std::fs::read_to_string(here.path().join("results/sim.csv")).expect("written");
+    assert!(
+        csv.contains("self-test/child-aborts,0x2a,FAIL,pass,crash,1,"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn a_run_that_never_ends_is_stopped_by_the_watchdog() {
+    let here = folder();
+    rebound(here.path())
+        .args([
+            "sim",
+            "--scenario",
+            "self-test/child-hangs",
+            "--timeout",
+            "0.5",
+        ])
+        .assert()
+        .code(1)
+        .stdout(contains("watchdog: process of the run stopped"))
+        .stdout(contains("expected an end within 0.5 s"))
+        .stdout(contains("self-test: hanging on purpose"));
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_made_is_an_error_of_the_environment() {
+    let here = folder();
+    std::fs::write(here.path().join("taken"), "a file").expect("written");
+    rebound(here.path())
+        .args([
+            "sim",
+            "--scenario",
+            "self-test/child-aborts",
+            "--results",
+            "taken/results",
+        ])
+        .assert()
+        .code(2)
+        .stderr(contains("taken/results").and(contains("--results")));
+    assert_eq!(entries(here.path()), 1);
+}
+
+#[test]
+fn waves_lists_dumps_and_prints_how_to_open_them_without_a_display() {
+    let here = folder();
+    rebound(here.path())
+        .arg("waves")
+        .assert()
+        .code(2)
+        .stderr(contains("no waveform in waves").and(contains("make sim")));
+    std::fs::create_dir(here.path().join("waves")).expect("made");
+    std::fs::write(here.path().join("waves/a-0x1.fst"), "").expect("written");
+    rebound(here.path())
+        .arg("waves")
+        .assert()
+        .success()
+        .stdout(contains("gtkwave waves/a-0x1.fst").and(contains("surfer waves/a-0x1.fst")));
+    rebound(here.path())
+        .args(["waves", "waves/b.fst"])
+        .assert()
+        .code(2)
+        .stderr(contains("no waveform at waves/b.fst").and(contains("a-0x1.fst")));
+}
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../swiotlb/tests/vectors");
+
+#[test]
+fn vectors_reports_rows_and_skipped_scenarios() {
+    let here = folder();
+    rebound(here.path())
+        .arg("vectors")
+        .arg(Path::new(VECTORS).join("h01_first_fit_sequence.csv"))
+        .assert()
+        .success()
+        .stdout(contains("12 rows checked, 0 failed"))
+        .stdout(contains("1 dynamic scenarios with 12 rows skipped"))
+        .stdout(contains("rows per second"));
+}
+
+#[test]
+fn a_vector_with_another_answer_fails_and_is_explained() {
+    let here = folder();
+    let right = Path::new(VECTORS).join("h01_first_fit_sequence.csv");
+    let text = std::fs::read_to_string(right).expect("a public vector");
+    let wrong = text.replacen(",0x1000800,2,", ",0x1001800,2,", 1);
+    assert_ne!(text, wrong);
+    std::fs::write(here.path().join("wrong.csv"), wrong).expect("written");
+    rebound(here.path())
+        .args(["vectors", "wrong.csv"])
+        .assert()
+        .code(1)
+        .stdout(contains(
+            "wrong.csv:10: row 2, map: result expected 0x1001800, got 0x1000800",
+        ));
+}
+
+#[test]
+fn vectors_that_cannot_be_read_are_named_with_line_and_field() {
+    let here = folder();
+    rebound(here.path())
+        .args(["vectors", "nowhere.csv"])
+        .assert()
+        .code(2)
+        .stderr(contains("nowhere.csv"));
+    std::fs::write(here.path().join("noise.csv"), "@scenario id=one\n").expect("written");
+    rebound(here.path())
+        .args(["vectors", "noise.csv"])
+        .assert()
+        .code(2)
+        .stderr(contains("noise.csv:1"));
+    rebound(here.path())
+        .arg("vectors")
+        .assert()
+        .code(2)
+        .stderr(contains("FILE"));
+}

