@@ -3,6 +3,7 @@
 //! C++ owns the pins; Rust sees them as slices between two steps. A model is reached through `&mut self`
 //! only, so C++ never writes while a slice is alive.
 #![expect(unsafe_code, reason = "calls into the Verilated model and views its pins")]
+#![expect(unreachable_pub, reason = "cxx makes every function public inside the private module")]
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -11,7 +12,6 @@ use cxx::UniquePtr;
 
 use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins};
 
-#[expect(unreachable_pub, reason = "cxx makes every function public inside the private module")]
 #[cxx::bridge(namespace = "rebound")]
 mod bridge {
     /// One array of the pin block.
@@ -124,10 +124,12 @@ impl<T> PinArray<T> {
 
 macro_rules! pins {
     ($($name:ident, $name_mut:ident: $type:ty;)*) => {$(
+        #[inline]
         pub(crate) fn $name(&self) -> &[$type] {
             self.$name.get()
         }
 
+        #[inline]
         pub(crate) fn $name_mut(&mut self) -> &mut [$type] {
             self.$name.get_mut()
         }
@@ -155,9 +157,13 @@ impl Model {
         lites, lites_mut: AxiLitePins;
         streams_out, streams_out_mut: AxiStreamPins;
         streams_in, streams_in_mut: AxiStreamPins;
-        wires_out, wires_out_mut: u64;
         wires_in, wires_in_mut: u64;
         host_view, host_view_mut: HostViewPins;
+    }
+
+    #[inline]
+    pub(crate) fn wires_out(&self) -> &[u64] {
+        self.wires_out.get()
     }
 
     /// One clock cycle; the result is a set of the bits above.

@@ -2,8 +2,10 @@
 
 pub mod axi;
 pub mod axil;
+pub mod cache;
 pub mod clock;
 pub mod cpu;
+pub mod device;
 pub mod device_port;
 pub mod events;
 mod ffi;
@@ -18,5 +20,8 @@ pub mod simulation;
 pub mod stall;
 pub mod stream;
 pub mod toolchain;
+pub mod trace;
+pub mod verilate;
 pub mod view;
 pub mod wire;
+mod wrapper;

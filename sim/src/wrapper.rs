@@ -9,7 +9,7 @@ use crate::manifest::{ActiveLevel, Manifest, ManifestError};
 use crate::parameters::Parameters;
 use crate::verilate::ports::CorePort;
 
-pub(crate) use render::{Rendered, Variant, render, template_texts};
+pub(crate) use render::{Variant, render, template_texts};
 
 /// How the core's ports meet the pin block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

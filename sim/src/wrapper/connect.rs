@@ -65,6 +65,16 @@ struct Known {
     field: Option<String>,
 }
 
+/// Where an interface is in the pin block and the wrapper.
+struct Place {
+    /// C++ lvalue of its pins.
+    pins: String,
+    /// What its ports of the wrapper begin with.
+    short: String,
+    /// Its data pins are arrays of words.
+    has_words: bool,
+}
+
 /// The signals of one interface that the core has.
 struct Fitted {
     /// Width of each signal present, by full name.
@@ -176,8 +186,7 @@ impl<'a> Fitter<'a> {
         naming: Naming<'_>,
         signals: &[Signal],
         mut widths: Widths,
-        pins: &str,
-        short: &str,
+        Place { pins, short, has_words }: &Place,
     ) -> Result<Fitted, ManifestError> {
         let mut present = BTreeMap::new();
         for signal in signals {
@@ -205,7 +214,7 @@ impl<'a> Fitter<'a> {
                 width,
                 from_core: signal.from_core,
                 pin: format!("{pins}.{}", signal.pin),
-                is_words: matches!(signal.pin, "data" | "keep") || (short.starts_with('m') && matches!(signal.pin, "wdata" | "rdata" | "wstrb")),
+                is_words: *has_words && matches!(signal.width, Width::Data | Width::Strobe),
             });
             present.insert(full, width);
         }
@@ -266,27 +275,26 @@ impl<'a> Fitter<'a> {
     }
 
     /// Constant pins for the signals that the core lacks.
-    fn fill_absent(&mut self, signals: &[Signal], fitted: &Fitted, pins: &str, is_words: impl Fn(&str) -> bool) {
+    fn fill_absent(&mut self, signals: &[Signal], fitted: &Fitted, place: &Place) {
         let data_bits = fitted.widths.data.as_ref().map_or(8, |data| data.bits);
         for signal in signals.iter().filter(|signal| signal.from_core && !signal.pin.is_empty()) {
             if fitted.present.contains_key(&signal.full_name()) {
                 continue;
             }
-            let pin = format!("{pins}.{}", signal.pin);
+            let pin = format!("{}.{}", place.pins, signal.pin);
             match signal.absent {
                 Absent::Required | Absent::Zero => {}
                 Absent::One => self.wiring.constants.push((pin, "1".to_owned())),
                 Absent::FullSize => {
                     self.wiring.constants.push((pin, full_size(data_bits).to_string()));
                 }
-                Absent::Ones if is_words(signal.pin) => {
+                Absent::Ones => {
                     let lanes = data_bits.div_ceil(8);
                     for word in 0..lanes.div_ceil(64) {
                         let mask = mask_of((lanes - 64 * word).min(64));
                         self.wiring.constants.push((format!("{pin}[{word}]"), format!("{mask:#x}ull")));
                     }
                 }
-                Absent::Ones => self.wiring.constants.push((pin, format!("{:#x}", mask_of(data_bits.div_ceil(8))))),
             }
         }
     }
@@ -309,9 +317,13 @@ impl<'a> Fitter<'a> {
                 _ => spec.access.writes(),
             })
             .collect();
-        let pins = format!("m_managers[{index}]");
-        let fitted = self.interface(&at, spec.naming(), &used, widths, &pins, &format!("m{index}"))?;
-        self.fill_absent(&used, &fitted, &pins, |pin| pin == "wstrb");
+        let place = Place {
+            pins: format!("m_managers[{index}]"),
+            short: format!("m{index}"),
+            has_words: true,
+        };
+        let fitted = self.interface(&at, spec.naming(), &used, widths, &place)?;
+        self.fill_absent(&used, &fitted, &place);
         let bits = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.bits);
         let data_width = bits(&fitted.widths.data);
         if !data_width.is_power_of_two() || data_width < 8 {
@@ -349,9 +361,12 @@ impl<'a> Fitter<'a> {
             data: self.given(format!("{at}.data_width"), spec.data_width.as_ref())?,
             ..Widths::default()
         };
-        let pins = format!("m_lites[{index}]");
-        let fitted =
-            self.interface(&at, spec.naming(), &signals::axil(), widths, &pins, &format!("l{index}"))?;
+        let place = Place {
+            pins: format!("m_lites[{index}]"),
+            short: format!("l{index}"),
+            has_words: false,
+        };
+        let fitted = self.interface(&at, spec.naming(), &signals::axil(), widths, &place)?;
         let bits = |known: &Option<Known>| known.as_ref().map_or(0, |known| known.bits);
         let data_width = bits(&fitted.widths.data);
         if data_width != 32 && data_width != 64 {
@@ -381,14 +396,15 @@ impl<'a> Fitter<'a> {
         let sends = spec.direction.is_source();
         let interfaces = &self.wiring.interfaces;
         let (pins, short) = if sends {
-            let place = interfaces.streams_out.len();
-            (format!("m_streams_out[{place}]"), format!("so{place}"))
+            let index = interfaces.streams_out.len();
+            (format!("m_streams_out[{index}]"), format!("so{index}"))
         } else {
-            let place = interfaces.streams_in.len();
-            (format!("m_streams_in[{place}]"), format!("si{place}"))
+            let index = interfaces.streams_in.len();
+            (format!("m_streams_in[{index}]"), format!("si{index}"))
         };
-        let fitted = self.interface(&at, spec.naming(), &signals, widths, &pins, &short)?;
-        self.fill_absent(&signals, &fitted, &pins, |_| true);
+        let place = Place { pins, short, has_words: true };
+        let fitted = self.interface(&at, spec.naming(), &signals, widths, &place)?;
+        self.fill_absent(&signals, &fitted, &place);
         let port = StreamPort {
             name: spec.name.clone(),
             number: self.next_number(),
@@ -397,7 +413,7 @@ impl<'a> Fitter<'a> {
             has_last: fitted.present.contains_key("tlast"),
             has_ready: fitted.present.contains_key("tready"),
         };
-        self.wiring.rules.push(stream_rules(&port, &signals, &fitted, &short));
+        self.wiring.rules.push(stream_rules(&port, &signals, &fitted, &place.short));
         let interfaces = &mut self.wiring.interfaces;
         if sends { &mut interfaces.streams_out } else { &mut interfaces.streams_in }.push(port);
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
@@ -83,15 +84,15 @@ pub(crate) fn render(
         .collect();
     let has_trace = variant.trace != TraceKind::Off;
     let wrapper = templates.get_template("wrapper")?.render(context! {
-        name => manifest.name,
-        top => manifest.top,
-        links,
-        rules,
+        name => &manifest.name,
+        top => &manifest.top,
+        links => Serde(&links),
+        rules => Serde(&rules),
         has_trace,
         view_cpus => VIEW_CPUS,
         view_text => VIEW_TEXT,
-        parameters => parameters.iter().collect::<Vec<_>>(),
-        core_pins => core_pins(wiring),
+        parameters => Serde(parameters.iter().collect::<Vec<_>>()),
+        core_pins => Serde(core_pins(wiring)),
     })?;
     let (trace_header, trace_class) = match variant.trace {
         TraceKind::Off => ("", ""),
@@ -108,12 +109,12 @@ pub(crate) fn render(
             .collect()
     };
     let model = templates.get_template("model")?.render(context! {
-        name => manifest.name,
+        name => &manifest.name,
         has_trace,
         trace_header,
         trace_class,
         view_cpus => VIEW_CPUS,
-        constants => wiring.constants,
+        constants => Serde(&wiring.constants),
         drive => copies(false),
         sample => copies(true),
         managers => interfaces.managers.len(),
