@@ -2,11 +2,15 @@
 
 pub mod axi;
 pub mod axil;
+pub mod cache;
 pub mod clock;
 pub mod cpu;
+pub mod device;
 pub mod device_port;
 pub mod events;
+mod ffi;
 pub mod host;
+pub mod interfaces;
 pub mod manifest;
 pub mod memory;
 pub mod parameters;
@@ -15,5 +19,9 @@ pub mod seed;
 pub mod simulation;
 pub mod stall;
 pub mod stream;
+pub mod toolchain;
+pub mod trace;
+pub mod verilate;
 pub mod view;
 pub mod wire;
+mod wrapper;

@@ -171,7 +171,7 @@ pub struct AxiSpec {
     /// Ports that do not follow the pattern: signal (such as `awaddr`) to port.
     #[serde(default)]
     pub ports: BTreeMap<String, String>,
-    /// Bits of AxADDR; checked against the core if given.
+    /// Bits of `AxADDR`; checked against the core if given.
     pub address_width: Option<Size>,
     /// Bits of WDATA and RDATA; checked against the core if given.
     pub data_width: Option<Size>,
@@ -200,7 +200,7 @@ pub struct AxilSpec {
     /// Ports that do not follow the pattern: signal (such as `awaddr`) to port.
     #[serde(default)]
     pub ports: BTreeMap<String, String>,
-    /// Bits of AxADDR; checked against the core if given.
+    /// Bits of `AxADDR`; checked against the core if given.
     pub address_width: Option<Size>,
     /// Bits of WDATA and RDATA, 32 or 64; checked against the core if given.
     pub data_width: Option<Size>,
@@ -349,6 +349,12 @@ impl Manifest {
     ) -> ManifestError {
         ManifestError::at(&self.source, field.into(), expected.into(), got.into())
     }
+}
+
+/// Whether the text of the manifest has the field `field`.
+pub(crate) fn has_field(manifest: &Manifest, field: &str) -> bool {
+    locate::span_of(manifest.text(), field)
+        .is_some_and(|span| locate::field_at(manifest.text(), &span) == field)
 }
 
 #[cfg(test)]

@@ -1,0 +1,271 @@
+//! The elaborated ports of a core, read from what Verilator says of it in JSON (new) or XML (old).
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// Which way a port points, seen from the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortDirection {
+    /// Into the core.
+    Input,
+    /// Out of the core.
+    Output,
+    /// Both.
+    Inout,
+}
+
+/// A port of the elaborated top module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorePort {
+    /// Name in the source.
+    pub name: String,
+    /// Direction.
+    pub direction: PortDirection,
+    /// Bits, if it is a packed vector (or packed struct).
+    pub width: Option<u32>,
+}
+
+/// Ports in order of declaration, from the text of a `.tree.json` file.
+pub fn from_json(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
+    let tree: Node = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut types = HashMap::new();
+    for table in tree.miscsp.iter().filter(|node| node.kind == "TYPETABLE") {
+        types.extend(table.typesp.iter().map(|node| (node.addr.as_str(), node)));
+    }
+    let module = tree
+        .modulesp
+        .iter()
+        .find(|node| node.kind == "MODULE" && (node.name == top || node.orig_name == top))
+        .ok_or_else(|| format!("no module {top} in the elaborated design"))?;
+    Ok(module
+        .stmtsp
+        .iter()
+        .filter(|node| node.kind == "VAR")
+        .filter_map(|node| {
+            let direction = direction(&node.direction)?;
+            let name = if node.orig_name.is_empty() { &node.name } else { &node.orig_name };
+            Some(CorePort { name: name.clone(), direction, width: json_width(&types, &node.dtypep, 0) })
+        })
+        .collect())
+}
+
+fn direction(text: &str) -> Option<PortDirection> {
+    match text.to_ascii_lowercase().as_str() {
+        "input" => Some(PortDirection::Input),
+        "output" => Some(PortDirection::Output),
+        "inout" => Some(PortDirection::Inout),
+        _ => None,
+    }
+}
+
+/// A node of Verilator's tree, as far as ports need it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Node {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    orig_name: String,
+    addr: String,
+    direction: String,
+    dtypep: String,
+    #[serde(rename = "refDTypep")]
+    ref_dtypep: String,
+    range: String,
+    decl_range: String,
+    keyword: String,
+    modulesp: Vec<Node>,
+    miscsp: Vec<Node>,
+    #[serde(deserialize_with = "only_variables")]
+    stmtsp: Vec<Node>,
+    typesp: Vec<Node>,
+    membersp: Vec<Node>,
+}
+
+/// Statements of a module without their insides: a core's logic may be a hundred megabytes of tree.
+fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    #[derive(Default)]
+    struct Statement {
+        #[serde(rename = "type")]
+        kind: String,
+        name: String,
+        orig_name: String,
+        direction: String,
+        dtypep: String,
+    }
+    let statements = Vec::<Statement>::deserialize(deserializer)?;
+    Ok(statements
+        .into_iter()
+        .filter(|statement| statement.kind == "VAR")
+        .map(|Statement { kind, name, orig_name, direction, dtypep }| Node {
+            kind,
+            name,
+            orig_name,
+            direction,
+            dtypep,
+            ..Node::default()
+        })
+        .collect())
+}
+
+/// Types nested deeper than this are taken as unknown.
+const DEEPEST_TYPE: u32 = 64;
+
+fn json_width(types: &HashMap<&str, &Node>, addr: &str, depth: u32) -> Option<u32> {
+    let node = types.get(addr).filter(|_| depth < DEEPEST_TYPE)?;
+    let inner = |addr: &str| json_width(types, addr, depth + 1);
+    match node.kind.as_str() {
+        "BASICDTYPE" if node.range.is_empty() => keyword_width(&node.keyword),
+        "BASICDTYPE" => span(&node.range),
+        "PACKARRAYDTYPE" => span(&node.decl_range)?.checked_mul(inner(&node.ref_dtypep)?),
+        "REFDTYPE" | "ENUMDTYPE" | "MEMBERDTYPE" => inner(&node.ref_dtypep),
+        "STRUCTDTYPE" => node.membersp.iter().map(|member| inner(&member.ref_dtypep)).sum(),
+        "UNIONDTYPE" => {
+            let widths: Option<Vec<u32>> =
+                node.membersp.iter().map(|member| inner(&member.ref_dtypep)).collect();
+            widths?.into_iter().max()
+        }
+        _ => None,
+    }
+}
+
+/// Bits of `63:0` or `[63:0]`.
+fn span(range: &str) -> Option<u32> {
+    let (left, right) = range.trim_matches(['[', ']']).split_once(':')?;
+    let (left, right): (i64, i64) = (left.trim().parse().ok()?, right.trim().parse().ok()?);
+    u32::try_from(left.abs_diff(right) + 1).ok()
+}
+
+fn keyword_width(keyword: &str) -> Option<u32> {
+    match keyword {
+        "logic" | "bit" | "wire" | "reg" => Some(1),
+        "byte" => Some(8),
+        "shortint" => Some(16),
+        "int" | "integer" => Some(32),
+        "longint" | "time" => Some(64),
+        _ => None,
+    }
+}
+
+/// Ports in order of declaration, from the text of an `.xml` file.
+pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
+    let document = roxmltree::Document::parse(text).map_err(|error| error.to_string())?;
+    let find = |tag: &'static str| document.descendants().filter(move |node| node.has_tag_name(tag));
+    let types: HashMap<&str, roxmltree::Node<'_, '_>> = find("typetable")
+        .flat_map(|table| table.descendants())
+        .filter_map(|node| Some((node.attribute("id")?, node)))
+        .collect();
+    let module = find("module")
+        .find(|node| [node.attribute("name"), node.attribute("origName")].contains(&Some(top)))
+        .ok_or_else(|| format!("no module {top} in the elaborated design"))?;
+    Ok(module
+        .children()
+        .filter(|node| node.has_tag_name("var"))
+        .filter_map(|node| {
+            let name = node.attribute("origName").or(node.attribute("name"))?;
+            let width = node.attribute("dtype_id").and_then(|id| xml_width(&types, id, 0));
+            Some(CorePort { name: name.to_owned(), direction: direction(node.attribute("dir")?)?, width })
+        })
+        .collect())
+}
+
+fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u32) -> Option<u32> {
+    let node = types.get(id).filter(|_| depth < DEEPEST_TYPE)?;
+    let inner = |node: &roxmltree::Node<'_, '_>| {
+        xml_width(types, node.attribute("sub_dtype_id")?, depth + 1)
+    };
+    let mut members = node.children().filter(|child| child.has_tag_name("memberdtype"));
+    match node.tag_name().name() {
+        "basicdtype" => match (node.attribute("left"), node.attribute("right")) {
+            (Some(left), Some(right)) => span(&format!("{left}:{right}")),
+            _ => keyword_width(node.attribute("name")?),
+        },
+        "packarraydtype" => {
+            let bounds: Vec<i64> = node
+                .descendants()
+                .filter(|child| child.has_tag_name("const"))
+                .filter_map(|child| verilog_integer(child.attribute("name")?))
+                .collect();
+            let &[left, right] = bounds.as_slice() else { return None };
+            span(&format!("{left}:{right}"))?.checked_mul(inner(node)?)
+        }
+        "refdtype" | "enumdtype" | "memberdtype" => inner(node),
+        "structdtype" => members.map(|member| inner(&member)).sum(),
+        "uniondtype" => members.try_fold(0, |widest: u32, member| Some(widest.max(inner(&member)?))),
+        _ => None,
+    }
+}
+
+/// Value of `32'sh3f`.
+fn verilog_integer(text: &str) -> Option<i64> {
+    let (_, digits) = text.split_once('\'')?;
+    i64::from_str_radix(digits.trim_start_matches('s').strip_prefix('h')?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_in_both_directions() {
+        assert_eq!(span("63:0"), Some(64));
+        assert_eq!(span("[0:7]"), Some(8));
+        assert_eq!(span("x"), None);
+    }
+
+    #[test]
+    fn ports_are_read_from_xml() {
+        let text = r#"<verilator_xml><netlist>
+            <module name="a" origName="a" topModule="1">
+              <var name="W" dtype_id="3" origName="W" param="true"/>
+              <var name="clk" dtype_id="3" dir="input" origName="clk"/>
+              <var name="s" dtype_id="6" dir="output" origName="s"/>
+              <var name="p" dtype_id="8" dir="input" origName="p"/>
+              <var name="u" dtype_id="10" dir="input" origName="u"/>
+            </module>
+            <typetable>
+              <basicdtype id="3" name="logic"/>
+              <basicdtype id="11" name="logic" left="3" right="0"/>
+              <structdtype id="6" name="s_t">
+                <memberdtype id="13" name="a" sub_dtype_id="11"/>
+                <memberdtype id="14" name="b" sub_dtype_id="3"/>
+              </structdtype>
+              <packarraydtype id="8" sub_dtype_id="11">
+                <range><const name="32'sh3" dtype_id="2"/><const name="32'sh0" dtype_id="2"/></range>
+              </packarraydtype>
+              <unpackarraydtype id="10" sub_dtype_id="3"/>
+            </typetable></netlist></verilator_xml>"#;
+        let ports = from_xml(text, "a").expect("readable");
+        let found: Vec<_> =
+            ports.iter().map(|port| (port.name.as_str(), port.direction, port.width)).collect();
+        assert_eq!(
+            found,
+            [
+                ("clk", PortDirection::Input, Some(1)),
+                ("s", PortDirection::Output, Some(5)),
+                ("p", PortDirection::Input, Some(16)),
+                ("u", PortDirection::Input, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn ports_are_read_from_json() {
+        let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
+              {"type":"VAR","name":"d","origName":"d","direction":"INPUT","dtypep":"(O)"},
+              {"type":"VAR","name":"e","origName":"e","direction":"OUTPUT","dtypep":"(U)"},
+              {"type":"VAR","name":"x","origName":"x","direction":"NONE","dtypep":"(O)"},
+              {"type":"ALWAYS","stmtsp":[{"type":"VAR","name":"y"}]}]}],
+            "miscsp":[{"type":"TYPETABLE","typesp":[
+              {"type":"BASICDTYPE","addr":"(O)","keyword":"logic","range":"31:0"},
+              {"type":"REFDTYPE","addr":"(U)","refDTypep":"(W)"},
+              {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
+              {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
+        let ports = from_json(text, "a").expect("readable");
+        let found: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.width)).collect();
+        assert_eq!(found, [("d", Some(32)), ("e", Some(2))]);
+    }
+}
