@@ -42,7 +42,8 @@ impl BareLoop {
         let include = toolchain.root().join("include");
         let mut command = Command::new(toolchain.compiler());
         command
-            .args(["-std=c++17", "-O3", "-DVM_TRACE=0"])
+            .args(["-std=gnu++17", "-O3", "-w", "-fcf-protection=none", "-DVERILATOR=1"])
+            .args(["-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0"])
             .arg("-I")
             .arg(&model)
             .arg("-I")
