@@ -118,11 +118,15 @@ impl BenchSim {
 
     /// One round through Rebound, in a process of its own as the bare loop is.
     fn through(&self, judges: bool) -> Result<Round, UsageError> {
-        let program = std::env::current_exe()
-            .map_err(|error| UsageError::from_error("cannot find this program's own file", &error))?;
+        let program = std::env::current_exe().map_err(|error| {
+            UsageError::from_error("cannot find this program's own file", &error)
+        })?;
         let work = self.work.work();
         let mut command = Command::new(program);
-        command.arg("bench-one").arg("--manifest").arg(&self.work.manifest);
+        command
+            .arg("bench-one")
+            .arg("--manifest")
+            .arg(&self.work.manifest);
         for (option, number) in [
             ("--copies", work.copies),
             ("--bytes", work.bytes),
@@ -140,11 +144,20 @@ impl BenchSim {
         let text = String::from_utf8_lossy(&output.stdout);
         Round::from_line(&text)
             .filter(|_| output.status.success())
-            .ok_or_else(|| UsageError::new(format!("a round through Rebound failed with {}", output.status)))
+            .ok_or_else(|| {
+                UsageError::new(format!(
+                    "a round through Rebound failed with {}",
+                    output.status
+                ))
+            })
     }
 
     fn print(&self, series: &[Series; 3]) -> Result<(), UsageError> {
-        let Work { copies, bytes, latency } = self.work.work();
+        let Work {
+            copies,
+            bytes,
+            latency,
+        } = self.work.work();
         say(&format!(
             "{copies} copies of {bytes} bytes at a latency of {latency} cycles, best of {} rounds",
             self.rounds
