@@ -42,7 +42,14 @@ impl BareLoop {
         let include = toolchain.root().join("include");
         let mut command = Command::new(toolchain.compiler());
         command
-            .args(["-std=c++17", "-O3", "-DVM_TRACE=0"])
+            .args([
+                "-std=gnu++17",
+                "-O3",
+                "-w",
+                "-fcf-protection=none",
+                "-DVERILATOR=1",
+            ])
+            .args(["-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0"])
             .arg("-I")
             .arg(&model)
             .arg("-I")
@@ -53,7 +60,12 @@ impl BareLoop {
             .arg(&program)
             .arg(&loop_file)
             .args(generated(&model)?)
-            .args(RUNTIME.iter().map(|file| include.join(file)).filter(|file| file.is_file()))
+            .args(
+                RUNTIME
+                    .iter()
+                    .map(|file| include.join(file))
+                    .filter(|file| file.is_file()),
+            )
             .arg("-pthread");
         run(command, "the C++ compiler")?;
         Ok(Self { program })
@@ -87,14 +99,48 @@ fn verilate(
     let mut command = Command::new(toolchain.verilator());
     command
         .env("VERILATOR_ROOT", toolchain.root())
-        .args(["--cc", "--prefix", "Vbare", "--no-timing", "-Wno-fatal", "-Wno-lint", "-O3"])
-        .args(["--x-assign", "fast", "--x-initial", "fast", "--top-module", top])
+        .args([
+            "--cc",
+            "--prefix",
+            "Vbare",
+            "--no-timing",
+            "-Wno-fatal",
+            "-Wno-lint",
+            "-O3",
+        ])
+        .args([
+            "--x-assign",
+            "fast",
+            "--x-initial",
+            "fast",
+            "--top-module",
+            top,
+        ])
         .arg("-Mdir")
         .arg(model)
-        .args(parameters.iter().map(|(name, value)| format!("-G{name}={value}")))
-        .args(sources.defines.iter().map(|(name, value)| format!("+define+{name}={value}")))
-        .args(sources.include_dirs.iter().map(|folder| joined("+incdir+", folder)))
-        .args(sources.library_dirs.iter().flat_map(|folder| ["-y".into(), folder.clone().into_os_string()]))
+        .args(
+            parameters
+                .iter()
+                .map(|(name, value)| format!("-G{name}={value}")),
+        )
+        .args(
+            sources
+                .defines
+                .iter()
+                .map(|(name, value)| format!("+define+{name}={value}")),
+        )
+        .args(
+            sources
+                .include_dirs
+                .iter()
+                .map(|folder| joined("+incdir+", folder)),
+        )
+        .args(
+            sources
+                .library_dirs
+                .iter()
+                .flat_map(|folder| ["-y".into(), folder.clone().into_os_string()]),
+        )
         .args(&sources.files);
     run(command, "Verilator").map(drop)
 }
@@ -128,8 +174,10 @@ fn run(mut command: Command, what: &str) -> Result<String, UsageError> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(UsageError::new(format!("{what} failed with {}: {said}", output.status))
-        .help(format!("the command was {line}")))
+    Err(
+        UsageError::new(format!("{what} failed with {}: {said}", output.status))
+            .help(format!("the command was {line}")),
+    )
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod environment;
 
-pub use environment::{Core, Environment, WaveRequest, run};
+pub use environment::{Core, Environment, WaveRequest, parameters, run};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,11 +32,11 @@ const RESET_CYCLES: u64 = 8;
 /// The engine's bus.
 const PORT: usize = 0;
 
-/// Carries a plan out on a device, out of reset, that fits the plan's engine.
+/// Carries a plan out on a device that fits the plan's engine, and gives the device back.
 ///
 /// # Errors
 /// If the plan or the core cannot be brought together: a wrong plan, a core without the ports.
-pub fn run_on<D>(device: D, plan: &Plan) -> Result<RunResult, UsageError>
+pub fn run_on<D>(device: D, plan: &Plan) -> Result<(RunResult, D), UsageError>
 where
     D: PinDevice,
     Violation: From<D::Violation>,
@@ -107,12 +107,13 @@ where
     board.finish(mapper.slots_used(), cycles);
     let counts = counts(&plan, &host, &mapper, engine.borrow().as_ref());
     judge_budget(&mut board, &counts);
-    Ok(RunResult {
+    let result = RunResult {
         counts,
         violations: board.log().kept().to_vec(),
         broken: board.log().counts().clone(),
         wave: None,
-    })
+    };
+    Ok((result, simulation.into_device()))
 }
 
 /// What the first task needs to bring the engine up and start the CPUs.
