@@ -14,15 +14,14 @@ constexpr std::size_t kMostViolations = 256;
 constexpr std::size_t kMostMessages = 1000;
 constexpr std::size_t kLongestLine = 4096;
 
-// Set before each evaluation: Verilator's hooks do not say which model they speak for.
-__attribute__((tls_model("initial-exec"))) thread_local Shim* t_current = nullptr;
-
 }  // namespace
 
-Shim* Shim::current() noexcept { return t_current; }
+__thread Shim* Shim::t_current = nullptr;
 
 Shim::Shim(std::uint64_t seed) : m_context{new VerilatedContext} {
     enter();
+    // A model is one thread; more would be started and never used.
+    m_context->threads(1);
     m_context->randReset(2);
     // Zero would mean a seed from the clock.
     m_context->randSeed(static_cast<int>(1 + seed % 0x7ffffffe));
@@ -33,7 +32,10 @@ Shim::~Shim() {
     if (t_current == this) t_current = nullptr;
 }
 
-void Shim::enter() noexcept { t_current = this; }
+void Shim::switch_to() noexcept {
+    t_current = this;
+    Verilated::threadContextp(m_context.get());
+}
 
 void Shim::stop(StopKind kind, const std::string& text) {
     if (m_stop_kind != StopKind::kNone) return;

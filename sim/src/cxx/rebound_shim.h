@@ -34,7 +34,7 @@ class Shim : public Model {
     void clear_messages() noexcept override;
 
     // The model that the calling thread is in, for Verilator's global hooks.
-    static Shim* current() noexcept;
+    static Shim* current() noexcept { return t_current; }
 
     void on_print(const char* text, std::size_t length);
     void on_violation(int port, const char* rule, const char* section, const char* text,
@@ -47,7 +47,11 @@ class Shim : public Model {
     explicit Shim(std::uint64_t seed);
     ~Shim() override;
 
-    void enter() noexcept;
+    // Makes this model the one that Verilator's globals and hooks speak of in this thread.
+    void enter() noexcept {
+        if (__builtin_expect(current() != this, 0)) switch_to();
+    }
+    void switch_to() noexcept;
     void stop(StopKind kind, const std::string& text);
 
     std::unique_ptr<VerilatedContext> m_context;
@@ -65,6 +69,9 @@ class Shim : public Model {
         std::uint64_t found;
         std::uint64_t cycle;
     };
+
+    // Found with a call, where the initial-exec model would need none: room for that is for one library.
+    static __thread Shim* t_current;
 
     void add_message(std::string line);
     bool take_last_message(const char* mark, std::string& text);
