@@ -67,20 +67,28 @@ struct Node {
     kind: String,
     name: String,
     orig_name: String,
-    addr: String,
     direction: String,
     dtypep: String,
+    modulesp: Vec<Node>,
+    miscsp: Vec<Node>,
+    #[serde(deserialize_with = "only_variables")]
+    stmtsp: Vec<Node>,
+    typesp: Vec<TypeNode>,
+}
+
+/// A type of Verilator's tree. Without `name`, which Verilator writes twice for the members of a struct.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TypeNode {
+    #[serde(rename = "type")]
+    kind: String,
+    addr: String,
     #[serde(rename = "refDTypep")]
     ref_dtypep: String,
     range: String,
     decl_range: String,
     keyword: String,
-    modulesp: Vec<Node>,
-    miscsp: Vec<Node>,
-    #[serde(deserialize_with = "only_variables")]
-    stmtsp: Vec<Node>,
-    typesp: Vec<Node>,
-    membersp: Vec<Node>,
+    membersp: Vec<TypeNode>,
 }
 
 /// Statements of a module without their insides: a core's logic may be a hundred megabytes of tree.
@@ -114,7 +122,7 @@ fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<V
 /// Types nested deeper than this are taken as unknown.
 const DEEPEST_TYPE: u32 = 64;
 
-fn json_width(types: &HashMap<&str, &Node>, addr: &str, depth: u32) -> Option<u32> {
+fn json_width(types: &HashMap<&str, &TypeNode>, addr: &str, depth: u32) -> Option<u32> {
     let node = types.get(addr).filter(|_| depth < DEEPEST_TYPE)?;
     let inner = |addr: &str| json_width(types, addr, depth + 1);
     match node.kind.as_str() {
@@ -257,15 +265,19 @@ mod tests {
         let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
               {"type":"VAR","name":"d","origName":"d","direction":"INPUT","dtypep":"(O)"},
               {"type":"VAR","name":"e","origName":"e","direction":"OUTPUT","dtypep":"(U)"},
+              {"type":"VAR","name":"m","origName":"m","direction":"INPUT","dtypep":"(S)"},
               {"type":"VAR","name":"x","origName":"x","direction":"NONE","dtypep":"(O)"},
               {"type":"ALWAYS","stmtsp":[{"type":"VAR","name":"y"}]}]}],
             "miscsp":[{"type":"TYPETABLE","typesp":[
               {"type":"BASICDTYPE","addr":"(O)","keyword":"logic","range":"31:0"},
               {"type":"REFDTYPE","addr":"(U)","refDTypep":"(W)"},
               {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
+              {"type":"STRUCTDTYPE","addr":"(S)","membersp":[
+                {"type":"MEMBERDTYPE","name":"kind","addr":"(M)","name":"kind","refDTypep":"(X)"},
+                {"type":"MEMBERDTYPE","name":"addr","addr":"(N)","name":"addr","refDTypep":"(O)"}]},
               {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
         let ports = from_json(text, "a").expect("readable");
         let found: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.width)).collect();
-        assert_eq!(found, [("d", Some(32)), ("e", Some(2))]);
+        assert_eq!(found, [("d", Some(32)), ("e", Some(2)), ("m", Some(34))]);
     }
 }
