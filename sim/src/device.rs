@@ -1,5 +1,7 @@
 //! The device: a loaded model of a core, stepped one clock cycle at a time.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -319,7 +321,7 @@ impl Device {
         let text = path.to_str().ok_or_else(|| problem("a path that is not UTF-8".to_owned()))?;
         self.close_trace()?;
         // The model opens the file when the window begins; a path that cannot be written is told now.
-        std::fs::File::create(path).map_err(|error| problem(error.to_string()))?;
+        File::create(path).map_err(|error| problem(error.to_string()))?;
         self.trace_file = Some(path.to_owned());
         let is_built_in = self.model.open_trace(text, window.from, window.to).map_err(problem)?;
         if is_built_in { Ok(()) } else { Err(DeviceError::NoTrace { core: self.core.clone() }) }
@@ -363,7 +365,29 @@ impl Drop for Device {
 fn load_model(path: &Path, seed: u64) -> Result<ffi::Model, LoadError> {
     let error = |problem: String| LoadError { path: path.to_owned(), problem };
     let text = path.to_str().ok_or_else(|| error("expected a UTF-8 path".to_owned()))?;
+    let (whole, found) = elf_bytes(path)
+        .map_err(|problem| error(format!("expected a shared library, got {problem}")))?;
+    if found < whole {
+        // The loader would map what is not there and die of it.
+        return Err(error(format!("expected a shared library of {whole} bytes, got {found}")));
+    }
     ffi::Model::load(text, seed).map_err(error)
+}
+
+/// Bytes that a 64-bit ELF file says it has, up to its section table at the end, and bytes it has. A file
+/// of another kind says nothing; the loader refuses it by itself.
+fn elf_bytes(path: &Path) -> std::io::Result<(u64, u64)> {
+    let mut header = [0; 64];
+    let mut file = File::open(path)?;
+    let found = file.metadata()?.len();
+    if file.read_exact(&mut header).is_err() || header[..6] != *b"\x7fELF\x02\x01" {
+        return Ok((0, found));
+    }
+    let number = |at: usize, bytes: usize| {
+        header[at..at + bytes].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let (table, entry_bytes, entries) = (number(40, 8), number(58, 2), number(60, 2));
+    Ok((table.saturating_add(entry_bytes * entries), found))
 }
 
 impl PinDevice for Device {

@@ -145,6 +145,12 @@ impl CoreLibrary {
         &self.path
     }
 
+    /// The same core in another file, such as one that was copied for a user.
+    #[must_use]
+    pub fn with_path(&self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
+    }
+
     /// It was found in the cache.
     pub fn is_cached(&self) -> bool {
         self.is_cached

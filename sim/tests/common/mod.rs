@@ -1,5 +1,5 @@
 //! The probe core, built once for all tests of a kind.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "a module of several test files, each using its part")]
 
 use std::path::{Path, PathBuf};
 
