@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-all="format tools registers rtl clippy rust vectors suite docs"
+all="format tools registers rtl rules clippy rust vectors suite docs"
 
 # One profile for everything: a dependency is compiled once, and the simulator is fast enough to test.
 cargo_flags="--locked --release"
@@ -15,6 +15,15 @@ suite_seed=2026
 run() {
     printf '$ %s\n' "$*"
     "$@"
+}
+
+# with_verilator SCRIPT: runs it with the Verilator that was asked for, or the pinned one.
+with_verilator() {
+    if [ -n "${VERILATOR:-}" ]; then
+        run sh "$1"
+    else
+        run env VERILATOR_ROOT="$PWD/.venv/verilator" VERILATOR="$PWD/.venv/verilator/bin/verilator_bin" sh "$1"
+    fi
 }
 
 # shellcheck disable=SC2086  # flags are words
@@ -34,12 +43,11 @@ step() {
         ;;
     rtl)
         heading "SystemVerilog lints clean, each module as top"
-        if [ -n "${VERILATOR:-}" ]; then
-            run sh rtl/lint.sh
-        else
-            run env VERILATOR_ROOT="$PWD/.venv/verilator" VERILATOR="$PWD/.venv/verilator/bin/verilator_bin" \
-                sh rtl/lint.sh
-        fi
+        with_verilator rtl/lint.sh
+        ;;
+    rules)
+        heading "every AXI and AXI-Stream rule fires on its fault, and only then"
+        with_verilator rtl/sva/test/test.sh
         ;;
     clippy)
         heading "clippy finds nothing"

@@ -266,7 +266,7 @@ module axi_manager_rules #(
         `REBOUND_MANAGER_RULE(cache[1] || cache[3:2] == 2'b00, is_write ? "AXI_AW_CACHE" : "AXI_AR_CACHE", "IHI 0022 A4.4", "AxCACHE must not ask to allocate what is not modifiable (values: without the allocate bits, AxCACHE)", ({2'b00, cache[1:0]}), cache)
         if (lock == 2'b01) begin
             `REBOUND_MANAGER_RULE((bytes & (bytes - 64'd1)) == 64'd0 && bytes <= 64'd128, is_write ? "AXI_AW_EXCLUSIVE_SIZE" : "AXI_AR_EXCLUSIVE_SIZE", "IHI 0022 A7.2.4", "an exclusive access moves a power of two of at most 128 bytes (values: bytes)", 128, bytes)
-            `REBOUND_MANAGER_RULE((addr & (bytes - 64'd1)) == 64'd0, is_write ? "AXI_AW_EXCLUSIVE_ALIGN" : "AXI_AR_EXCLUSIVE_ALIGN", "IHI 0022 A7.2.4", "an exclusive access begins at a multiple of its bytes (values: aligned address, address)", addr & ~(bytes - 64'd1), addr)
+            `REBOUND_MANAGER_RULE((bytes & (bytes - 64'd1)) != 64'd0 || (addr & (bytes - 64'd1)) == 64'd0, is_write ? "AXI_AW_EXCLUSIVE_ALIGN" : "AXI_AR_EXCLUSIVE_ALIGN", "IHI 0022 A7.2.4", "an exclusive access begins at a multiple of its bytes (values: aligned address, address)", addr & ~(bytes - 64'd1), addr)
             `REBOUND_MANAGER_RULE(len <= 8'd15, is_write ? "AXI_AW_EXCLUSIVE_LEN" : "AXI_AR_EXCLUSIVE_LEN", "IHI 0022 A7.2.4", "an exclusive access has at most 16 beats (values: AxLEN)", 15, len)
         end
     endtask

@@ -1,4 +1,4 @@
-//! What a simulated cycle costs around the device: idle, and with reads and writes on every cycle.
+//! What a simulated cycle costs around the device: idle, and with a read and a write beat in every cycle.
 //!
 //! `cargo bench -p rebound-sim --bench tick`. The figures are of everything but the core: endpoints,
 //! memory, executor, and a stand-in for the core that costs a few nanoseconds itself, measured apart.
@@ -16,19 +16,21 @@ use swiotlb::PhysAddr;
 const CYCLES: u32 = 4_000_000;
 const ROUNDS: u32 = 5;
 
-/// Keeps both data channels of a 64-bit bus busy, or nothing at all.
+/// Keeps both data channels of a bus busy, or nothing at all.
 struct Load {
     managers: [AxiManagerPins; 1],
     lites: [AxiLitePins; 1],
     wires_out: [u64; 1],
     view: HostViewPins,
+    bus_bytes: u32,
     is_saturated: bool,
     cycle: u64,
 }
 
 impl Load {
-    fn new(is_saturated: bool) -> Self {
+    fn new(bus_bytes: u32, is_saturated: bool) -> Self {
         Self {
+            bus_bytes,
             managers: [AxiManagerPins::default()],
             lites: [AxiLitePins::default()],
             wires_out: [0],
@@ -45,7 +47,7 @@ impl PinDevice for Load {
 
     fn ports(&self) -> PortShapes {
         PortShapes {
-            managers: vec![PortShape::new("m_axi", 8)],
+            managers: vec![PortShape::new("m_axi", self.bus_bytes)],
             lites: vec![PortShape::new("s_axil", 4)],
             wires_out: vec!["irq".to_owned()],
             ..PortShapes::default()
@@ -63,14 +65,15 @@ impl PinDevice for Load {
             pins.ar.valid = u8::from(place == 0);
             pins.aw.valid = u8::from(place == 0);
             if place == 0 {
-                let offset = self.cycle * 8 % (1 << 20);
+                let offset = self.cycle * u64::from(self.bus_bytes) % (1 << 20);
+                let size = self.bus_bytes.ilog2().to_le_bytes()[0];
                 (pins.ar.addr, pins.aw.addr) = (offset, (1 << 20) + offset);
-                (pins.ar.len, pins.ar.size, pins.ar.burst) = (15, 3, 1);
-                (pins.aw.len, pins.aw.size, pins.aw.burst) = (15, 3, 1);
+                (pins.ar.len, pins.ar.size, pins.ar.burst) = (15, size, 1);
+                (pins.aw.len, pins.aw.size, pins.aw.burst) = (15, size, 1);
             }
             pins.wvalid = 1;
             pins.wdata[0] = pins.rdata[0];
-            pins.wstrb[0] = 0xff;
+            pins.wstrb[0] = u64::MAX >> (64 - self.bus_bytes);
             pins.wlast = u8::from(place == 15);
         }
         self.cycle += 1;
@@ -127,8 +130,8 @@ fn measure(mut round: impl FnMut()) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-fn device_alone(is_saturated: bool) -> f64 {
-    let mut load = Load::new(is_saturated);
+fn device_alone(bus_bytes: u32, is_saturated: bool) -> f64 {
+    let mut load = Load::new(bus_bytes, is_saturated);
     measure(|| {
         for _ in 0..CYCLES {
             let Ok(()) = black_box(&mut load).step();
@@ -136,7 +139,7 @@ fn device_alone(is_saturated: bool) -> f64 {
     })
 }
 
-fn simulated(is_saturated: bool, events: bool) -> f64 {
+fn simulated(bus_bytes: u32, is_saturated: bool, events: bool) -> f64 {
     let mut memory = HostMemory::with_range(PhysAddr::new(0), 1 << 30).expect("the range is legal");
     let filled = memory.fill(PhysAddr::new(0), 2 << 20, 0x5a);
     filled.expect("the range is memory");
@@ -144,7 +147,7 @@ fn simulated(is_saturated: bool, events: bool) -> f64 {
         events,
         ..Options::default()
     };
-    let mut simulation = Simulation::new(Load::new(is_saturated), memory, &options)
+    let mut simulation = Simulation::new(Load::new(bus_bytes, is_saturated), memory, &options)
         .expect("the default options fit");
     // A driver that waits for its interrupt, as in any real run.
     let host = simulation.host();
@@ -169,12 +172,17 @@ fn simulated(is_saturated: bool, events: bool) -> f64 {
 }
 
 fn main() {
-    for (name, is_saturated) in [("idle", false), ("saturated", true)] {
-        let device = device_alone(is_saturated);
-        let bare = simulated(is_saturated, false);
-        let watched = simulated(is_saturated, true);
+    for (name, bus_bytes, is_saturated) in [
+        ("idle", 8, false),
+        ("saturated, 32 bits", 4, true),
+        ("saturated, 64 bits", 8, true),
+        ("saturated, 512 bits", 64, true),
+    ] {
+        let device = device_alone(bus_bytes, is_saturated);
+        let bare = simulated(bus_bytes, is_saturated, false);
+        let watched = simulated(bus_bytes, is_saturated, true);
         println!(
-            "{name:<10} stand-in {device:5.2} ns   events off {bare:6.2} ns per cycle   events on {watched:6.2} ns"
+            "{name:<20} stand-in {device:5.2} ns, events off {bare:6.2} ns per cycle, on {watched:6.2} ns"
         );
     }
 }

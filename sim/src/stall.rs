@@ -2,7 +2,8 @@
 //!
 //! A stalled cycle is one in which a sink holds `ready` low, or in which a source presents nothing new.
 //! A source never takes back what it has presented (IHI 0022, A3.2.1), so a stall that comes while a
-//! beat is waiting has no effect on it. Patterns advance with every cycle, busy or idle.
+//! beat is waiting has no effect on it. The patterns of buses and streams advance with every cycle, busy or
+//! idle; those of a control port only while an access is under way.
 
 use serde::{Deserialize, Serialize};
 

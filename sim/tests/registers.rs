@@ -261,6 +261,24 @@ fn a_late_answer_is_not_taken_for_the_next_access() {
 }
 
 #[test]
+fn a_timeout_stays_one_even_if_it_is_looked_at_after_the_late_answer() {
+    let policy = AxilPolicy {
+        timeout_cycles: 50,
+        ..AxilPolicy::default()
+    };
+    let (result, _) = drive(
+        Sluggish::new((true, true, true), 80),
+        policy,
+        |host| async move {
+            let read = host.registers(0).submit(AxilAccess::Read { addr: 0 });
+            host.sleep(200).await;
+            read.await
+        },
+    );
+    assert!(matches!(result, Err(AxilError::Timeout { at: 50, .. })));
+}
+
+#[test]
 fn a_wide_control_port_gets_each_register_on_its_lanes() {
     let mut simulation = Simulation::new(
         Sluggish::new((true, true, true), 0),

@@ -215,6 +215,8 @@ fn work_on_one_cpu_is_done_one_after_the_other_in_the_order_of_asking() {
         ("first", 0, 0, 50),
         ("third", 0, 20, 5),
         ("second", 0, 10, 30),
+        // Asks in the very cycle in which the CPU is released to the second.
+        ("fourth", 0, 50, 3),
         ("elsewhere", 1, 0, 70),
     ] {
         let (host, diary) = (simulation.host(), Rc::clone(&diary));
@@ -231,13 +233,14 @@ fn work_on_one_cpu_is_done_one_after_the_other_in_the_order_of_asking() {
             (50, "first"),
             (70, "elsewhere"),
             (80, "second"),
-            (85, "third")
+            (85, "third"),
+            (88, "fourth")
         ]
     );
     let spent = simulation.cpu_cycles();
-    assert_eq!(spent[0].of(CpuState::Working), 85);
+    assert_eq!(spent[0].of(CpuState::Working), 88);
     assert_eq!(spent[1].of(CpuState::Working), 70);
-    assert_eq!(spent[1].of(CpuState::Idle), 15);
+    assert_eq!(spent[1].of(CpuState::Idle), 18);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! from its boot parameters, and every checked cell of every row is compared.
 
 mod data;
+mod difference;
 mod error;
 mod machine;
 mod outcome;

@@ -1,6 +1,7 @@
 //! The testbench of Rebound: scenarios, drivers, scoreboard and reports, behind the program `rebound`.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod budget;
 pub mod cli;
 pub mod driver;

@@ -166,6 +166,19 @@ impl Burst {
         }
     }
 
+    /// Returns the beats from `beat` on, if each of them fills the bus and follows the one before: what
+    /// the hot path can serve without looking at the burst again.
+    #[inline]
+    pub(super) fn run_from(&self, beat: u16, bus_bytes: u32) -> Run {
+        let dma = self.beat_addr(beat);
+        let is_run =
+            self.kind == BurstKind::Incr && !self.malformed && self.beat_bytes(dma) == bus_bytes;
+        Run {
+            dma,
+            left: if is_run { self.beats - beat } else { 0 },
+        }
+    }
+
     /// Returns the bytes of a beat that begins at `addr`: up to the next multiple of the beat size.
     #[inline]
     #[must_use]
@@ -177,6 +190,24 @@ impl Burst {
         )]
         let skipped = (addr & (bytes as u64 - 1)) as u32;
         bytes - skipped
+    }
+}
+
+/// Whole beats to come, one after the other in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Run {
+    /// Address of the next one.
+    pub(super) dma: u64,
+    /// How many.
+    pub(super) left: u16,
+}
+
+impl Run {
+    /// Steps over a beat.
+    #[inline]
+    pub(super) const fn advance(&mut self, bus_bytes: u32) {
+        self.dma = self.dma.wrapping_add(bus_bytes as u64);
+        self.left -= 1;
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use swiotlb::{DmaAddr, PhysAddr};
 
 use super::access::{Access, FILLER, FILLER_WORD};
-use super::burst::{Burst, Response};
+use super::burst::{Burst, Response, Run};
 use super::counters::Tally;
 use super::order::Picker;
 use super::policy::{BusPolicy, PolicyError, ResponseOrder};
@@ -50,6 +50,8 @@ pub(super) struct ReadSide {
     held: HeldBeat,
     /// The burst whose beats may not be mixed with another's.
     current: Option<usize>,
+    /// What is left of it, if it runs through memory in whole beats.
+    run: Run,
     /// Something happens in cycles without traffic: stall patterns advance, credit is earned.
     is_paced: bool,
     is_in_order: bool,
@@ -83,6 +85,7 @@ impl ReadSide {
             jitter_random: setup.random("r.jitter"),
             accepted: 0,
             current: None,
+            run: Run::default(),
             picker: Picker::new(policy.order, setup.random("r.order")),
             interleave: matches!(
                 policy.order,
@@ -117,6 +120,7 @@ impl ReadSide {
         self.queue.clear();
         self.is_held = false;
         self.current = None;
+        self.run = Run::default();
         self.tally.end_busy(cycle);
     }
 
@@ -144,6 +148,10 @@ impl ReadSide {
         } else if self.is_held {
             return;
         }
+        if self.run.left > 0 && access.is_plain() && read_whole(self.run.dma, pins, wires, memory) {
+            self.present_next_of_run(cycle, pins, wires);
+            return;
+        }
         match self.choose(cycle) {
             Some(place) => {
                 if self.is_paced {
@@ -153,6 +161,30 @@ impl ReadSide {
             }
             None => pins.rvalid = 0,
         }
+    }
+
+    /// Presents the beat whose data is on the pins already: the next one of the run.
+    #[inline]
+    fn present_next_of_run(&mut self, cycle: u64, pins: &mut AxiManagerPins, wires: Wires) {
+        let held = &mut self.held;
+        held.dma = self.run.dma;
+        held.bytes = wires.bus_bytes;
+        held.sampled = cycle;
+        held.beat += 1;
+        held.is_last = self.run.left == 1;
+        held.response = Response::Okay;
+        held.lane0_phys = Some(PhysAddr::new(self.run.dma));
+        self.run.advance(wires.bus_bytes);
+        if held.is_last {
+            self.current = None;
+        }
+        if self.is_paced {
+            self.rate.spend();
+        }
+        pins.rresp = Response::Okay.bits();
+        pins.rlast = u8::from(held.is_last);
+        pins.rvalid = 1;
+        self.is_held = true;
     }
 
     #[inline]
@@ -172,7 +204,7 @@ impl ReadSide {
 
     /// Reads memory and puts the next beat of a burst on R. The bytes are those of this moment: of
     /// everything written up to the cycle before.
-    #[inline]
+    #[inline(never)]
     fn present(
         &mut self,
         place: usize,
@@ -184,6 +216,10 @@ impl ReadSide {
     ) {
         let entry = &mut self.queue[place];
         let held = &mut self.held;
+        if self.run.left > 0 {
+            // The run met something that takes the long way.
+            entry.presented = held.beat + 1;
+        }
         held.place = place;
         held.beat = entry.presented;
         held.sampled = cycle;
@@ -203,6 +239,11 @@ impl ReadSide {
         pins.rlast = u8::from(held.is_last);
         pins.rvalid = 1;
         self.current = (!held.is_last && !self.interleave).then_some(place);
+        self.run = if self.current.is_some() {
+            entry.burst.run_from(entry.presented, wires.bus_bytes)
+        } else {
+            Run::default()
+        };
         self.is_held = true;
     }
 
@@ -309,14 +350,18 @@ impl ReadSide {
 /// Fills all lanes of the bus from memory; says whether there is memory.
 #[inline]
 fn read_whole(dma: u64, pins: &mut AxiManagerPins, wires: Wires, memory: &mut HostMemory) -> bool {
-    if wires.bus_bytes == 8 {
-        let word = memory.read_word(dma);
+    if matches!(wires.bus_bytes, 4 | 8) {
+        let word = memory.read_word(dma & !7);
         if let Some(word) = word {
-            pins.rdata[0] = word;
+            pins.rdata[0] = if wires.bus_bytes == 8 {
+                word
+            } else {
+                (word >> ((dma & 4) * 8)) & 0xffff_ffff
+            };
         }
         return word.is_some();
     }
-    // Buses below 64 bits have less than a word: they take the general way.
+    // Buses below 32 bits, which AXI4 does not have, take the general way.
     let words = wires.bus_bytes as usize / 8;
     words > 0 && memory.read_words(dma, &mut pins.rdata[..words])
 }

@@ -674,6 +674,56 @@ fn fault_windows_answer_with_their_error_and_protect_memory() {
 }
 
 #[test]
+fn faults_that_come_and_go_within_a_burst_meet_the_beats_of_their_time() {
+    let mut bench = Bench::new(8, &BusPolicy::default());
+    bench.memory.fill(PhysAddr::new(RAM), 0x1000, 0x77).unwrap();
+    bench.ar.push_back(Job::incr(RAM + 4, 16));
+    bench.push_write(Job::incr(RAM + 0x400, 16), 8, 0x10);
+    for _ in 0..6 {
+        bench.step();
+    }
+    let fault = FaultWindow {
+        dma_base: DmaAddr::new(RAM),
+        bytes: 0x1000,
+        access: FaultAccess::Both,
+        response: FaultResponse::Slverr,
+    };
+    bench.bus.set_faults(vec![fault]).unwrap();
+    for _ in 0..3 {
+        bench.step();
+    }
+    bench.bus.set_faults(Vec::new()).unwrap();
+    bench.finish();
+    for (direction, first) in [(Direction::Read, 5), (Direction::Write, 6)] {
+        let beats = bench.beats(direction);
+        assert_eq!(beats.len(), 16);
+        for (number, beat) in (0u16..).zip(&beats) {
+            let expected = if (first..first + 3).contains(&number) {
+                Response::Slverr
+            } else {
+                Response::Okay
+            };
+            assert_eq!(beat.response, expected, "{direction:?} {number}");
+            assert_eq!(beat.beat, number);
+            assert_eq!(beat.is_last, number == 15);
+        }
+    }
+    let stored = bench
+        .memory
+        .read_vec(PhysAddr::new(RAM + 0x400), 128)
+        .unwrap();
+    for (number, word) in (0u8..).zip(stored.chunks(8)) {
+        let expected = if (6..9).contains(&number) {
+            0x77
+        } else {
+            0x10 + number
+        };
+        assert_eq!(word, [expected; 8], "beat {number}");
+    }
+    assert_eq!(bench.responses()[0].3, Response::Slverr);
+}
+
+#[test]
 fn what_is_not_memory_answers_decerr() {
     let mut bench = Bench::new(8, &BusPolicy::default());
     let end = RAM + RAM_BYTES;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use swiotlb::{DmaAddr, PhysAddr};
 
 use super::access::Access;
-use super::burst::{Burst, Response};
+use super::burst::{Burst, Response, Run};
 use super::counters::Tally;
 use super::order::Picker;
 use super::policy::{BusPolicy, PolicyError, ResponseOrder};
@@ -58,6 +58,8 @@ pub(super) struct WriteSide {
     queue: VecDeque<WriteBurst>,
     /// Place in `queue` of the burst that takes the next data beat.
     open: usize,
+    /// What is left of it, if it runs through memory in whole beats.
+    run: Run,
     ahead: VecDeque<DataBeat>,
     limit: usize,
     /// Place in `queue` of the burst whose response is on B.
@@ -87,6 +89,7 @@ impl WriteSide {
         Ok(Self {
             queue: VecDeque::with_capacity(limit),
             open: 0,
+            run: Run::default(),
             ahead: VecDeque::with_capacity(AHEAD_BEATS),
             limit,
             is_in_order: policy.order == ResponseOrder::InOrder,
@@ -128,6 +131,7 @@ impl WriteSide {
         self.queue.clear();
         self.ahead.clear();
         self.open = 0;
+        self.run = Run::default();
         self.held = None;
         self.tally.end_busy(cycle);
     }
@@ -222,6 +226,9 @@ impl WriteSide {
                 &burst,
             )));
         }
+        if self.open + 1 == self.queue.len() {
+            self.start_run(pass.wires);
+        }
         while self.open < self.queue.len()
             && let Some(beat) = self.ahead.pop_front()
         {
@@ -236,7 +243,14 @@ impl WriteSide {
         }
         let strobes = u128::from(pins.wstrb[1]) << 64 | u128::from(pins.wstrb[0]);
         let strobes = strobes & pass.wires.lane_mask;
-        if self.open < self.queue.len() {
+        let wires = pass.wires;
+        if self.run.left > 0
+            && strobes == wires.lane_mask
+            && pass.access.is_plain()
+            && write_whole(self.run.dma, &pins.wdata, wires, pass.memory)
+        {
+            self.store_next_of_run(pins, strobes, pass);
+        } else if self.open < self.queue.len() {
             self.store(&pins.wdata, strobes, pass);
         } else {
             self.ahead.push_back(DataBeat {
@@ -246,11 +260,58 @@ impl WriteSide {
         }
     }
 
-    /// Writes a data beat of the open burst to memory.
+    /// Counts the beat that was just written to memory: the next one of the run.
     #[inline]
+    fn store_next_of_run(&mut self, pins: &AxiManagerPins, strobes: u128, pass: &mut Pass<'_>) {
+        let dma = self.run.dma;
+        self.run.advance(pass.wires.bus_bytes);
+        self.tally.count_beat(pass.cycle, pass.wires.bus_bytes);
+        let is_last = self.run.left == 0;
+        if pass.log.is_enabled() {
+            let entry = &self.queue[self.open];
+            let stored = Stored {
+                dma,
+                lane0_phys: Some(PhysAddr::new(dma)),
+                beat: entry.burst.beats() - 1 - self.run.left,
+                is_last,
+                strobes,
+                response: Response::Okay,
+            };
+            record_beat(entry, &stored, &pins.wdata, pass);
+        }
+        if is_last {
+            self.close(pass.cycle);
+            self.start_run(pass.wires);
+        }
+    }
+
+    /// Takes note that the open burst has all its data.
+    fn close(&mut self, cycle: u64) {
+        let jitter = if self.jitter == 0 {
+            0
+        } else {
+            self.jitter_random.between(0, self.jitter)
+        };
+        self.queue[self.open].due = cycle + self.latency + jitter;
+        self.open += 1;
+    }
+
+    /// Finds out whether the rest of the open burst, if there is one, is a run.
+    fn start_run(&mut self, wires: Wires) {
+        self.run = self.queue.get(self.open).map_or(Run::default(), |entry| {
+            entry.burst.run_from(entry.stored, wires.bus_bytes)
+        });
+    }
+
+    /// Writes a data beat of the open burst to memory.
+    #[inline(never)]
     fn store(&mut self, data: &[u64; DATA_WORDS], strobes: u128, pass: &mut Pass<'_>) {
         let wires = pass.wires;
         let entry = &mut self.queue[self.open];
+        if self.run.left > 0 {
+            // The run met something that takes the long way.
+            entry.stored = entry.burst.beats() - self.run.left;
+        }
         let dma = entry.burst.beat_addr(entry.stored);
         let lane0 = dma & !(u64::from(wires.bus_bytes) - 1);
         let is_whole = strobes == wires.lane_mask && pass.access.is_plain();
@@ -268,32 +329,20 @@ impl WriteSide {
         entry.stored += 1;
         let is_last = entry.stored == entry.burst.beats();
         if pass.log.is_enabled() {
-            pass.log.push(BusEvent::Beat(BeatEvent {
-                cycle: pass.cycle,
-                sampled: pass.cycle,
-                port: wires.port,
-                direction: Direction::Write,
-                burst: entry.number,
+            let stored = Stored {
+                dma,
+                lane0_phys,
                 beat: entry.stored - 1,
                 is_last,
-                id: entry.id,
-                dma: DmaAddr::new(dma),
-                lane0: DmaAddr::new(lane0),
-                lane0_phys,
-                lanes: strobes,
-                data: *data,
+                strobes,
                 response,
-            }));
+            };
+            record_beat(entry, &stored, data, pass);
         }
         if is_last {
-            let jitter = if self.jitter == 0 {
-                0
-            } else {
-                self.jitter_random.between(0, self.jitter)
-            };
-            entry.due = pass.cycle + self.latency + jitter;
-            self.open += 1;
+            self.close(pass.cycle);
         }
+        self.start_run(wires);
     }
 
     #[inline(never)]
@@ -318,6 +367,36 @@ impl WriteSide {
     }
 }
 
+/// What became of a data beat.
+struct Stored {
+    dma: u64,
+    lane0_phys: Option<PhysAddr>,
+    beat: u16,
+    is_last: bool,
+    strobes: u128,
+    response: Response,
+}
+
+#[inline(never)]
+fn record_beat(entry: &WriteBurst, stored: &Stored, data: &[u64; DATA_WORDS], pass: &mut Pass<'_>) {
+    pass.log.push(BusEvent::Beat(BeatEvent {
+        cycle: pass.cycle,
+        sampled: pass.cycle,
+        port: pass.wires.port,
+        direction: Direction::Write,
+        burst: entry.number,
+        beat: stored.beat,
+        is_last: stored.is_last,
+        id: entry.id,
+        dma: DmaAddr::new(stored.dma),
+        lane0: DmaAddr::new(stored.dma & !(u64::from(pass.wires.bus_bytes) - 1)),
+        lane0_phys: stored.lane0_phys,
+        lanes: stored.strobes,
+        data: *data,
+        response: stored.response,
+    }));
+}
+
 /// Writes all lanes of the bus to memory; says whether there is memory.
 #[inline]
 fn write_whole(
@@ -329,7 +408,11 @@ fn write_whole(
     if wires.bus_bytes == 8 {
         return memory.write_word(lane0, data[0]);
     }
-    // Buses below 64 bits have less than a word: they take the general way.
+    if wires.bus_bytes == 4 {
+        let bytes = data[0].to_le_bytes();
+        return memory.write_within_page(lane0, &bytes[..4]);
+    }
+    // Buses below 32 bits, which AXI4 does not have, take the general way.
     let words = wires.bus_bytes as usize / 8;
     words > 0 && memory.write_words(lane0, &data[..words])
 }

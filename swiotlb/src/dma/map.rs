@@ -3,7 +3,7 @@
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::area::CpuId;
 use crate::attrs::Attrs;
-use crate::bounce::{BounceInfo, BounceRequest, Released};
+use crate::bounce::{BounceInfo, BounceRequest};
 use crate::cc::CcPlatform;
 use crate::device::Device;
 use crate::direction::DataDirection;
@@ -11,6 +11,7 @@ use crate::dma::Dma;
 use crate::error::{MapError, UnmapError};
 use crate::memory::PhysMemory;
 use crate::message::Message;
+use crate::release::Released;
 
 /// A buffer to be mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

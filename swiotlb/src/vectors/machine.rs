@@ -1,6 +1,7 @@
 //! One scenario: the allocator, its devices and its memory, and what a row does to them.
 
 use super::data;
+use super::difference::{Cause, Difference};
 use super::error::BadLine;
 use super::outcome::Outcome;
 use super::row::{Op, Row};
@@ -8,44 +9,23 @@ use super::script::Script;
 use super::setup::{Cc, DeviceLine, InitLine, RangeLine, ScenarioLine};
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::area::CpuId;
-use crate::bounce::{BounceInfo, BounceRequest};
+use crate::bounce::BounceRequest;
 use crate::cc::{AddressMarker, CcPlatform};
 use crate::device::{Device, DmaRange, bit_mask};
-use crate::error::{AllocError, InitError, MapError, SyncError, UnmapError};
-use crate::init::{EarlyInit, InitOutcome};
+use crate::error::{InitError, MapError, SyncError, UnmapError};
+use crate::init::EarlyInit;
 use crate::memory::MemoryError;
 use crate::platform::{PageSize, Platform, RamRange};
 use crate::pool::AllocatorId;
 use crate::restricted::RestrictedRegion;
 use crate::sizing::BootConfig;
-use crate::slot::SLOT_BYTES;
 use crate::sparse_memory::SparseMemory;
 use crate::swiotlb::{Mode, Swiotlb};
-
-/// A cell that differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) cell: &'static str,
-    pub(super) expected: String,
-    pub(super) got: String,
-    pub(super) explanation: String,
-}
-
-/// What a call said beside its result.
-#[derive(Debug, Clone, Copy)]
-enum Cause {
-    None,
-    Bounced(BounceInfo),
-    Map(MapError),
-    Unmap(UnmapError),
-    Sync(SyncError),
-    Alloc(AllocError),
-}
 
 /// A running scenario.
 #[derive(Debug)]
 pub(super) struct Machine {
-    mem: SparseMemory,
+    pub(super) mem: SparseMemory,
     pub(super) swiotlb: Swiotlb,
     devices: Vec<Option<Device>>,
     /// Allocators of the restricted pools, by number.
@@ -92,7 +72,7 @@ fn platform(scenario: &ScenarioLine) -> Platform {
     }
 }
 
-fn outside(cause: &MemoryError) -> BadLine {
+pub(super) fn outside(cause: &MemoryError) -> BadLine {
     BadLine::new("addr", "bytes within the ranges of @mem", cause.to_string())
 }
 
@@ -149,70 +129,6 @@ impl Machine {
         };
         let difference = machine.start_difference(init, &result, requests);
         Ok((machine, difference))
-    }
-
-    /// Compares a start with `@init`.
-    fn start_difference(
-        &self,
-        init: &InitLine,
-        result: &Result<InitOutcome, InitError>,
-        requests: Option<(String, String)>,
-    ) -> Option<Difference> {
-        let explanation = match result {
-            Ok(outcome) => format!("the start gave {outcome:?}"),
-            Err(cause) => format!("the start failed: {cause}"),
-        };
-        let geometry = match result {
-            Ok(InitOutcome::Ready(geometry)) => Some(*geometry),
-            _ => None,
-        };
-        let word = match (init.late, result) {
-            (None, Ok(InitOutcome::Ready(_))) => "OK".to_owned(),
-            (None, _) => "NONE".to_owned(),
-            (Some(_), Ok(_)) => "0".to_owned(),
-            (Some(_), Err(cause)) => cause.errno().to_string(),
-        };
-        let base = |base: Option<u64>| base.map_or("-".to_owned(), |base| format!("{base:#x}"));
-        let boot = self.swiotlb.boot();
-        let (expected_requests, got_requests) = requests.unwrap_or_default();
-        let pairs = [
-            ("requests", expected_requests, got_requests),
-            ("result", init.result.clone(), word),
-            (
-                "base",
-                base(init.base),
-                base(geometry.map(|geometry| geometry.base.raw())),
-            ),
-            (
-                "nslabs",
-                init.slots.to_string(),
-                geometry.map_or(0, |geometry| geometry.slots).to_string(),
-            ),
-            (
-                "nareas",
-                init.areas.to_string(),
-                geometry.map_or(0, |geometry| geometry.areas).to_string(),
-            ),
-            (
-                "grow_nslabs",
-                init.grow_slots.to_string(),
-                boot.default_slots().to_string(),
-            ),
-            (
-                "search_nareas",
-                init.search_areas.to_string(),
-                boot.default_areas().to_string(),
-            ),
-        ];
-        pairs
-            .into_iter()
-            .find(|(_, expected, got)| expected != got)
-            .map(|(cell, expected, got)| Difference {
-                cell,
-                expected,
-                got,
-                explanation,
-            })
     }
 
     /// Gives the memory back, to be used again.
@@ -454,92 +370,6 @@ impl Machine {
             Err(SyncError::Memory(cause)) => Err(outside(&cause)),
             Err(cause) => Ok((Outcome::Word("FAIL"), Cause::Sync(cause))),
         }
-    }
-
-    /// Compares the checksums of both sides.
-    fn compare_sums(&self, row: &Row<'_>, cause: Cause) -> Result<Option<Difference>, BadLine> {
-        if let Some(expected) = row.crc_orig {
-            let addr = match row.op {
-                Op::Map | Op::DmaMap => row.addr()?,
-                _ => row.orig()?,
-            };
-            let found = self.compare_sum(row, "crc_orig", addr, expected)?;
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        let Some(expected) = row.crc_tlb else {
-            return Ok(None);
-        };
-        let addr = match (row.op, cause) {
-            (Op::Map | Op::DmaMap, Cause::Bounced(bounce)) => bounce.tlb_addr.raw(),
-            _ => row.addr()?,
-        };
-        self.compare_sum(row, "crc_tlb", addr, expected)
-    }
-
-    fn compare_sum(
-        &self,
-        row: &Row<'_>,
-        cell: &'static str,
-        addr: u64,
-        expected: u32,
-    ) -> Result<Option<Difference>, BadLine> {
-        let bytes = row.bytes()?;
-        let got = data::crc(&self.mem, addr, bytes).map_err(|cause| outside(&cause))?;
-        Ok((got != expected).then(|| Difference {
-            cell,
-            expected: format!("{expected:08x}"),
-            got: format!("{got:08x}"),
-            explanation: format!("the {bytes} bytes at {addr:#x} are not those of the reference"),
-        }))
-    }
-
-    fn explain_result(
-        &self,
-        row: &Row<'_>,
-        id: AllocatorId,
-        outcome: &Outcome,
-        cause: Cause,
-    ) -> Difference {
-        let expected = String::from_utf8_lossy(row.result).into_owned();
-        let here = match cause {
-            Cause::None => "the answer differs".to_owned(),
-            Cause::Bounced(bounce) => format!(
-                "{} slots from slot {} on were taken here",
-                bounce.slots, bounce.first_slot
-            ),
-            Cause::Map(cause) => format!("the call was refused: {cause}"),
-            Cause::Unmap(cause) => format!("the call was refused: {cause}"),
-            Cause::Sync(cause) => format!("the call was refused: {cause}"),
-            Cause::Alloc(cause) => format!("the call was refused: {cause}"),
-        };
-        let there = data::parse_number(row.result)
-            .filter(|_| matches!(row.op, Op::Map | Op::Alloc))
-            .and_then(|addr| self.describe(id, addr))
-            .map_or(String::new(), |place| {
-                format!("; the reference took {place}")
-            });
-        Difference {
-            cell: "result",
-            expected,
-            got: outcome.to_string(),
-            explanation: format!("{here}{there}"),
-        }
-    }
-
-    /// Says which slot of which pool an address lies in.
-    fn describe(&self, id: AllocatorId, addr: u64) -> Option<String> {
-        self.swiotlb.pools(id).find_map(|pool| {
-            let geometry = self.swiotlb.pool_geometry(pool)?;
-            let offset = addr.checked_sub(geometry.base.raw())?;
-            let slot = offset / SLOT_BYTES;
-            let area_slots = u64::from(geometry.slots / geometry.areas);
-            (offset < geometry.bytes()).then(|| {
-                let area = slot / area_slots;
-                format!("slot {slot} (area {area}) of the pool at {}", geometry.base)
-            })
-        })
     }
 }
 

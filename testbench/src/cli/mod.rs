@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod bench;
 mod list;
 mod run_one;
 mod sim;
@@ -41,8 +42,11 @@ enum Command {
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
+    Bench(bench::Bench),
     #[command(hide = true)]
     RunOne(RunOne),
+    #[command(hide = true)]
+    BenchOne(bench::BenchOne),
 }
 
 /// How a command ended.
@@ -63,13 +67,15 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::RunOne(command) => command.run(),
+        Command::BenchOne(command) => command.run(),
     };
     match outcome {
         Ok(Outcome::Pass) => ExitCode::from(PASS),
         Ok(Outcome::Violations) => ExitCode::from(VIOLATIONS),
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            eprintln!("{:?}", error.into_report());
             ExitCode::from(USAGE)
         }
     }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
-use crate::execute::Environment;
+use crate::execute::{Core, Environment};
 use crate::report::{self, Row, Summary};
 use crate::result::RunResult;
 use crate::runner::{self, child::ChildCommand};
@@ -109,10 +109,15 @@ impl Sim {
             .zip(plans)
             .filter(|(scenario, _)| !is_self_test(scenario))
             .flat_map(|(scenario, plan)| {
+                let core = |engine, is_traced| Core {
+                    engine,
+                    is_traced,
+                    has_rules: true,
+                };
                 let unbounced = self
                     .is_compared(scenario, plan)
-                    .then(|| (plan.unbounced().engine, false));
-                [Some((plan.engine, self.has_wave(scenario))), unbounced]
+                    .then(|| core(plan.unbounced().engine, false));
+                [Some(core(plan.engine, self.has_wave(scenario))), unbounced]
             })
             .flatten()
             .collect();

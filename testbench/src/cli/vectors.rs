@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use swiotlb::vectors::{Summary, VectorError, replay_file};
+use swiotlb::vectors::{Summary, VectorError, replay_files};
 
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
@@ -27,8 +27,8 @@ impl Vectors {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
         let mut total = Summary::default();
         let start = Instant::now();
-        for file in &self.files {
-            let summary = replay_file(file).map_err(explain)?;
+        for (file, summary) in self.files.iter().zip(replay_files(&self.files)) {
+            let summary = summary.map_err(|error| explain(&error))?;
             if !self.quiet {
                 say(&format!("{}: {}", file.display(), text(&summary)))?;
             }
@@ -78,14 +78,14 @@ fn speed(rows: u64, time: Duration) -> String {
     )
 }
 
-fn explain(error: VectorError) -> UsageError {
-    let help = match &error {
+fn explain(error: &VectorError) -> UsageError {
+    let help = match error {
         VectorError::Unreadable { .. } => {
             "name a readable trace; those of the project are in swiotlb/tests/vectors"
         }
         _ => "swiotlb/tests/vectors/README.md describes the format",
     };
-    UsageError::from_error("the trace cannot be replayed", &error).help(help)
+    UsageError::from_error("the trace cannot be replayed", error).help(help)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub enum Failure {
 pub struct Completion {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
-    /// The register BYTES_DONE.
+    /// The register `BYTES_DONE`.
     pub bytes_done: u32,
     /// The failing address, if it failed.
     pub fail_addr: DmaAddr,

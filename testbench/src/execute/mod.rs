@@ -2,7 +2,7 @@
 
 mod environment;
 
-pub use environment::{Core, Environment, WaveRequest, run};
+pub use environment::{Core, Environment, WaveRequest, parameters, run};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,11 +32,11 @@ const RESET_CYCLES: u64 = 8;
 /// The engine's bus.
 const PORT: usize = 0;
 
-/// Carries a plan out on a device, out of reset, that fits the plan's engine.
+/// Carries a plan out on a device that fits the plan's engine, and gives the device back.
 ///
 /// # Errors
 /// If the plan or the core cannot be brought together: a wrong plan, a core without the ports.
-pub fn run_on<D>(device: D, plan: &Plan) -> Result<RunResult, UsageError>
+pub fn run_on<D>(device: D, plan: &Plan) -> Result<(RunResult, D), UsageError>
 where
     D: PinDevice,
     Violation: From<D::Violation>,
@@ -107,12 +107,13 @@ where
     board.finish(mapper.slots_used(), cycles);
     let counts = counts(&plan, &host, &mapper, engine.borrow().as_ref());
     judge_budget(&mut board, &counts);
-    Ok(RunResult {
+    let result = RunResult {
         counts,
         violations: board.log().kept().to_vec(),
         broken: board.log().counts().clone(),
         wave: None,
-    })
+    };
+    Ok((result, simulation.into_device()))
 }
 
 /// What the first task needs to bring the engine up and start the CPUs.
@@ -147,7 +148,7 @@ impl Start {
 }
 
 /// Hands a beat to the scoreboard: every byte that it carried, with its DMA address.
-fn observe(board: &mut Scoreboard, beat: &BeatEvent) {
+pub(crate) fn observe(board: &mut Scoreboard, beat: &BeatEvent) {
     let Some(first) = (beat.lanes != 0).then(|| beat.lanes.trailing_zeros()) else {
         return;
     };
@@ -280,7 +281,7 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, engine: Option<&Engine>) ->
     Counts {
         transfers: plan.transfers.len() as u64,
         bytes: plan.transfers.iter().map(|job| plan.bytes_of(job)).sum(),
-        cycles: host.cycle(),
+        cycles: host.cycle().saturating_sub(RESET_CYCLES),
         engine_busy_cycles: engine.map_or(0, Engine::busy_cycles),
         read_beats: bus.read.beats,
         write_beats: bus.write.beats,
@@ -315,5 +316,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod model_engine;
+#[cfg(test)]
+pub(crate) use model_engine::ModelEngine;
 #[cfg(test)]
 mod tests;

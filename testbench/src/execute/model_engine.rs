@@ -12,6 +12,7 @@ use rebound_sim::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins
 use crate::driver::dma_engine_regs as regs;
 use crate::driver::dma_engine_regs::channel;
 use crate::scenario::plan::{AddrMode, EnginePlan, PlantedFault, low_bits};
+use crate::scoreboard::index;
 use crate::violation::Violation;
 
 const BEAT: u64 = 8;
@@ -242,7 +243,7 @@ impl ModelEngine {
             }
             if self.mm2s.failure == 0 {
                 let data = pins.rdata[0].to_le_bytes();
-                let lanes = data.iter().skip(lane as usize).take(count as usize);
+                let lanes = data.iter().skip(index(lane)).take(index(count));
                 self.outgoing.extend(lanes);
             }
             if pins.rlast != 0 {
@@ -319,7 +320,7 @@ impl ModelEngine {
             }
         }
         let has_all = self.mm2s.has_moved();
-        let beat = BEAT as usize;
+        let beat = index(BEAT);
         if self.out_beat.is_none() && (has_all || self.outgoing.len() > beat) {
             let count = self.outgoing.len().min(beat);
             let (mut data, mut keep) = (0, 0);

@@ -9,7 +9,8 @@ use crate::scenario::plan::PlantedFault;
 use crate::seed::Seed;
 
 fn run(plan: &Plan) -> RunResult {
-    run_on(ModelEngine::new(plan.engine), plan).expect("the model has all ports")
+    let run = run_on(ModelEngine::new(plan.engine), plan);
+    run.expect("the model has all ports").0
 }
 
 /// Runs a scenario of the suite and tells how it went.

@@ -343,6 +343,7 @@ impl Plan {
     pub fn unbounced(&self) -> Self {
         let mut plan = self.clone();
         plan.engine.addr_bits = 64;
+        plan.engine.addr_mode = AddrMode::Truncate;
         plan.device.dma_mask = u64::MAX;
         if let Some(pool) = &mut plan.machine.pool {
             pool.is_forced = false;
