@@ -76,7 +76,12 @@ fn a_port_that_the_core_lacks_is_named_with_line_and_field() {
         "name = \"interrupt\"",
         "wire[2].name: expected port `interrupt` of module probe, got no such port",
     );
-    refused("probe.toml", "clocks = [\"aclk\"]", "clocks = [\"clk\"]", "probe.toml:5: clocks[0]: expected port `clk`");
+    refused(
+        "probe.toml",
+        "clocks = [\"aclk\"]",
+        "clocks = [\"clk\"]",
+        "probe.toml:5: clocks[0]: expected port `clk`",
+    );
 }
 
 #[test]
@@ -125,7 +130,12 @@ fn an_input_that_nothing_drives_is_refused() {
         "",
         "tie_off: expected every input of module probe to be named, got none for strap",
     );
-    refused("probe.toml", "strap = 0", "strap = 2", "tie_off.strap: expected a value of 1 bit, got 2");
+    refused(
+        "probe.toml",
+        "strap = 0",
+        "strap = 2",
+        "tie_off.strap: expected a value of 1 bit, got 2",
+    );
 }
 
 #[test]
@@ -141,8 +151,14 @@ fn a_port_of_a_type_that_is_no_vector_is_refused() {
 #[test]
 fn an_impossible_parameter_is_refused() {
     let with = |name: &str, value: ParameterValue| {
-        let builder = CoreBuilder { parameters: [(name.to_owned(), value)].into(), ..probe() };
-        builder.build(&toolchain(), &cache()).expect_err("not allowed").to_string()
+        let builder = CoreBuilder {
+            parameters: [(name.to_owned(), value)].into(),
+            ..probe()
+        };
+        builder
+            .build(&toolchain(), &cache())
+            .expect_err("not allowed")
+            .to_string()
     };
     assert_eq!(
         with("DataWidth", 48.into()),
@@ -154,11 +170,24 @@ fn an_impossible_parameter_is_refused() {
 #[test]
 fn a_syntax_error_shows_verilators_words_and_the_command() {
     let copy = Copy::new();
-    copy.replace("probe.sv", "assign m_axi_awid    = '0;", "assign m_axi_awid    = ;");
+    copy.replace(
+        "probe.sv",
+        "assign m_axi_awid    = '0;",
+        "assign m_axi_awid    = ;",
+    );
     let error = copy.error();
-    assert!(error.starts_with("elaborate probe failed (exit status: 1):\n%Error: "), "{error}");
-    assert!(error.contains("probe.sv:") && error.contains("syntax error"), "{error}");
-    assert!(error.contains("\ncommand: cd ") && error.contains("--top-module probe"), "{error}");
+    assert!(
+        error.starts_with("elaborate probe failed (exit status: 1):\n%Error: "),
+        "{error}"
+    );
+    assert!(
+        error.contains("probe.sv:") && error.contains("syntax error"),
+        "{error}"
+    );
+    assert!(
+        error.contains("\ncommand: cd ") && error.contains("--top-module probe"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -167,7 +196,9 @@ fn a_failed_build_leaves_nothing_behind() {
     let cache = Cache::at(folder.path());
     let copy = Copy::new();
     copy.replace("probe.sv", "endmodule", "");
-    copy.builder().build(&toolchain(), &cache).expect_err("no endmodule");
+    copy.builder()
+        .build(&toolchain(), &cache)
+        .expect_err("no endmodule");
     let left = |name: &str| fs::read_dir(folder.path().join(name)).map_or(0, Iterator::count);
     assert_eq!((left("work"), left("cores"), left("requests")), (0, 0, 0));
 }
@@ -176,8 +207,11 @@ fn a_failed_build_leaves_nothing_behind() {
 fn a_compiler_that_fails_is_shown_with_its_words() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let compiler = folder.path().join("g++");
-    fs::write(&compiler, "#!/bin/sh\ncase $1 in -dump*) echo 12; exit 0;; esac\necho out of ink >&2\nexit 4\n")
-        .expect("written");
+    fs::write(
+        &compiler,
+        "#!/bin/sh\ncase $1 in -dump*) echo 12; exit 0;; esac\necho out of ink >&2\nexit 4\n",
+    )
+    .expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&compiler, mode).expect("executable");
     let search = rebound_sim::toolchain::ToolSearch {
@@ -185,8 +219,14 @@ fn a_compiler_that_fails_is_shown_with_its_words() {
         ..rebound_sim::toolchain::ToolSearch::from_environment()
     };
     let toolchain = rebound_sim::toolchain::Toolchain::find(&search).expect("found");
-    let error = probe().build(&toolchain, &Cache::at(folder.path())).expect_err("it fails").to_string();
-    assert!(error.contains("exit status: 4") && error.contains("out of ink"), "{error}");
+    let error = probe()
+        .build(&toolchain, &Cache::at(folder.path()))
+        .expect_err("it fails")
+        .to_string();
+    assert!(
+        error.contains("exit status: 4") && error.contains("out of ink"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -202,7 +242,11 @@ fn a_built_core_is_found_again_until_something_changes() {
     assert!(!first.is_cached());
     assert!(build(&copy.builder()).is_cached());
     // Only Verilator knows of this file.
-    copy.replace("probe_commands.svh", "COMMAND_IRQ 8'd10", "COMMAND_IRQ 8'd20");
+    copy.replace(
+        "probe_commands.svh",
+        "COMMAND_IRQ 8'd10",
+        "COMMAND_IRQ 8'd20",
+    );
     let second = build(&copy.builder());
     assert!(!second.is_cached());
     let mut device = Device::load(&second, 1).expect("loads");
@@ -234,7 +278,10 @@ fn builds_of_the_same_core_at_the_same_time_build_it_once() {
                     BuildStep::Waiting => drop(waited.fetch_add(1, Ordering::Relaxed)),
                     _ => {}
                 };
-                let library = copy.builder().build_with(&toolchain(), &cache(), &on_step).expect("builds");
+                let library = copy
+                    .builder()
+                    .build_with(&toolchain(), &cache(), &on_step)
+                    .expect("builds");
                 Device::load(&library, 1).expect("loads");
             });
         }
@@ -247,8 +294,14 @@ fn builds_of_the_same_core_at_the_same_time_build_it_once() {
 fn the_ports_of_a_core_can_be_listed() {
     let ports = probe().ports(&toolchain(), &cache()).expect("elaborates");
     assert_eq!(ports[0].name, "aclk");
-    let data = ports.iter().find(|port| port.name == "m_axi_rdata").expect("a port");
-    assert_eq!((data.direction, data.width), (PortDirection::Input, Some(64)));
+    let data = ports
+        .iter()
+        .find(|port| port.name == "m_axi_rdata")
+        .expect("a port");
+    assert_eq!(
+        (data.direction, data.width),
+        (PortDirection::Input, Some(64))
+    );
 }
 
 #[test]
@@ -268,8 +321,16 @@ fn a_core_in_a_folder_with_spaces_is_built() {
 fn an_error_of_the_manifest_keeps_its_place_through_the_build() {
     let copy = Copy::new();
     copy.replace("probe.toml", "name = \"irq\"", "name = \"interrupt\"");
-    let error = copy.builder().build(&toolchain(), &cache()).expect_err("no such port");
-    let BuildError::Manifest(error) = error else { panic!("expected a manifest error, got {error}") };
-    assert_eq!(error.path(), Path::new(&copy.folder.path().join("probe.toml")));
+    let error = copy
+        .builder()
+        .build(&toolchain(), &cache())
+        .expect_err("no such port");
+    let BuildError::Manifest(error) = error else {
+        panic!("expected a manifest error, got {error}")
+    };
+    assert_eq!(
+        error.path(),
+        Path::new(&copy.folder.path().join("probe.toml"))
+    );
     assert_eq!(error.line(), Some(37));
 }

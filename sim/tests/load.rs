@@ -16,7 +16,9 @@ fn refusal(make: impl FnOnce(&CoreLibrary, &Path)) -> String {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("core.so");
     make(&library, &path);
-    let error = Device::load(&library.with_path(&path), 1).expect_err("must be refused").to_string();
+    let error = Device::load(&library.with_path(&path), 1)
+        .expect_err("must be refused")
+        .to_string();
     let start = format!("{}: expected ", path.display());
     assert!(error.starts_with(&start), "{error}");
     error
@@ -57,9 +59,20 @@ fn a_library_cut_short_is_refused() {
 #[test]
 fn a_foreign_library_is_refused() {
     let error = refusal(|_, path| compile("int x;", path));
-    assert!(error.contains("expected a core library, got one without rebound_library"), "{error}");
-    let error = refusal(|_, path| compile("extern \"C\" { char rebound_library[64] = \"other\"; }", path));
-    assert!(error.contains("got one with a foreign rebound_library"), "{error}");
+    assert!(
+        error.contains("expected a core library, got one without rebound_library"),
+        "{error}"
+    );
+    let error = refusal(|_, path| {
+        compile(
+            "extern \"C\" { char rebound_library[64] = \"other\"; }",
+            path,
+        );
+    });
+    assert!(
+        error.contains("got one with a foreign rebound_library"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -69,7 +82,11 @@ fn a_library_of_another_abi_is_refused() {
         extern "C" rebound::LibraryInfo rebound_library = {"rebound-library", rebound::kAbi + 1, 8, "x", nullptr};
     "#;
     let error = refusal(|_, path| compile(source, path));
-    assert!(error.contains("expected a core library of abi 1 with") && error.contains("got abi 2 with 8"), "{error}");
+    assert!(
+        error.contains("expected a core library of abi 1 with")
+            && error.contains("got abi 2 with 8"),
+        "{error}"
+    );
 }
 
 #[test]

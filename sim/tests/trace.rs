@@ -48,15 +48,25 @@ fn find(wave: &mut Waveform, path: &[&str]) -> SignalRef {
 }
 
 fn names(wave: &Waveform) -> Vec<String> {
-    wave.hierarchy().all_vars().map(|var| wave.hierarchy()[var].full_name(wave.hierarchy())).collect()
+    wave.hierarchy()
+        .all_vars()
+        .map(|var| wave.hierarchy()[var].full_name(wave.hierarchy()))
+        .collect()
 }
 
 /// Bits of a signal at a time.
 fn bits(wave: &Waveform, signal: SignalRef, time: u64) -> String {
-    let index = wave.time_table().iter().rposition(|each| *each <= time).expect("recorded") as u32;
+    let index = wave
+        .time_table()
+        .iter()
+        .rposition(|each| *each <= time)
+        .expect("recorded") as u32;
     let signal = wave.get_signal(signal).expect("loaded");
     let offset = signal.get_offset(index).expect("has a value");
-    signal.get_value_at(&offset, 0).to_bit_string().expect("bits")
+    signal
+        .get_value_at(&offset, 0)
+        .to_bit_string()
+        .expect("bits")
 }
 
 fn number(wave: &Waveform, signal: SignalRef, time: u64) -> u64 {
@@ -87,10 +97,21 @@ fn check_whole_run(kind: TraceKind) {
     let count = find(&mut wave, &["rebound", "core", "count"]);
     for at in [10, 29, 59] {
         let start = at * UNITS_PER_CYCLE;
-        assert_eq!((bits(&wave, clock, start), bits(&wave, clock, start + 5)), ("0".into(), "1".into()));
+        assert_eq!(
+            (bits(&wave, clock, start), bits(&wave, clock, start + 5)),
+            ("0".into(), "1".into())
+        );
         assert_eq!(number(&wave, cycle, start), at);
-        assert_eq!(number(&wave, count, start), at - 4, "reset was released in cycle 4");
-        assert_eq!(number(&wave, count, start + 5), at - 3, "it counts with the rising edge");
+        assert_eq!(
+            number(&wave, count, start),
+            at - 4,
+            "reset was released in cycle 4"
+        );
+        assert_eq!(
+            number(&wave, count, start + 5),
+            at - 3,
+            "it counts with the rising edge"
+        );
     }
 
     let cpu = find(&mut wave, &["rebound", "host", "cpu0_state"]);
@@ -98,15 +119,24 @@ fn check_whole_run(kind: TraceKind) {
     let slots = find(&mut wave, &["rebound", "host", "slots_used"]);
     let bounce = find(&mut wave, &["rebound", "host", "bounce_addr"]);
     assert_eq!(text(&wave, cpu, 295), "mapping         ");
-    assert_eq!((text(&wave, cpu, 300), text(&wave, other, 300)), ("copying in      ".into(), "idle            ".into()));
-    assert_eq!((number(&wave, slots, 299), number(&wave, slots, 300)), (0, 3));
+    assert_eq!(
+        (text(&wave, cpu, 300), text(&wave, other, 300)),
+        ("copying in      ".into(), "idle            ".into())
+    );
+    assert_eq!(
+        (number(&wave, slots, 299), number(&wave, slots, 300)),
+        (0, 3)
+    );
     assert_eq!(number(&wave, bounce, 300), 0x1_8000_1000);
 
     let data = find(&mut wave, &["rebound", "core", "m_axi_rdata"]);
     let data = bits(&wave, data, 400);
     assert_eq!((data.len(), &data[..16]), (512, "1010101111001101"));
     let rules = find(&mut wave, &["rebound", "rules_m_axi", "rvalid"]);
-    assert_eq!((bits(&wave, rules, 395), bits(&wave, rules, 400)), ("0".into(), "1".into()));
+    assert_eq!(
+        (bits(&wave, rules, 395), bits(&wave, rules, 400)),
+        ("0".into(), "1".into())
+    );
 }
 
 #[test]
@@ -129,7 +159,9 @@ fn a_window_is_kept_to() {
     assert_eq!(wave.time_table().last(), Some(&245));
 
     let second = folder.path().join("again.fst");
-    device.open_trace(&second, TraceWindow::ALL).expect("a writable file");
+    device
+        .open_trace(&second, TraceWindow::ALL)
+        .expect("a writable file");
     device.step().expect("runs");
     device.close_trace().expect("written");
     let wave = simple::read(&second).expect("a readable dump");
@@ -140,7 +172,14 @@ fn a_window_is_kept_to() {
 fn a_window_that_is_never_reached_leaves_no_file() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("run.fst");
-    drop(record(TraceKind::Fst, &path, TraceWindow { from: 1000, to: 2000 }));
+    drop(record(
+        TraceKind::Fst,
+        &path,
+        TraceWindow {
+            from: 1000,
+            to: 2000,
+        },
+    ));
     assert!(!path.exists());
 }
 
@@ -152,15 +191,32 @@ fn a_waveform_survives_a_core_that_ends_with_a_fatal_error() {
     run_command(&mut device, command::FATAL).expect_err("ends");
     drop(device);
     let wave = simple::read(&path).expect("a readable dump");
-    assert_eq!(wave.time_table().last(), Some(&(CYCLES * UNITS_PER_CYCLE + 5)));
+    assert_eq!(
+        wave.time_table().last(),
+        Some(&(CYCLES * UNITS_PER_CYCLE + 5))
+    );
 }
 
 #[test]
 fn impossible_waveforms_are_refused() {
     let mut plain = device(&probe(), 1);
-    let error = plain.open_trace(Path::new("x.fst"), TraceWindow::ALL).expect_err("not built in");
-    assert_eq!(error, DeviceError::NoTrace { core: "probe".to_owned() });
+    let error = plain
+        .open_trace(Path::new("x.fst"), TraceWindow::ALL)
+        .expect_err("not built in");
+    assert_eq!(
+        error,
+        DeviceError::NoTrace {
+            core: "probe".to_owned()
+        }
+    );
     let mut device = device(&traced(TraceKind::Fst), 1);
-    let error = device.open_trace(Path::new("/nowhere/x.fst"), TraceWindow::ALL).expect_err("no folder");
-    assert!(error.to_string().starts_with("waveform /nowhere/x.fst: expected a file that can be written"), "{error}");
+    let error = device
+        .open_trace(Path::new("/nowhere/x.fst"), TraceWindow::ALL)
+        .expect_err("no folder");
+    assert!(
+        error
+            .to_string()
+            .starts_with("waveform /nowhere/x.fst: expected a file that can be written"),
+        "{error}"
+    );
 }

@@ -44,8 +44,16 @@ pub fn from_json(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
         .filter(|node| node.kind == "VAR")
         .filter_map(|node| {
             let direction = direction(&node.direction)?;
-            let name = if node.orig_name.is_empty() { &node.name } else { &node.orig_name };
-            Some(CorePort { name: name.clone(), direction, width: json_width(&types, &node.dtypep, 0) })
+            let name = if node.orig_name.is_empty() {
+                &node.name
+            } else {
+                &node.orig_name
+            };
+            Some(CorePort {
+                name: name.clone(),
+                direction,
+                width: json_width(&types, &node.dtypep, 0),
+            })
         })
         .collect())
 }
@@ -84,7 +92,9 @@ struct Node {
 }
 
 /// Statements of a module without their insides: a core's logic may be a hundred megabytes of tree.
-fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+fn only_variables<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Node>, D::Error> {
     #[derive(Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     #[derive(Default)]
@@ -100,14 +110,22 @@ fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<V
     Ok(statements
         .into_iter()
         .filter(|statement| statement.kind == "VAR")
-        .map(|Statement { kind, name, orig_name, direction, dtypep }| Node {
-            kind,
-            name,
-            orig_name,
-            direction,
-            dtypep,
-            ..Node::default()
-        })
+        .map(
+            |Statement {
+                 kind,
+                 name,
+                 orig_name,
+                 direction,
+                 dtypep,
+             }| Node {
+                kind,
+                name,
+                orig_name,
+                direction,
+                dtypep,
+                ..Node::default()
+            },
+        )
         .collect())
 }
 
@@ -122,10 +140,17 @@ fn json_width(types: &HashMap<&str, &Node>, addr: &str, depth: u32) -> Option<u3
         "BASICDTYPE" => span(&node.range),
         "PACKARRAYDTYPE" => span(&node.decl_range)?.checked_mul(inner(&node.ref_dtypep)?),
         "REFDTYPE" | "ENUMDTYPE" | "MEMBERDTYPE" => inner(&node.ref_dtypep),
-        "STRUCTDTYPE" => node.membersp.iter().map(|member| inner(&member.ref_dtypep)).sum(),
+        "STRUCTDTYPE" => node
+            .membersp
+            .iter()
+            .map(|member| inner(&member.ref_dtypep))
+            .sum(),
         "UNIONDTYPE" => {
-            let widths: Option<Vec<u32>> =
-                node.membersp.iter().map(|member| inner(&member.ref_dtypep)).collect();
+            let widths: Option<Vec<u32>> = node
+                .membersp
+                .iter()
+                .map(|member| inner(&member.ref_dtypep))
+                .collect();
             widths?.into_iter().max()
         }
         _ => None,
@@ -153,7 +178,11 @@ fn keyword_width(keyword: &str) -> Option<u32> {
 /// Ports in order of declaration, from the text of an `.xml` file.
 pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
     let document = roxmltree::Document::parse(text).map_err(|error| error.to_string())?;
-    let find = |tag: &'static str| document.descendants().filter(move |node| node.has_tag_name(tag));
+    let find = |tag: &'static str| {
+        document
+            .descendants()
+            .filter(move |node| node.has_tag_name(tag))
+    };
     let types: HashMap<&str, roxmltree::Node<'_, '_>> = find("typetable")
         .flat_map(|table| table.descendants())
         .filter_map(|node| Some((node.attribute("id")?, node)))
@@ -166,8 +195,14 @@ pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
         .filter(|node| node.has_tag_name("var"))
         .filter_map(|node| {
             let name = node.attribute("origName").or(node.attribute("name"))?;
-            let width = node.attribute("dtype_id").and_then(|id| xml_width(&types, id, 0));
-            Some(CorePort { name: name.to_owned(), direction: direction(node.attribute("dir")?)?, width })
+            let width = node
+                .attribute("dtype_id")
+                .and_then(|id| xml_width(&types, id, 0));
+            Some(CorePort {
+                name: name.to_owned(),
+                direction: direction(node.attribute("dir")?)?,
+                width,
+            })
         })
         .collect())
 }
@@ -177,7 +212,9 @@ fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u3
     let inner = |node: &roxmltree::Node<'_, '_>| {
         xml_width(types, node.attribute("sub_dtype_id")?, depth + 1)
     };
-    let mut members = node.children().filter(|child| child.has_tag_name("memberdtype"));
+    let mut members = node
+        .children()
+        .filter(|child| child.has_tag_name("memberdtype"));
     match node.tag_name().name() {
         "basicdtype" => match (node.attribute("left"), node.attribute("right")) {
             (Some(left), Some(right)) => span(&format!("{left}:{right}")),
@@ -189,12 +226,16 @@ fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u3
                 .filter(|child| child.has_tag_name("const"))
                 .filter_map(|child| verilog_integer(child.attribute("name")?))
                 .collect();
-            let &[left, right] = bounds.as_slice() else { return None };
+            let &[left, right] = bounds.as_slice() else {
+                return None;
+            };
             span(&format!("{left}:{right}"))?.checked_mul(inner(node)?)
         }
         "refdtype" | "enumdtype" | "memberdtype" => inner(node),
         "structdtype" => members.map(|member| inner(&member)).sum(),
-        "uniondtype" => members.try_fold(0, |widest: u32, member| Some(widest.max(inner(&member)?))),
+        "uniondtype" => {
+            members.try_fold(0, |widest: u32, member| Some(widest.max(inner(&member)?)))
+        }
         _ => None,
     }
 }
@@ -239,8 +280,10 @@ mod tests {
               <unpackarraydtype id="10" sub_dtype_id="3"/>
             </typetable></netlist></verilator_xml>"#;
         let ports = from_xml(text, "a").expect("readable");
-        let found: Vec<_> =
-            ports.iter().map(|port| (port.name.as_str(), port.direction, port.width)).collect();
+        let found: Vec<_> = ports
+            .iter()
+            .map(|port| (port.name.as_str(), port.direction, port.width))
+            .collect();
         assert_eq!(
             found,
             [
@@ -265,7 +308,10 @@ mod tests {
               {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
               {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
         let ports = from_json(text, "a").expect("readable");
-        let found: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.width)).collect();
+        let found: Vec<_> = ports
+            .iter()
+            .map(|port| (port.name.as_str(), port.width))
+            .collect();
         assert_eq!(found, [("d", Some(32)), ("e", Some(2))]);
     }
 }
