@@ -44,8 +44,16 @@ pub fn from_json(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
         .filter(|node| node.kind == "VAR")
         .filter_map(|node| {
             let direction = direction(&node.direction)?;
-            let name = if node.orig_name.is_empty() { &node.name } else { &node.orig_name };
-            Some(CorePort { name: name.clone(), direction, width: json_width(&types, &node.dtypep, 0) })
+            let name = if node.orig_name.is_empty() {
+                &node.name
+            } else {
+                &node.orig_name
+            };
+            Some(CorePort {
+                name: name.clone(),
+                direction,
+                width: json_width(&types, &node.dtypep, 0),
+            })
         })
         .collect())
 }
@@ -67,32 +75,26 @@ struct Node {
     kind: String,
     name: String,
     orig_name: String,
+    addr: String,
     direction: String,
     dtypep: String,
-    modulesp: Vec<Node>,
-    miscsp: Vec<Node>,
-    #[serde(deserialize_with = "only_variables")]
-    stmtsp: Vec<Node>,
-    typesp: Vec<TypeNode>,
-}
-
-/// A type of Verilator's tree. Without `name`, which Verilator writes twice for the members of a struct.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct TypeNode {
-    #[serde(rename = "type")]
-    kind: String,
-    addr: String,
     #[serde(rename = "refDTypep")]
     ref_dtypep: String,
     range: String,
     decl_range: String,
     keyword: String,
-    membersp: Vec<TypeNode>,
+    modulesp: Vec<Node>,
+    miscsp: Vec<Node>,
+    #[serde(deserialize_with = "only_variables")]
+    stmtsp: Vec<Node>,
+    typesp: Vec<Node>,
+    membersp: Vec<Node>,
 }
 
 /// Statements of a module without their insides: a core's logic may be a hundred megabytes of tree.
-fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+fn only_variables<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Node>, D::Error> {
     #[derive(Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     #[derive(Default)]
@@ -108,21 +110,29 @@ fn only_variables<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<V
     Ok(statements
         .into_iter()
         .filter(|statement| statement.kind == "VAR")
-        .map(|Statement { kind, name, orig_name, direction, dtypep }| Node {
-            kind,
-            name,
-            orig_name,
-            direction,
-            dtypep,
-            ..Node::default()
-        })
+        .map(
+            |Statement {
+                 kind,
+                 name,
+                 orig_name,
+                 direction,
+                 dtypep,
+             }| Node {
+                kind,
+                name,
+                orig_name,
+                direction,
+                dtypep,
+                ..Node::default()
+            },
+        )
         .collect())
 }
 
 /// Types nested deeper than this are taken as unknown.
 const DEEPEST_TYPE: u32 = 64;
 
-fn json_width(types: &HashMap<&str, &TypeNode>, addr: &str, depth: u32) -> Option<u32> {
+fn json_width(types: &HashMap<&str, &Node>, addr: &str, depth: u32) -> Option<u32> {
     let node = types.get(addr).filter(|_| depth < DEEPEST_TYPE)?;
     let inner = |addr: &str| json_width(types, addr, depth + 1);
     match node.kind.as_str() {
@@ -130,10 +140,17 @@ fn json_width(types: &HashMap<&str, &TypeNode>, addr: &str, depth: u32) -> Optio
         "BASICDTYPE" => span(&node.range),
         "PACKARRAYDTYPE" => span(&node.decl_range)?.checked_mul(inner(&node.ref_dtypep)?),
         "REFDTYPE" | "ENUMDTYPE" | "MEMBERDTYPE" => inner(&node.ref_dtypep),
-        "STRUCTDTYPE" => node.membersp.iter().map(|member| inner(&member.ref_dtypep)).sum(),
+        "STRUCTDTYPE" => node
+            .membersp
+            .iter()
+            .map(|member| inner(&member.ref_dtypep))
+            .sum(),
         "UNIONDTYPE" => {
-            let widths: Option<Vec<u32>> =
-                node.membersp.iter().map(|member| inner(&member.ref_dtypep)).collect();
+            let widths: Option<Vec<u32>> = node
+                .membersp
+                .iter()
+                .map(|member| inner(&member.ref_dtypep))
+                .collect();
             widths?.into_iter().max()
         }
         _ => None,
@@ -161,7 +178,11 @@ fn keyword_width(keyword: &str) -> Option<u32> {
 /// Ports in order of declaration, from the text of an `.xml` file.
 pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
     let document = roxmltree::Document::parse(text).map_err(|error| error.to_string())?;
-    let find = |tag: &'static str| document.descendants().filter(move |node| node.has_tag_name(tag));
+    let find = |tag: &'static str| {
+        document
+            .descendants()
+            .filter(move |node| node.has_tag_name(tag))
+    };
     let types: HashMap<&str, roxmltree::Node<'_, '_>> = find("typetable")
         .flat_map(|table| table.descendants())
         .filter_map(|node| Some((node.attribute("id")?, node)))
@@ -174,8 +195,14 @@ pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
         .filter(|node| node.has_tag_name("var"))
         .filter_map(|node| {
             let name = node.attribute("origName").or(node.attribute("name"))?;
-            let width = node.attribute("dtype_id").and_then(|id| xml_width(&types, id, 0));
-            Some(CorePort { name: name.to_owned(), direction: direction(node.attribute("dir")?)?, width })
+            let width = node
+                .attribute("dtype_id")
+                .and_then(|id| xml_width(&types, id, 0));
+            Some(CorePort {
+                name: name.to_owned(),
+                direction: direction(node.attribute("dir")?)?,
+                width,
+            })
         })
         .collect())
 }
@@ -185,7 +212,9 @@ fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u3
     let inner = |node: &roxmltree::Node<'_, '_>| {
         xml_width(types, node.attribute("sub_dtype_id")?, depth + 1)
     };
-    let mut members = node.children().filter(|child| child.has_tag_name("memberdtype"));
+    let mut members = node
+        .children()
+        .filter(|child| child.has_tag_name("memberdtype"));
     match node.tag_name().name() {
         "basicdtype" => match (node.attribute("left"), node.attribute("right")) {
             (Some(left), Some(right)) => span(&format!("{left}:{right}")),
@@ -197,12 +226,16 @@ fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u3
                 .filter(|child| child.has_tag_name("const"))
                 .filter_map(|child| verilog_integer(child.attribute("name")?))
                 .collect();
-            let &[left, right] = bounds.as_slice() else { return None };
+            let &[left, right] = bounds.as_slice() else {
+                return None;
+            };
             span(&format!("{left}:{right}"))?.checked_mul(inner(node)?)
         }
         "refdtype" | "enumdtype" | "memberdtype" => inner(node),
         "structdtype" => members.map(|member| inner(&member)).sum(),
-        "uniondtype" => members.try_fold(0, |widest: u32, member| Some(widest.max(inner(&member)?))),
+        "uniondtype" => {
+            members.try_fold(0, |widest: u32, member| Some(widest.max(inner(&member)?)))
+        }
         _ => None,
     }
 }
@@ -247,8 +280,10 @@ mod tests {
               <unpackarraydtype id="10" sub_dtype_id="3"/>
             </typetable></netlist></verilator_xml>"#;
         let ports = from_xml(text, "a").expect("readable");
-        let found: Vec<_> =
-            ports.iter().map(|port| (port.name.as_str(), port.direction, port.width)).collect();
+        let found: Vec<_> = ports
+            .iter()
+            .map(|port| (port.name.as_str(), port.direction, port.width))
+            .collect();
         assert_eq!(
             found,
             [
@@ -265,19 +300,18 @@ mod tests {
         let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
               {"type":"VAR","name":"d","origName":"d","direction":"INPUT","dtypep":"(O)"},
               {"type":"VAR","name":"e","origName":"e","direction":"OUTPUT","dtypep":"(U)"},
-              {"type":"VAR","name":"m","origName":"m","direction":"INPUT","dtypep":"(S)"},
               {"type":"VAR","name":"x","origName":"x","direction":"NONE","dtypep":"(O)"},
               {"type":"ALWAYS","stmtsp":[{"type":"VAR","name":"y"}]}]}],
             "miscsp":[{"type":"TYPETABLE","typesp":[
               {"type":"BASICDTYPE","addr":"(O)","keyword":"logic","range":"31:0"},
               {"type":"REFDTYPE","addr":"(U)","refDTypep":"(W)"},
               {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
-              {"type":"STRUCTDTYPE","addr":"(S)","membersp":[
-                {"type":"MEMBERDTYPE","name":"kind","addr":"(M)","name":"kind","refDTypep":"(X)"},
-                {"type":"MEMBERDTYPE","name":"addr","addr":"(N)","name":"addr","refDTypep":"(O)"}]},
               {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
         let ports = from_json(text, "a").expect("readable");
-        let found: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.width)).collect();
-        assert_eq!(found, [("d", Some(32)), ("e", Some(2)), ("m", Some(34))]);
+        let found: Vec<_> = ports
+            .iter()
+            .map(|port| (port.name.as_str(), port.width))
+            .collect();
+        assert_eq!(found, [("d", Some(32)), ("e", Some(2))]);
     }
 }
