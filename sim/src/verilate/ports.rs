@@ -300,18 +300,22 @@ mod tests {
         let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
               {"type":"VAR","name":"d","origName":"d","direction":"INPUT","dtypep":"(O)"},
               {"type":"VAR","name":"e","origName":"e","direction":"OUTPUT","dtypep":"(U)"},
+              {"type":"VAR","name":"m","origName":"m","direction":"INPUT","dtypep":"(S)"},
               {"type":"VAR","name":"x","origName":"x","direction":"NONE","dtypep":"(O)"},
               {"type":"ALWAYS","stmtsp":[{"type":"VAR","name":"y"}]}]}],
             "miscsp":[{"type":"TYPETABLE","typesp":[
               {"type":"BASICDTYPE","addr":"(O)","keyword":"logic","range":"31:0"},
               {"type":"REFDTYPE","addr":"(U)","refDTypep":"(W)"},
               {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
+              {"type":"STRUCTDTYPE","addr":"(S)","membersp":[
+                {"type":"MEMBERDTYPE","name":"kind","addr":"(M)","name":"kind","refDTypep":"(X)"},
+                {"type":"MEMBERDTYPE","name":"addr","addr":"(N)","name":"addr","refDTypep":"(O)"}]},
               {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
         let ports = from_json(text, "a").expect("readable");
         let found: Vec<_> = ports
             .iter()
             .map(|port| (port.name.as_str(), port.width))
             .collect();
-        assert_eq!(found, [("d", Some(32)), ("e", Some(2))]);
+        assert_eq!(found, [("d", Some(32)), ("e", Some(2)), ("m", Some(34))]);
     }
 }
