@@ -174,7 +174,12 @@ int main(int argc, char** argv) {
     const std::uint64_t bytes = std::strtoull(argv[2], nullptr, 10);
     const std::uint64_t latency = std::strtoull(argv[3], nullptr, 10);
     Bench bench{2 * bytes, latency};
-    for (std::uint64_t at = 0; at < bytes; ++at) bench.memory()[at] = static_cast<std::uint8_t>(at * 131 >> 3);
+    // Noise, as Rebound's patterns are: what moves must not favour one side.
+    std::uint64_t noise = 1;
+    for (std::uint64_t at = 0; at < bytes; ++at) {
+        noise = noise * 6364136223846793005ULL + 1442695040888963407ULL;
+        bench.memory()[at] = static_cast<std::uint8_t>(noise >> 56);
+    }
     const auto start = std::chrono::steady_clock::now();
     bench.reset();
     bench.write(0x034, 0x202 | 0x100);  // INT_ENABLE: s2mm done, and errors of both

@@ -88,7 +88,16 @@ struct Node {
     #[serde(deserialize_with = "only_variables")]
     stmtsp: Vec<Node>,
     typesp: Vec<Node>,
+    #[serde(deserialize_with = "members")]
     membersp: Vec<Node>,
+}
+
+/// Members of a struct type: Verilator 5.048 writes their `name` twice, of which the last counts.
+fn members<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+    Vec::<serde_json::Value>::deserialize(deserializer)?
+        .into_iter()
+        .map(|member| serde_json::from_value(member).map_err(serde::de::Error::custom))
+        .collect()
 }
 
 /// Statements of a module without their insides: a core's logic may be a hundred megabytes of tree.
@@ -293,6 +302,18 @@ mod tests {
                 ("u", PortDirection::Input, None),
             ]
         );
+    }
+
+    #[test]
+    fn a_member_that_is_named_twice_is_read() {
+        let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
+              {"type":"VAR","name":"s","origName":"s","direction":"INPUT","dtypep":"(S)"}]}],
+            "miscsp":[{"type":"TYPETABLE","typesp":[
+              {"type":"BASICDTYPE","addr":"(B)","keyword":"logic","range":"6:0"},
+              {"type":"STRUCTDTYPE","addr":"(S)","membersp":[
+                {"type":"MEMBERDTYPE","name":"x","addr":"(M)","name":"x","refDTypep":"(B)"}]}]}]}"#;
+        let ports = from_json(text, "a").expect("readable");
+        assert_eq!(ports[0].width, Some(7));
     }
 
     #[test]

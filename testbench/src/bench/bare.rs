@@ -107,6 +107,7 @@ fn verilate(
             "-Wno-fatal",
             "-Wno-lint",
             "-O3",
+            "--no-assert",
         ])
         .args([
             "--x-assign",
