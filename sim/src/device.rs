@@ -57,7 +57,9 @@ pub enum DeviceError {
         /// File and line.
         place: String,
     },
-    /// `$fatal`, or an evaluation that cannot go on.
+    /// `$fatal` (see [`tells_fatal_from_error`]), or an evaluation that cannot go on.
+    ///
+    /// [`tells_fatal_from_error`]: crate::toolchain::VerilatorVersion::tells_fatal_from_error
     #[error("core {core} ended the simulation with a fatal error in cycle {cycle}: {text}")]
     Fatal {
         /// Core.

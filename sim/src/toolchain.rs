@@ -41,6 +41,12 @@ impl VerilatorVersion {
         })
     }
 
+    /// Marks a core's `$fatal`. Older ones make it the same as `$error`, which is a violation here and
+    /// does not end the run.
+    pub fn tells_fatal_from_error(self) -> bool {
+        self > OLDEST_VERILATOR
+    }
+
     /// Writes the elaborated core as JSON (`--json-only`); older ones write XML.
     pub(crate) fn writes_json(self) -> bool {
         self >= Self {

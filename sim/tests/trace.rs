@@ -60,7 +60,8 @@ fn bits(wave: &Waveform, signal: SignalRef, time: u64) -> String {
         .time_table()
         .iter()
         .rposition(|each| *each <= time)
-        .expect("recorded") as u32;
+        .expect("recorded");
+    let index = u32::try_from(index).expect("a short run");
     let signal = wave.get_signal(signal).expect("loaded");
     let offset = signal.get_offset(index).expect("has a value");
     signal
@@ -184,11 +185,11 @@ fn a_window_that_is_never_reached_leaves_no_file() {
 }
 
 #[test]
-fn a_waveform_survives_a_core_that_ends_with_a_fatal_error() {
+fn a_waveform_survives_a_core_that_ends_the_simulation() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("run.fst");
     let mut device = record(TraceKind::Fst, &path, TraceWindow::ALL);
-    run_command(&mut device, command::FATAL).expect_err("ends");
+    run_command(&mut device, command::STOP).expect_err("ends");
     drop(device);
     let wave = simple::read(&path).expect("a readable dump");
     assert_eq!(
