@@ -92,21 +92,17 @@ fn planted_faults_are_caught_and_located() {
 }
 
 #[test]
-fn a_core_that_breaks_its_rules_fails_with_the_replay_command() {
+fn a_manifest_without_a_parameter_that_the_suite_sets_is_refused_by_name() {
     let here = folder();
-    // The suite's engine with a planted fault that no scenario expects.
     let manifest = std::fs::read_to_string(project().join("rtl/dma_engine.toml")).expect("there");
     let rtl = project().join("rtl");
-    let manifest = manifest.replace(
-        "files.f",
-        rtl.join("files.f").to_str().expect("a path of text"),
-    );
+    let list = rtl.join("files.f");
+    let manifest = manifest
+        .replace("files.f", list.to_str().expect("a path of text"))
+        .replace("\"AddrBits\"", "64")
+        .replace("\nAddrBits = ", "\nAddressBits = ");
     let path = here.path().join("broken.toml");
-    std::fs::write(
-        &path,
-        manifest.replace("AddrBits = { default = 32 }", "AddrBit = { default = 32 }"),
-    )
-    .expect("written");
+    std::fs::write(&path, manifest).expect("written");
     let path = path.to_str().expect("a path of text");
     sim(
         here.path(),
@@ -173,7 +169,9 @@ fn ascii(bits: &str) -> String {
         .filter_map(|byte| u8::from_str_radix(std::str::from_utf8(byte).ok()?, 2).ok())
         .filter(|byte| *byte != 0)
         .map(char::from)
-        .collect()
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 #[test]
