@@ -23,7 +23,8 @@ macro_rules! layout {
 }
 
 fn layout_header() -> Result<String, std::fmt::Error> {
-    let mut out = "// Layout of the pin block as Rust has it.\n#include \"rebound_abi.h\"\n".to_owned();
+    let mut out =
+        "// Layout of the pin block as Rust has it.\n#include \"rebound_abi.h\"\n".to_owned();
     layout!(out, AddressPins: addr, id, len, size, burst, lock, cache, prot, qos, valid);
     layout!(out, AxiManagerPins: aw, ar, wdata, wstrb, wid, wlast, wvalid, bready, rready, rdata, rid, bid,
         rresp, rlast, rvalid, bresp, bvalid, awready, wready, arready);
@@ -44,7 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("rebound_layout.h"), layout_header()?)?;
 
-    let folder = |name: &str| env::var(name).map(PathBuf::from).map_err(|_| format!("{name} is not set"));
+    let folder = |name: &str| {
+        env::var(name)
+            .map(PathBuf::from)
+            .map_err(|_| format!("{name} is not set"))
+    };
     let (lz4, zlib) = (folder("DEP_LZ4_ROOT")?, folder("DEP_Z_ROOT")?);
     pack(&lz4.join("liblz4.a"), &out.join("liblz4.a"))?;
     pack(&lz4.join("include/lz4.h"), &out.join("lz4.h"))?;

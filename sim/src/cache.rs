@@ -51,13 +51,19 @@ pub enum CacheError {
         waited: Duration,
     },
     /// No place for a cache.
-    #[error("no folder for built cores: expected REBOUND_CACHE, XDG_CACHE_HOME or HOME to be set, got none")]
+    #[error(
+        "no folder for built cores: expected REBOUND_CACHE, XDG_CACHE_HOME or HOME to be set, got none"
+    )]
     NoFolder,
 }
 
 impl CacheError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |error| Self::Io { action, path: path.to_owned(), error }
+        move |error| Self::Io {
+            action,
+            path: path.to_owned(),
+            error,
+        }
     }
 }
 
@@ -89,7 +95,13 @@ impl KeyHasher {
 
     /// The hash in hexadecimal, 128 bits of it.
     pub(crate) fn finish(&self) -> String {
-        self.0.clone().finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        self.0
+            .clone()
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -103,7 +115,11 @@ impl Cache {
     /// The cache that the environment names: `$REBOUND_CACHE`, else `.cache/rebound` in the project around
     /// the working folder (the nearest one with `.git` or `.venv`), else the user's cache folder.
     pub fn discover() -> Result<Self, CacheError> {
-        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable = |name: &str| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let project = || {
             let here = env::current_dir().ok()?;
             here.ancestors()
@@ -120,7 +136,10 @@ impl Cache {
 
     /// A cache in `folder`, which is made when needed.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), longest_wait: LONGEST_WAIT }
+        Self {
+            folder: folder.into(),
+            longest_wait: LONGEST_WAIT,
+        }
     }
 
     /// The same cache, waiting no longer than `wait` for another build.
@@ -139,7 +158,8 @@ impl Cache {
     pub(crate) fn sub_folder(&self, name: &str) -> Result<PathBuf, CacheError> {
         let path = self.folder.join(name);
         fs::create_dir_all(&path).map_err(CacheError::io("make the folder", &path))?;
-        path.canonicalize().map_err(CacheError::io("find the folder", &path))
+        path.canonicalize()
+            .map_err(CacheError::io("find the folder", &path))
     }
 
     /// A folder for work in progress, on the cache's file system so that it can be moved into place.
@@ -166,7 +186,11 @@ impl Cache {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::Error(error)) => {
-                    return Err(CacheError::Io { action: "lock", path, error });
+                    return Err(CacheError::Io {
+                        action: "lock",
+                        path,
+                        error,
+                    });
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -174,7 +198,10 @@ impl Cache {
                 on_wait();
             }
             if start.elapsed() >= self.longest_wait {
-                return Err(CacheError::LockTimeout { path, waited: self.longest_wait });
+                return Err(CacheError::LockTimeout {
+                    path,
+                    waited: self.longest_wait,
+                });
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -185,7 +212,11 @@ impl Cache {
     }
 
     /// The entry for a request, if every file it was built from still has the same contents.
-    pub(crate) fn find<T: DeserializeOwned>(&self, core: &str, request: &str) -> Option<(PathBuf, T)> {
+    pub(crate) fn find<T: DeserializeOwned>(
+        &self,
+        core: &str,
+        request: &str,
+    ) -> Option<(PathBuf, T)> {
         let list = fs::read(self.dependency_list(request)).ok()?;
         let dependencies: Dependencies = serde_json::from_slice(&list).ok()?;
         let key = content_key(request, &dependencies.files).ok()?;
@@ -217,9 +248,14 @@ impl Cache {
             fs::remove_dir_all(&entry).map_err(CacheError::io("remove", &entry))?;
         }
         let finished = finished.keep();
-        fs::rename(&finished, &entry).map_err(CacheError::io("move the finished core to", &entry))?;
+        fs::rename(&finished, &entry)
+            .map_err(CacheError::io("move the finished core to", &entry))?;
         let requests = self.sub_folder("requests")?;
-        write_whole(&requests, &self.dependency_list(request), &to_json(&Dependencies { files }))?;
+        write_whole(
+            &requests,
+            &self.dependency_list(request),
+            &to_json(&Dependencies { files }),
+        )?;
         entry.canonicalize().map_err(CacheError::io("find", &entry))
     }
 }
@@ -230,10 +266,12 @@ fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Writes a file so that others see all of it or nothing.
 pub(crate) fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> Result<(), CacheError> {
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder).map_err(CacheError::io("make a file in", folder))?;
-    file.write_all(content).map_err(CacheError::io("write", path))?;
-    file.persist(path).map_err(|error| CacheError::io("write", path)(error.error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)
+        .map_err(CacheError::io("make a file in", folder))?;
+    file.write_all(content)
+        .map_err(CacheError::io("write", path))?;
+    file.persist(path)
+        .map_err(|error| CacheError::io("write", path)(error.error))?;
     Ok(())
 }
 
@@ -252,7 +290,8 @@ mod tests {
 
     fn cache() -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let cache = Cache::at(folder.path().join("cache")).with_longest_wait(Duration::from_millis(50));
+        let cache =
+            Cache::at(folder.path().join("cache")).with_longest_wait(Duration::from_millis(50));
         (folder, cache)
     }
 
@@ -270,10 +309,15 @@ mod tests {
         fs::write(&include, "one").expect("write");
         let publish = || {
             let work = cache.work_folder().expect("work folder");
-            cache.publish("core", "r", work, vec![include.clone()], &"description").expect("published")
+            cache
+                .publish("core", "r", work, vec![include.clone()], &"description")
+                .expect("published")
         };
         let entry = publish();
-        assert_eq!(cache.find::<String>("core", "r"), Some((entry.clone(), "description".to_owned())));
+        assert_eq!(
+            cache.find::<String>("core", "r"),
+            Some((entry.clone(), "description".to_owned()))
+        );
         assert_eq!(cache.find::<String>("core", "other"), None);
 
         fs::write(&include, "two").expect("write");
@@ -286,7 +330,9 @@ mod tests {
         let (_folder, cache) = cache();
         let publish = || {
             let work = cache.work_folder().expect("work folder");
-            cache.publish("core", "r", work, Vec::new(), &7_u32).expect("published")
+            cache
+                .publish("core", "r", work, Vec::new(), &7_u32)
+                .expect("published")
         };
         let entry = publish();
         fs::write(entry.join("core.json"), "{").expect("write");
@@ -300,8 +346,14 @@ mod tests {
         let (_folder, cache) = cache();
         let held = cache.lock("k", || {}).expect("free");
         let mut waited = false;
-        let error = cache.lock("k", || waited = true).expect_err("held").to_string();
-        assert!(waited && error.contains("k.lock: expected the other build"), "{error}");
+        let error = cache
+            .lock("k", || waited = true)
+            .expect_err("held")
+            .to_string();
+        assert!(
+            waited && error.contains("k.lock: expected the other build"),
+            "{error}"
+        );
         drop(held);
         cache.lock("k", || {}).expect("free again");
     }
@@ -311,7 +363,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let file = folder.path().join("file");
         fs::write(&file, "").expect("write");
-        let error = Cache::at(&file).work_folder().expect_err("a file is in the way").to_string();
+        let error = Cache::at(&file)
+            .work_folder()
+            .expect_err("a file is in the way")
+            .to_string();
         assert!(error.contains("expected to make the folder"), "{error}");
     }
 }

@@ -1,5 +1,7 @@
 //! The device: a loaded model of a core, stepped one clock cycle at a time.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -55,7 +57,9 @@ pub enum DeviceError {
         /// File and line.
         place: String,
     },
-    /// `$fatal`, or an evaluation that cannot go on.
+    /// `$fatal` (see [`tells_fatal_from_error`]), or an evaluation that cannot go on.
+    ///
+    /// [`tells_fatal_from_error`]: crate::toolchain::VerilatorVersion::tells_fatal_from_error
     #[error("core {core} ended the simulation with a fatal error in cycle {cycle}: {text}")]
     Fatal {
         /// Core.
@@ -110,15 +114,37 @@ impl Device {
         let model = load_model(library.path(), seed)?;
         let interfaces = library.interfaces().clone();
         let counts = [
-            (model.managers().len(), interfaces.managers.len(), "AXI managers"),
+            (
+                model.managers().len(),
+                interfaces.managers.len(),
+                "AXI managers",
+            ),
             (model.lites().len(), interfaces.lites.len(), "control ports"),
-            (model.streams_out().len(), interfaces.streams_out.len(), "streams out"),
-            (model.streams_in().len(), interfaces.streams_in.len(), "streams in"),
-            (model.wires_out().len(), interfaces.wires_out.len(), "wires out"),
-            (model.wires_in().len(), interfaces.wires_in.len(), "wires in"),
+            (
+                model.streams_out().len(),
+                interfaces.streams_out.len(),
+                "streams out",
+            ),
+            (
+                model.streams_in().len(),
+                interfaces.streams_in.len(),
+                "streams in",
+            ),
+            (
+                model.wires_out().len(),
+                interfaces.wires_out.len(),
+                "wires out",
+            ),
+            (
+                model.wires_in().len(),
+                interfaces.wires_in.len(),
+                "wires in",
+            ),
             (model.host_view().len(), 1, "host views"),
         ];
-        if let Some((found, expected, what)) = counts.iter().find(|(found, expected, _)| found != expected) {
+        if let Some((found, expected, what)) =
+            counts.iter().find(|(found, expected, _)| found != expected)
+        {
             return Err(LoadError {
                 path: library.path().to_owned(),
                 problem: format!("expected {expected} {what}, got {found}"),
@@ -151,7 +177,11 @@ impl Device {
     #[inline]
     pub fn step(&mut self) -> Result<(), DeviceError> {
         self.flags = self.model.step();
-        if self.flags & ffi::STOPPED == 0 { Ok(()) } else { Err(self.stopped()) }
+        if self.flags & ffi::STOPPED == 0 {
+            Ok(())
+        } else {
+            Err(self.stopped())
+        }
     }
 
     #[cold]
@@ -159,8 +189,16 @@ impl Device {
         let (core, text) = (self.core.clone(), self.model.stop_text());
         let cycle = self.model.cycle().saturating_sub(1);
         match self.model.stop_kind() {
-            ffi::STOP_FINISH => DeviceError::Finish { core, cycle, place: text },
-            ffi::STOP_STOP => DeviceError::Stop { core, cycle, place: text },
+            ffi::STOP_FINISH => DeviceError::Finish {
+                core,
+                cycle,
+                place: text,
+            },
+            ffi::STOP_STOP => DeviceError::Stop {
+                core,
+                cycle,
+                place: text,
+            },
             _ => DeviceError::Fatal { core, cycle, text },
         }
     }
@@ -313,16 +351,32 @@ impl Device {
     /// If the core was built without waveforms, or the file cannot be written.
     pub fn open_trace(&mut self, path: &Path, window: TraceWindow) -> Result<(), DeviceError> {
         if self.trace == TraceKind::Off {
-            return Err(DeviceError::NoTrace { core: self.core.clone() });
+            return Err(DeviceError::NoTrace {
+                core: self.core.clone(),
+            });
         }
-        let problem = |problem: String| DeviceError::Trace { path: path.to_owned(), problem };
-        let text = path.to_str().ok_or_else(|| problem("a path that is not UTF-8".to_owned()))?;
+        let problem = |problem: String| DeviceError::Trace {
+            path: path.to_owned(),
+            problem,
+        };
+        let text = path
+            .to_str()
+            .ok_or_else(|| problem("a path that is not UTF-8".to_owned()))?;
         self.close_trace()?;
         // The model opens the file when the window begins; a path that cannot be written is told now.
-        std::fs::File::create(path).map_err(|error| problem(error.to_string()))?;
+        File::create(path).map_err(|error| problem(error.to_string()))?;
         self.trace_file = Some(path.to_owned());
-        let is_built_in = self.model.open_trace(text, window.from, window.to).map_err(problem)?;
-        if is_built_in { Ok(()) } else { Err(DeviceError::NoTrace { core: self.core.clone() }) }
+        let is_built_in = self
+            .model
+            .open_trace(text, window.from, window.to)
+            .map_err(problem)?;
+        if is_built_in {
+            Ok(())
+        } else {
+            Err(DeviceError::NoTrace {
+                core: self.core.clone(),
+            })
+        }
     }
 
     /// Writes to disk what was recorded so far.
@@ -330,7 +384,9 @@ impl Device {
     /// # Errors
     /// If the file cannot be written.
     pub fn flush_trace(&mut self) -> Result<(), DeviceError> {
-        self.model.flush_trace().map_err(|problem| self.trace_error(problem))
+        self.model
+            .flush_trace()
+            .map_err(|problem| self.trace_error(problem))
     }
 
     /// Ends the waveform. A file whose window was never reached is removed.
@@ -338,7 +394,10 @@ impl Device {
     /// # Errors
     /// If the file cannot be written.
     pub fn close_trace(&mut self) -> Result<(), DeviceError> {
-        let closed = self.model.close_trace().map_err(|problem| self.trace_error(problem));
+        let closed = self
+            .model
+            .close_trace()
+            .map_err(|problem| self.trace_error(problem));
         if let Some(path) = self.trace_file.take()
             && std::fs::metadata(&path).is_ok_and(|file| file.len() == 0)
         {
@@ -349,7 +408,10 @@ impl Device {
     }
 
     fn trace_error(&self, problem: String) -> DeviceError {
-        DeviceError::Trace { path: self.trace_file.clone().unwrap_or_default(), problem }
+        DeviceError::Trace {
+            path: self.trace_file.clone().unwrap_or_default(),
+            problem,
+        }
     }
 }
 
@@ -361,9 +423,41 @@ impl Drop for Device {
 }
 
 fn load_model(path: &Path, seed: u64) -> Result<ffi::Model, LoadError> {
-    let error = |problem: String| LoadError { path: path.to_owned(), problem };
-    let text = path.to_str().ok_or_else(|| error("expected a UTF-8 path".to_owned()))?;
+    let error = |problem: String| LoadError {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = path
+        .to_str()
+        .ok_or_else(|| error("expected a UTF-8 path".to_owned()))?;
+    let (whole, found) = elf_bytes(path)
+        .map_err(|problem| error(format!("expected a shared library, got {problem}")))?;
+    if found < whole {
+        // The loader would map what is not there and die of it.
+        return Err(error(format!(
+            "expected a shared library of {whole} bytes, got {found}"
+        )));
+    }
     ffi::Model::load(text, seed).map_err(error)
+}
+
+/// Bytes that a 64-bit ELF file says it has, up to its section table at the end, and bytes it has. A file
+/// of another kind says nothing; the loader refuses it by itself.
+fn elf_bytes(path: &Path) -> std::io::Result<(u64, u64)> {
+    let mut header = [0; 64];
+    let mut file = File::open(path)?;
+    let found = file.metadata()?.len();
+    if file.read_exact(&mut header).is_err() || header[..6] != *b"\x7fELF\x02\x01" {
+        return Ok((0, found));
+    }
+    let number = |at: usize, bytes: usize| {
+        header[at..at + bytes]
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let (table, entry_bytes, entries) = (number(40, 8), number(58, 2), number(60, 2));
+    Ok((table.saturating_add(entry_bytes * entries), found))
 }
 
 impl PinDevice for Device {
@@ -372,7 +466,9 @@ impl PinDevice for Device {
 
     fn ports(&self) -> PortShapes {
         let bytes = |bits: u32| bits.div_ceil(8);
-        let stream = |port: &crate::interfaces::StreamPort| PortShape::new(&port.name, bytes(port.data_width));
+        let stream = |port: &crate::interfaces::StreamPort| {
+            PortShape::new(&port.name, bytes(port.data_width))
+        };
         let interfaces = &self.interfaces;
         PortShapes {
             managers: interfaces
@@ -387,8 +483,16 @@ impl PinDevice for Device {
                 .collect(),
             streams_out: interfaces.streams_out.iter().map(stream).collect(),
             streams_in: interfaces.streams_in.iter().map(stream).collect(),
-            wires_out: interfaces.wires_out.iter().map(|wire| wire.name.clone()).collect(),
-            wires_in: interfaces.wires_in.iter().map(|wire| wire.name.clone()).collect(),
+            wires_out: interfaces
+                .wires_out
+                .iter()
+                .map(|wire| wire.name.clone())
+                .collect(),
+            wires_in: interfaces
+                .wires_in
+                .iter()
+                .map(|wire| wire.name.clone())
+                .collect(),
         }
     }
 

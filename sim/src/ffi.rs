@@ -2,8 +2,14 @@
 //!
 //! C++ owns the pins; Rust sees them as slices between two steps. A model is reached through `&mut self`
 //! only, so C++ never writes while a slice is alive.
-#![expect(unsafe_code, reason = "calls into the Verilated model and views its pins")]
-#![expect(unreachable_pub, reason = "cxx makes every function public inside the private module")]
+#![expect(
+    unsafe_code,
+    reason = "calls into the Verilated model and views its pins"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "cxx makes every function public inside the private module"
+)]
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -89,7 +95,10 @@ pub(crate) struct Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Model").field("cycle", &self.inner.cycle()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Model")
+            .field("cycle", &self.inner.cycle())
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,7 +115,10 @@ impl<T> PinArray<T> {
         match base {
             Some(base) if base.is_aligned() => Self { base, count },
             // A core without such interfaces.
-            _ => Self { base: NonNull::dangling(), count: 0 },
+            _ => Self {
+                base: NonNull::dangling(),
+                count: 0,
+            },
         }
     }
 
@@ -187,11 +199,17 @@ impl Model {
     }
 
     pub(crate) fn flush_trace(&mut self) -> Result<(), String> {
-        self.inner.pin_mut().flush_trace().map_err(|error| error.what().to_owned())
+        self.inner
+            .pin_mut()
+            .flush_trace()
+            .map_err(|error| error.what().to_owned())
     }
 
     pub(crate) fn close_trace(&mut self) -> Result<(), String> {
-        self.inner.pin_mut().close_trace().map_err(|error| error.what().to_owned())
+        self.inner
+            .pin_mut()
+            .close_trace()
+            .map_err(|error| error.what().to_owned())
     }
 
     pub(crate) fn stop_kind(&self) -> u32 {

@@ -110,6 +110,8 @@ impl Interfaces {
 
     /// Position of the first interrupt among [`wires_out`](Self::wires_out).
     pub fn interrupt(&self) -> Option<usize> {
-        self.wires_out.iter().position(|wire| wire.role == WireRole::Interrupt)
+        self.wires_out
+            .iter()
+            .position(|wire| wire.role == WireRole::Interrupt)
     }
 }

@@ -35,12 +35,24 @@ impl VerilatorVersion {
     fn parse(text: &str) -> Option<Self> {
         let (major, rest) = text.trim().split_once('.')?;
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-        Some(Self { major: major.parse().ok()?, minor: digits.parse().ok()? })
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: digits.parse().ok()?,
+        })
+    }
+
+    /// Marks a core's `$fatal`. Older ones make it the same as `$error`, which is a violation here and
+    /// does not end the run.
+    pub fn tells_fatal_from_error(self) -> bool {
+        self > OLDEST_VERILATOR
     }
 
     /// Writes the elaborated core as JSON (`--json-only`); older ones write XML.
     pub(crate) fn writes_json(self) -> bool {
-        self >= Self { major: 5, minor: 26 }
+        self >= Self {
+            major: 5,
+            minor: 26,
+        }
     }
 }
 
@@ -61,7 +73,9 @@ impl ToolSearch {
     /// What the environment says.
     pub fn from_environment() -> Self {
         let path = |name: &str| {
-            env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from)
+            env::var_os(name)
+                .filter(|value: &OsString| !value.is_empty())
+                .map(PathBuf::from)
         };
         Self {
             verilator: path("VERILATOR"),
@@ -162,7 +176,14 @@ impl Toolchain {
             return Err(ToolchainError::TooOld { verilator, version });
         }
         let (compiler, compiler_version) = compiler(search)?;
-        Ok(Self { verilator, root, version, version_text, compiler, compiler_version })
+        Ok(Self {
+            verilator,
+            root,
+            version,
+            version_text,
+            compiler,
+            compiler_version,
+        })
     }
 
     /// Program that is called.
@@ -199,13 +220,21 @@ impl Toolchain {
 
 /// The real program and root behind `$VERILATOR`, which may be the Perl front or the program itself.
 fn named_verilator(path: &Path) -> Result<(PathBuf, PathBuf), ToolchainError> {
-    let bad = |got: &str| ToolchainError::BadVerilator { path: path.to_owned(), got: got.to_owned() };
+    let bad = |got: &str| ToolchainError::BadVerilator {
+        path: path.to_owned(),
+        got: got.to_owned(),
+    };
     let found = if path.components().count() == 1 {
         which::which(path).map_err(|_| bad("no such program on the path"))?
     } else {
-        path.canonicalize().map_err(|error| bad(&error.to_string()))?
+        path.canonicalize()
+            .map_err(|error| bad(&error.to_string()))?
     };
-    let program = if found.is_dir() { found.join("bin/verilator_bin") } else { found.with_file_name("verilator_bin") };
+    let program = if found.is_dir() {
+        found.join("bin/verilator_bin")
+    } else {
+        found.with_file_name("verilator_bin")
+    };
     if !program.is_file() {
         return Err(bad("a folder or program without verilator_bin beside it"));
     }
@@ -221,7 +250,10 @@ fn has_runtime(root: &Path) -> bool {
 fn root_of(program: &Path) -> Result<PathBuf, ToolchainError> {
     let prefix = program.parent().and_then(Path::parent);
     let built_in = || {
-        let output = Command::new(program).args(["--getenv", "VERILATOR_ROOT"]).output().ok()?;
+        let output = Command::new(program)
+            .args(["--getenv", "VERILATOR_ROOT"])
+            .output()
+            .ok()?;
         Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
     };
     env::var_os("VERILATOR_ROOT")
@@ -231,14 +263,20 @@ fn root_of(program: &Path) -> Result<PathBuf, ToolchainError> {
         .chain(prefix.map(|prefix| prefix.join("share/verilator")))
         .find(|root| has_runtime(root))
         .or_else(|| built_in().filter(|root| has_runtime(root)))
-        .ok_or_else(|| ToolchainError::NoRoot { verilator: program.to_owned() })
+        .ok_or_else(|| ToolchainError::NoRoot {
+            verilator: program.to_owned(),
+        })
 }
 
 /// The Verilator of the Python package registry, whose package folder is its root.
 fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), ToolchainError> {
     let venvs: Vec<PathBuf> = match &search.venv {
         Some(venv) => vec![venv.clone()],
-        None => search.start.ancestors().map(|folder| folder.join(".venv")).collect(),
+        None => search
+            .start
+            .ancestors()
+            .map(|folder| folder.join(".venv"))
+            .collect(),
     };
     venvs
         .iter()
@@ -246,9 +284,16 @@ fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), Toolchain
         .find_map(|venv| package_in(venv))
         .map(|root| (root.join("bin/verilator_bin"), root))
         .ok_or_else(|| {
-            let shown = if search.venv.is_some() { venvs.len() } else { 1 };
-            let mut searched: Vec<String> =
-                venvs.iter().take(shown).map(|venv| venv.display().to_string()).collect();
+            let shown = if search.venv.is_some() {
+                venvs.len()
+            } else {
+                1
+            };
+            let mut searched: Vec<String> = venvs
+                .iter()
+                .take(shown)
+                .map(|venv| venv.display().to_string())
+                .collect();
             if shown < venvs.len() {
                 searched.push("and .venv in the folders above".to_owned());
             }
@@ -258,11 +303,19 @@ fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), Toolchain
 
 fn package_in(venv: &Path) -> Option<PathBuf> {
     let lib = std::fs::read_dir(venv.join("lib"));
-    let mut pythons: Vec<PathBuf> =
-        lib.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut pythons: Vec<PathBuf> = lib
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     pythons.sort();
     std::iter::once(venv.join("verilator"))
-        .chain(pythons.into_iter().map(|python| python.join("site-packages/verilator")))
+        .chain(
+            pythons
+                .into_iter()
+                .map(|python| python.join("site-packages/verilator")),
+        )
         .find(|root| has_runtime(root) && root.join("bin/verilator_bin").is_file())
         .and_then(|root| root.canonicalize().ok())
 }
@@ -270,7 +323,10 @@ fn package_in(venv: &Path) -> Option<PathBuf> {
 /// The version as the runtime's header has it: the pinned program itself prints none.
 fn version_of(root: &Path) -> Result<(VerilatorVersion, String), ToolchainError> {
     let file = root.join("include/verilated_config.h");
-    let bad = |got: String| ToolchainError::NoVersion { file: file.clone(), got };
+    let bad = |got: String| ToolchainError::NoVersion {
+        file: file.clone(),
+        got,
+    };
     let text = std::fs::read_to_string(&file).map_err(|error| bad(error.to_string()))?;
     let quoted = text
         .lines()
@@ -283,18 +339,28 @@ fn version_of(root: &Path) -> Result<(VerilatorVersion, String), ToolchainError>
 }
 
 fn compiler(search: &ToolSearch) -> Result<(PathBuf, String), ToolchainError> {
-    let asked = search.compiler.clone().unwrap_or_else(|| PathBuf::from("g++"));
-    let missing =
-        |got: String| ToolchainError::NoCompiler { compiler: asked.display().to_string(), got };
+    let asked = search
+        .compiler
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("g++"));
+    let missing = |got: String| ToolchainError::NoCompiler {
+        compiler: asked.display().to_string(),
+        got,
+    };
     let path = which::which(&asked).map_err(|_| missing("no such program".to_owned()))?;
     let output = Command::new(&path)
         .args(["-dumpfullversion", "-dumpmachine"])
         .output()
         .map_err(|error| missing(error.to_string()))?;
     if !output.status.success() {
-        return Err(missing(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(missing(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
     }
-    let version = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let version = String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     Ok((path, version))
 }
 
@@ -313,12 +379,18 @@ mod tests {
         write("bin/verilator", "");
         write("bin/verilator_bin", "");
         write("share/verilator/include/verilated.h", "");
-        write("share/verilator/include/verilated_config.h", &format!("#define VERILATOR_VERSION \"{version}\"\n"));
+        write(
+            "share/verilator/include/verilated_config.h",
+            &format!("#define VERILATOR_VERSION \"{version}\"\n"),
+        );
         folder
     }
 
     fn find(verilator: PathBuf) -> Result<Toolchain, ToolchainError> {
-        Toolchain::find(&ToolSearch { verilator: Some(verilator), ..ToolSearch::default() })
+        Toolchain::find(&ToolSearch {
+            verilator: Some(verilator),
+            ..ToolSearch::default()
+        })
     }
 
     #[test]
@@ -342,22 +414,40 @@ mod tests {
     #[test]
     fn an_old_verilator_is_refused_with_both_versions() {
         let folder = installed("4.228 2022-10-01");
-        let error = find(folder.path().join("bin/verilator")).expect_err("too old").to_string();
-        assert!(error.contains("expected Verilator 5.006 or newer, got 4.228"), "{error}");
+        let error = find(folder.path().join("bin/verilator"))
+            .expect_err("too old")
+            .to_string();
+        assert!(
+            error.contains("expected Verilator 5.006 or newer, got 4.228"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_path_to_nothing_is_refused() {
-        let error = find(PathBuf::from("/nowhere/verilator")).expect_err("nothing there").to_string();
-        assert!(error.starts_with("VERILATOR=/nowhere/verilator: expected the path"), "{error}");
+        let error = find(PathBuf::from("/nowhere/verilator"))
+            .expect_err("nothing there")
+            .to_string();
+        assert!(
+            error.starts_with("VERILATOR=/nowhere/verilator: expected the path"),
+            "{error}"
+        );
     }
 
     #[test]
     fn without_any_verilator_the_message_says_how_to_get_one() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let search = ToolSearch { venv: Some(folder.path().to_owned()), ..ToolSearch::default() };
-        let error = Toolchain::find(&search).expect_err("none there").to_string();
-        assert!(error.contains("make sim") && error.contains("VERILATOR=/usr/bin/verilator"), "{error}");
+        let search = ToolSearch {
+            venv: Some(folder.path().to_owned()),
+            ..ToolSearch::default()
+        };
+        let error = Toolchain::find(&search)
+            .expect_err("none there")
+            .to_string();
+        assert!(
+            error.contains("make sim") && error.contains("VERILATOR=/usr/bin/verilator"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -368,7 +458,9 @@ mod tests {
             compiler: Some(PathBuf::from("no-such-compiler")),
             ..ToolSearch::default()
         };
-        let error = Toolchain::find(&search).expect_err("no compiler").to_string();
+        let error = Toolchain::find(&search)
+            .expect_err("no compiler")
+            .to_string();
         assert!(error.contains("install the Debian package g++"), "{error}");
     }
 }

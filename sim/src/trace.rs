@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 pub const UNITS_PER_CYCLE: u64 = 10;
 
 /// Waveform format that a core is built with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum TraceKind {
     /// None, and fastest.
@@ -40,7 +42,10 @@ pub struct TraceWindow {
 
 impl TraceWindow {
     /// Everything.
-    pub const ALL: Self = Self { from: 0, to: u64::MAX };
+    pub const ALL: Self = Self {
+        from: 0,
+        to: u64::MAX,
+    };
 }
 
 impl Default for TraceWindow {

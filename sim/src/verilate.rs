@@ -145,6 +145,15 @@ impl CoreLibrary {
         &self.path
     }
 
+    /// The same core in another file, such as one that was copied for a user.
+    #[must_use]
+    pub fn with_path(&self, path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// It was found in the cache.
     pub fn is_cached(&self) -> bool {
         self.is_cached
@@ -216,7 +225,9 @@ impl CoreBuilder {
         if let Some(library) = self.find(cache, &request) {
             return Ok(library);
         }
-        let library = self.build_new(toolchain, cache, on_step, &request, &sources, parameters, limits);
+        let library = self.build_new(
+            toolchain, cache, on_step, &request, &sources, parameters, limits,
+        );
         drop(lock);
         library
     }
@@ -237,7 +248,11 @@ impl CoreBuilder {
         let (entry, description) = cache.find::<Description>(&self.manifest.name, request)?;
         let path = entry.join("core.so");
         let is_whole = fs::metadata(&path).is_ok_and(|found| found.len() == description.bytes);
-        is_whole.then(|| CoreLibrary { path, is_cached: true, description })
+        is_whole.then_some(CoreLibrary {
+            path,
+            is_cached: true,
+            description,
+        })
     }
 
     /// Hash of everything that decides about the library, except files that only Verilator knows of.
@@ -251,11 +266,20 @@ impl CoreBuilder {
         hasher
             .add("format", BUILD_FORMAT.as_bytes())
             .add("tools", toolchain.describe().as_bytes())
-            .add("flags", compile::common_flags(toolchain, self.trace).join("\n").as_bytes())
+            .add(
+                "flags",
+                compile::common_flags(toolchain, self.trace)
+                    .join("\n")
+                    .as_bytes(),
+            )
             .add("manifest", self.manifest.text().as_bytes())
             .add(
                 "variant",
-                format!("{:?} rules={} random={}", self.trace, self.rules, self.random_reset).as_bytes(),
+                format!(
+                    "{:?} rules={} random={}",
+                    self.trace, self.rules, self.random_reset
+                )
+                .as_bytes(),
             );
         for (name, content) in runtime::SHIM_FILES {
             hasher.add(name, content);
@@ -281,7 +305,10 @@ impl CoreBuilder {
         Ok(hasher.finish())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called once, with what the caller has worked out")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once, with what the caller has worked out"
+    )]
     fn build_new(
         &self,
         toolchain: &Toolchain,
@@ -297,9 +324,17 @@ impl CoreBuilder {
         on_step(BuildStep::Elaborating);
         let ports = generate::elaborate(toolchain, self, sources, &parameters, folder)?;
         let wiring = wrapper::connect(&self.manifest, &parameters, &ports)?;
-        let variant = Variant { trace: self.trace, has_rules: self.rules };
-        let rendered = wrapper::render(&self.manifest, &parameters, &wiring, variant)
-            .map_err(|error| BuildError::Template { core: self.manifest.name.clone(), error })?;
+        let variant = Variant {
+            trace: self.trace,
+            has_rules: self.rules,
+        };
+        let rendered =
+            wrapper::render(&self.manifest, &parameters, &wiring, variant).map_err(|error| {
+                BuildError::Template {
+                    core: self.manifest.name.clone(),
+                    error,
+                }
+            })?;
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
             fs::write(&path, text).map_err(CacheError::io("write", &path))
@@ -312,16 +347,30 @@ impl CoreBuilder {
 
         on_step(BuildStep::Verilating);
         let generated = generate::generate(toolchain, self, sources, folder)?;
-        let runtime = runtime::runtime(toolchain, cache, self.trace, &generated.runtime_parts, on_step)?;
+        let runtime = runtime::runtime(
+            toolchain,
+            cache,
+            self.trace,
+            &generated.runtime_parts,
+            on_step,
+        )?;
         let mut files = generated.files;
         files.push((folder.join("rebound_model.cpp"), Heat::Hot));
         let jobs: Vec<CompileJob> = files
             .into_iter()
-            .map(|(source, heat)| CompileJob { object: source.with_extension("o"), source, heat })
+            .map(|(source, heat)| CompileJob {
+                object: source.with_extension("o"),
+                source,
+                heat,
+            })
             .collect();
         let include = toolchain.root().join("include");
-        let includes =
-            [folder.to_owned(), runtime.folder.clone(), include.clone(), include.join("vltstd")];
+        let includes = [
+            folder.to_owned(),
+            runtime.folder.clone(),
+            include.clone(),
+            include.join("vltstd"),
+        ];
         let flags = compile::common_flags(toolchain, self.trace);
         compile::compile_all(toolchain, folder, &flags, &includes, &jobs, on_step)?;
 
@@ -331,8 +380,9 @@ impl CoreBuilder {
         let mut objects: Vec<PathBuf> = jobs.into_iter().map(|job| job.object).collect();
         objects.extend(runtime.objects);
         compile::link(toolchain, folder, &objects, &library)?;
-        let bytes =
-            fs::metadata(&library).map_err(CacheError::io("find", &library))?.len();
+        let bytes = fs::metadata(&library)
+            .map_err(CacheError::io("find", &library))?
+            .len();
         // Beside the library, for people who look.
         for name in ["rebound.sv", "rebound_model.cpp"] {
             let to = finished.path().join(name);
@@ -348,8 +398,18 @@ impl CoreBuilder {
             rules: self.rules,
             random_reset: self.random_reset,
         };
-        let entry = cache.publish(&self.manifest.name, request, finished, generated.read, &description)?;
-        Ok(CoreLibrary { path: entry.join("core.so"), is_cached: false, description })
+        let entry = cache.publish(
+            &self.manifest.name,
+            request,
+            finished,
+            generated.read,
+            &description,
+        )?;
+        Ok(CoreLibrary {
+            path: entry.join("core.so"),
+            is_cached: false,
+            description,
+        })
     }
 }
 

@@ -57,8 +57,9 @@ impl Swiotlb {
     /// (`swiotlb_tbl_map_single`).
     ///
     /// # Errors
-    /// If no slots were found or the pool does not suit the device. Nothing has changed then, but
-    /// rate-limited messages and the device's need for syncs.
+    /// If no slots were found, the pool does not suit the device, or the original is not memory. No
+    /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
+    /// be higher, and the device's sync calls are no longer skipped.
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -104,9 +105,6 @@ impl Swiotlb {
             alloc_size: alloc_size.unwrap_or(u64::MAX),
             alloc_align_mask: align_mask,
         };
-        if request.bytes == 0 {
-            return Err(MapError::ZeroSize);
-        }
         let allocator = &mut self.allocators[id.0 as usize];
         let found = match allocator.find_slots(&self.shared, dev, &wanted, request.cpu) {
             Ok(found) => found,

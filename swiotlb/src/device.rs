@@ -301,7 +301,8 @@ impl Device {
 
     /// Returns whether the device can use `bytes` bytes at `addr` (`dma_capable`).
     ///
-    /// The comparison is numeric; a size of zero makes the end `addr - 1`, as in the kernel.
+    /// The comparison is numeric. The end is computed modulo 2^64, as in the kernel: a size of zero
+    /// makes it `addr - 1`, and a buffer that wraps around ends low.
     #[must_use]
     pub fn is_capable(
         &self,

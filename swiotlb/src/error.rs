@@ -5,7 +5,7 @@ use std::fmt;
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::direction::DataDirection;
 use crate::memory::MemoryError;
-use crate::slot::{MAX_ALLOC_BYTES, slots_of};
+use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 
 /// A request that cannot be searched for at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl fmt::Display for Full {
         write!(
             f,
             "swiotlb full: need {} slots for {} bytes, {} of {} used, {}",
-            slots_of(self.bytes),
+            self.bytes.div_ceil(SLOT_BYTES),
             self.bytes,
             self.used_slots,
             self.total_slots,
@@ -142,7 +142,8 @@ pub enum MapError {
         /// Whether the pool is shared (decrypted) memory.
         pool_is_shared: bool,
     },
-    /// Nothing was to be mapped; the kernel would stop here.
+    /// Nothing was to be mapped, and no offset has to be kept in front of it; the kernel would
+    /// stop here.
     #[error("a mapping must have at least one byte")]
     ZeroSize,
     /// `mask + 1` is no power of two; the kernel would stop here.
@@ -200,8 +201,8 @@ pub enum UnmapError {
         /// Address given.
         addr: PhysAddr,
     },
-    /// The mapping was made for another device.
-    #[error("the mapping belongs to another device")]
+    /// The mapping was made for another device, or with another `min_align_mask`.
+    #[error("the mapping belongs to another device, or its min_align_mask was changed")]
     WrongDevice,
     /// The direction is `DMA_NONE`.
     #[error("an unmap needs a direction, got {0}")]

@@ -110,14 +110,34 @@ impl Swiotlb {
             });
             self.boot.reduce_default_slots(slots);
         }
-        let geometry = checked_geometry(base, slots, areas).ok_or(InitError::NoMemory {
-            bytes: slots.wrapping_mul(SLOT_BYTES),
-        })?;
-        self.add_pool(mem, AllocatorId::DEFAULT, geometry, false)?;
+        let geometry = self.start_default(mem, source, (base, slots, areas), false)?;
         if how.is_verbose {
             self.print_info();
         }
         Ok(InitOutcome::Ready(geometry))
+    }
+
+    /// Puts a pool of base, slots and areas on the memory that was given. If that fails, the memory
+    /// goes back to where it came from, unless it is shared by now.
+    fn start_default<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        source: &mut dyn PageSource,
+        (base, slots, areas): (PhysAddr, u64, u32),
+        is_late: bool,
+    ) -> Result<PoolGeometry, InitError> {
+        let page_bytes = self.shared.platform.page_size.bytes();
+        let bytes = align_up(slots.wrapping_mul(SLOT_BYTES), page_bytes);
+        let result = checked_geometry(base, slots, areas)
+            .ok_or(InitError::NoMemory { bytes })
+            .and_then(|geometry| {
+                self.add_pool(mem, AllocatorId::DEFAULT, geometry, is_late)?;
+                Ok(geometry)
+            });
+        if result.is_err() && !self.allocators[0].is_shared {
+            source.free(base, bytes);
+        }
+        result
     }
 
     /// Asks for boot memory once.
@@ -208,8 +228,7 @@ impl Swiotlb {
                 .make_shared(base, bytes)
                 .map_err(|code| InitError::ShareFailed { code })?;
         }
-        let geometry = checked_geometry(base, slots, areas).ok_or(InitError::NoMemory { bytes })?;
-        self.add_pool(mem, AllocatorId::DEFAULT, geometry, true)?;
+        let geometry = self.start_default(mem, source, (base, slots, areas), true)?;
         self.print_info();
         Ok(InitOutcome::Ready(geometry))
     }

@@ -28,7 +28,8 @@ pub trait PhysMemory {
     /// If any byte of the range is not memory.
     fn write(&mut self, addr: PhysAddr, buf: &[u8]) -> Result<(), MemoryError>;
 
-    /// Copies `bytes` bytes; the ranges do not overlap.
+    /// Copies `bytes` bytes. The ranges overlap only if a driver maps memory of a bounce pool; what
+    /// the overlap then holds is not defined.
     ///
     /// # Errors
     /// If any byte of either range is not memory.

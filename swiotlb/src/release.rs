@@ -30,8 +30,10 @@ impl Swiotlb {
     /// happens then.
     ///
     /// # Errors
-    /// In strict mode, if this is not the start of a mapping of this size; nothing has changed. In
-    /// kernel mode only if the release would reach out of the pool, or the original is not memory.
+    /// In strict mode, if this is not the start of a mapping of this size, or the device's
+    /// `min_align_mask` is not that of the mapping; nothing has changed. In both modes, if the
+    /// release would reach out of the pool (nothing has changed), or the original is not memory (the
+    /// slots are free then).
     pub fn tbl_unmap_single<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -49,7 +51,7 @@ impl Swiotlb {
             return Ok(None);
         };
         if self.shared.mode == Mode::Strict {
-            self.check_release(id, pool, tlb_addr, bytes)?;
+            self.check_release(dev, pool, tlb_addr, bytes)?;
         }
         let extent = self.release_extent(dev, pool, tlb_addr)?;
         let copied = if dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC) {
@@ -121,12 +123,12 @@ impl Swiotlb {
     /// Refuses a release that the driver has no right to.
     fn check_release(
         &self,
-        id: AllocatorId,
+        dev: &Device,
         pool: usize,
         addr: PhysAddr,
         bytes: u64,
     ) -> Result<(), UnmapError> {
-        let pool = &self.allocators[id.0 as usize].pools[pool];
+        let pool = &self.allocators[dev.allocator().0 as usize].pools[pool];
         let owner = pool.table.owner(pool.slot_of(addr));
         let Some(owner) = owner.filter(|owner| owner.has_orig) else {
             return Err(UnmapError::NotMapped { addr });
@@ -144,6 +146,10 @@ impl Swiotlb {
                 bytes,
                 mapped_bytes,
             });
+        }
+        // With another `min_align_mask`, other slots than those of the mapping would be freed.
+        if dev.align_offset(0, addr.raw()) != u64::from(owner.offset) {
+            return Err(UnmapError::WrongDevice);
         }
         Ok(())
     }

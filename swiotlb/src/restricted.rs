@@ -13,7 +13,7 @@ use crate::pool::{AllocatorId, PoolGeometry};
 use crate::release::Released;
 use crate::search::Wanted;
 use crate::slot::SLOT_BYTES;
-use crate::swiotlb::Swiotlb;
+use crate::swiotlb::{Mode, Swiotlb};
 
 /// A reserved-memory node compatible with `restricted-dma-pool`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +164,22 @@ impl Swiotlb {
         Ok(addr)
     }
 
-    /// Gives pages back (`swiotlb_free`). `None` if no pool of the device holds the address, or the
-    /// release would reach out of it.
+    /// Gives pages back (`swiotlb_free`). `None` if no pool of the device holds the address, the
+    /// release would reach out of it, or, in strict mode, no pages given by [`Swiotlb::alloc`] begin
+    /// there; nothing has changed then.
     pub fn free(&mut self, dev: &Device, addr: PhysAddr) -> Option<Released> {
+        if self.shared.mode == Mode::Strict && !self.begins_pages(dev, addr) {
+            return None;
+        }
         self.release_at(dev, addr)
+    }
+
+    fn begins_pages(&self, dev: &Device, addr: PhysAddr) -> bool {
+        let Some(index) = self.locate(dev.allocator(), addr) else {
+            return false;
+        };
+        let pool = &self.allocators[dev.allocator().0 as usize].pools[index];
+        let owner = pool.table.owner(pool.slot_of(addr));
+        owner.is_some_and(|owner| !owner.has_orig && addr == pool.slot_addr(owner.first))
     }
 }

@@ -95,7 +95,7 @@ impl Search {
                 mask: boundary_mask,
             });
         }
-        let slots = slots_of(wanted.alloc_size);
+        let slots = wanted.alloc_size.div_ceil(SLOT_BYTES);
         if slots == 0 {
             return Err(SearchError::ZeroSize);
         }

@@ -131,7 +131,12 @@ impl SlotTable {
 
     /// Marks every slot as used by nobody (a pool that could not be made accessible).
     pub(crate) fn disable(&mut self) {
-        self.sets.fill(SlotSet::default());
+        // Each slot begins an empty allocation, so that none is taken for the rest of a lower one.
+        self.sets.fill(SlotSet {
+            free: 0,
+            start: u128::MAX,
+        });
+        self.records.fill(Record::default());
         self.run_bounds.fill(0);
     }
 
@@ -424,6 +429,20 @@ mod tests {
         }
         table.take(2, 3, 6144);
         assert_eq!(table.info(6), before[6]);
+        assert_eq!(table.contradiction(), None);
+    }
+
+    #[test]
+    fn disabled_slots_belong_to_nobody_even_when_a_lower_one_is_used_again() {
+        let mut table = SlotTable::new(200);
+        table.disable();
+        table.release(0, 1);
+        table.take(0, 1, 100);
+        table.set_orig(0, 0, 0, PhysAddr::new(0x10_0000), 100);
+        for slot in [1, 127, 128, 199] {
+            let info = table.info(slot);
+            assert_eq!((info.orig_addr, info.alloc_size, info.list), (None, 0, 0));
+        }
         assert_eq!(table.contradiction(), None);
     }
 

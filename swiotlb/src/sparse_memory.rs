@@ -6,7 +6,7 @@ use crate::platform::RamRange;
 
 const CHUNK_SHIFT: u32 = 16;
 const CHUNK_BYTES: u64 = 1 << CHUNK_SHIFT;
-/// Most memory that is taken on: its table alone has 8 MiB.
+/// Most memory that is taken on: its table alone has 16 MiB.
 const MAX_BYTES: u64 = 64 << 30;
 
 /// A memory map that cannot be.

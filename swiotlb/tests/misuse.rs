@@ -124,3 +124,39 @@ fn an_address_outside_the_pool_is_not_ours_in_either_mode() {
         assert_eq!(done.bounce, None);
     }
 }
+
+#[test]
+fn strict_mode_refuses_a_device_that_would_free_other_slots() {
+    let mut machine = machine(Mode::Strict);
+    let dev = Device::new("nvme").with_min_align_mask(0xfff);
+    let request = MapRequest::new(PhysAddr::new(HIGH + 1000), 1148, FROM);
+    let addr = machine
+        .dma
+        .map_phys_addr(&mut machine.mem, &dev, &request)
+        .raw();
+    assert_eq!(used(&machine), 2);
+    let other = Device::new("other");
+    assert_eq!(
+        unmap(&mut machine, &other, addr, 1148),
+        Err(UnmapError::WrongDevice)
+    );
+    unmap(&mut machine, &dev, addr, 1148).unwrap();
+    assert_eq!(used(&machine), 0);
+}
+
+#[test]
+fn strict_mode_frees_pages_only_where_pages_begin() {
+    let mut machine = machine(Mode::Strict);
+    let dev = Device::new("d");
+    let mapped = map(&mut machine, &dev, 8192);
+    let swiotlb = machine.dma.swiotlb_mut();
+    let pages = swiotlb
+        .alloc(&dev, 8192, Attrs::NONE, swiotlb::CpuId(0))
+        .unwrap();
+    assert_eq!(swiotlb.free(&dev, PhysAddr::new(mapped.raw())), None);
+    assert_eq!(swiotlb.free(&dev, pages.wrapping_add(4096)), None);
+    assert_eq!(swiotlb.free(&dev, PhysAddr::new(HIGH)), None);
+    assert_eq!(swiotlb.free(&dev, pages).unwrap().slots, 4);
+    assert_eq!(swiotlb.free(&dev, pages), None);
+    assert_eq!(used(&machine), 4);
+}

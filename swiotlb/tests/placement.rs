@@ -411,6 +411,42 @@ fn alignment_is_judged_in_dma_addresses() {
 }
 
 #[test]
+fn nothing_behind_an_offset_takes_the_slot_of_the_offset() {
+    let mut bench = Bench::new(256, 1);
+    let dev = Device::new("nvme").with_min_align_mask(0xfff);
+    let bounce = bench.map(&dev, 0x1_0000_0210, 0);
+    assert_eq!((bounce.slots, bounce.copied_bytes), (1, 0));
+    assert_eq!(bounce.tlb_addr.raw(), BASE + 0x210);
+    bench.unmap(&dev, &bounce, 0);
+    assert_eq!(bench.area(0).0, 0);
+    let result = bench.try_map(&dev, 0x1_0000_0000, 0, 0);
+    assert_eq!(result, Err(MapError::ZeroSize));
+}
+
+#[test]
+fn sizes_near_2_to_the_64_are_too_large_and_not_zero() {
+    let mut bench = Bench::new(256, 1);
+    let dev = Device::new("d");
+    for (bytes, align) in [
+        (u64::MAX, 0),
+        (u64::MAX - 2046, 0),
+        (u64::MAX - 4094, 0xfff),
+    ] {
+        let error = bench
+            .try_map(&dev, 0x1_0000_0000, bytes, align)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "swiotlb full: need 9007199254740992 slots for {} bytes, 0 of 256 used, more than \
+                 a slot set of 262144 bytes",
+                if align == 0 { bytes } else { u64::MAX }
+            )
+        );
+    }
+}
+
+#[test]
 fn impossible_requests_are_refused_without_a_panic() {
     let mut bench = Bench::new(256, 1);
     let dev = Device::new("d");

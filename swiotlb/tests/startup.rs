@@ -294,3 +294,25 @@ fn absurd_sizes_are_refused_memory_not_a_panic() {
         assert!(outcome.is_err(), "{parameter}: {outcome:?}");
     }
 }
+
+#[test]
+fn memory_that_cannot_become_a_pool_goes_back_to_its_source() {
+    let nowhere = || SparseMemory::new(&[]).unwrap();
+    let mut source = Scarce::new(u64::MAX);
+    let mut at_boot = swiotlb("", Platform::default());
+    let result = at_boot.init_early(&mut nowhere(), &mut source, early());
+    assert!(matches!(result, Err(InitError::Memory(_))));
+    let mut late = swiotlb("", Platform::default());
+    let result = late.init_late(&mut nowhere(), &mut source, 8 << 20, Zone::Dma32, None);
+    assert!(matches!(result, Err(InitError::Memory(_))));
+    assert_eq!(source.asked, [64 << 20, 8 << 20]);
+    assert_eq!(source.freed, source.asked);
+    // A count of slots given again after that of areas leaves three slot sets for four areas.
+    let mut boot = BootConfig::default();
+    boot.parse(",4");
+    boot.parse("300");
+    let mut odd = Swiotlb::new(Platform::default(), boot, Mode::Kernel);
+    let result = odd.init_early(&mut memory(), &mut source, early());
+    assert!(matches!(result, Err(InitError::Invalid { .. })));
+    assert_eq!(source.freed[2..], [384 * 2048]);
+}

@@ -176,6 +176,23 @@ fn malformed_files_are_refused_with_line_and_column() {
             ":1: row: expected after @scenario and @init, got elsewhere",
         ),
         (
+            START
+                .lines()
+                .take(3)
+                .map(|line| format!("{line}\n"))
+                .collect(),
+            ":3: end of scenario: expected after its @init, got elsewhere",
+        ),
+        (
+            START
+                .lines()
+                .take(2)
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+                + START,
+            ":3: end of scenario: expected after its @init, got elsewhere",
+        ),
+        (
             START.replace("size=0x400000", "size=0xffffffffffffffff"),
             ":4: @mem: expected possible memory",
         ),

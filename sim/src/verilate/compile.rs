@@ -59,7 +59,10 @@ pub(super) fn common_flags(toolchain: &Toolchain, trace: TraceKind) -> Vec<Strin
 }
 
 fn is_clang(toolchain: &Toolchain) -> bool {
-    toolchain.compiler().file_name().is_some_and(|name| name.to_string_lossy().contains("clang"))
+    toolchain
+        .compiler()
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().contains("clang"))
 }
 
 /// Optimisation of one file.
@@ -84,31 +87,52 @@ pub(super) fn compile_all(
     let failure = Mutex::new(None);
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let name = job.source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = job
+                .source
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let call = ToolCall::new(format!("compile {name}"), toolchain.compiler(), folder)
                 .arg(heat_flag(job.heat))
                 .args(flags)
-                .args(includes.iter().map(|include| format!("-I{}", include.display())))
+                .args(
+                    includes
+                        .iter()
+                        .map(|include| format!("-I{}", include.display())),
+                )
                 .arg("-c")
                 .arg(&job.source)
                 .arg("-o")
                 .arg(&job.object);
             if let Err(error) = call.run() {
                 next.store(jobs.len(), Ordering::Relaxed);
-                failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+                failure
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .get_or_insert(error);
                 return;
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            on_step(BuildStep::Compiled { file: name, done, total: jobs.len() });
+            on_step(BuildStep::Compiled {
+                file: name,
+                done,
+                total: jobs.len(),
+            });
         }
     };
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    let workers = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(jobs.len());
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(work);
         }
     });
-    match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    match failure
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -122,7 +146,14 @@ pub(super) fn link(
     library: &Path,
 ) -> Result<(), BuildError> {
     ToolCall::new("link the core", toolchain.compiler(), folder)
-        .args(["-shared", "-pthread", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL", "-Wl,-z,defs", "-o"])
+        .args([
+            "-shared",
+            "-pthread",
+            "-Wl,-Bsymbolic",
+            "-Wl,--exclude-libs,ALL",
+            "-Wl,-z,defs",
+            "-o",
+        ])
         .arg(library)
         .args(objects)
         .run()

@@ -16,8 +16,14 @@ use crate::trace::TraceKind;
 
 /// Rule modules that are instantiated beside a core.
 pub(super) const RULE_FILES: [(&str, &str); 2] = [
-    ("axi_manager_rules.sv", include_str!("../../../rtl/sva/axi_manager_rules.sv")),
-    ("axi_stream_rules.sv", include_str!("../../../rtl/sva/axi_stream_rules.sv")),
+    (
+        "axi_manager_rules.sv",
+        include_str!("../../../rtl/sva/axi_manager_rules.sv"),
+    ),
+    (
+        "axi_stream_rules.sv",
+        include_str!("../../../rtl/sva/axi_stream_rules.sv"),
+    ),
 ];
 
 /// What Verilator is told about sources in every call.
@@ -31,13 +37,22 @@ fn source_arguments(sources: &SourceSet) -> Vec<OsString> {
         .into_iter()
         .map(OsString::from)
         .collect();
-    arguments.extend(sources.include_dirs.iter().map(|folder| joined("+incdir+", folder)));
+    arguments.extend(
+        sources
+            .include_dirs
+            .iter()
+            .map(|folder| joined("+incdir+", folder)),
+    );
     for folder in &sources.library_dirs {
         arguments.push("-y".into());
         arguments.push(folder.into());
     }
     arguments.extend(sources.defines.iter().map(|(name, value)| {
-        OsString::from(if value.is_empty() { format!("-D{name}") } else { format!("-D{name}={value}") })
+        OsString::from(if value.is_empty() {
+            format!("-D{name}")
+        } else {
+            format!("-D{name}={value}")
+        })
     }));
     arguments
 }
@@ -65,13 +80,24 @@ pub(super) fn elaborate(
     };
     call.args(["--Mdir", "elaborated", "--top-module"])
         .arg(top)
-        .args(parameters.iter().map(|(name, value)| format!("-G{name}={value}")))
+        .args(
+            parameters
+                .iter()
+                .map(|(name, value)| format!("-G{name}={value}")),
+        )
         .args(source_arguments(sources))
         .args(&sources.files)
         .run()?;
     let text = fs::read_to_string(&tree).map_err(CacheError::io("read", &tree))?;
-    let ports = if writes_json { ports::from_json(&text, top) } else { ports::from_xml(&text, top) };
-    ports.map_err(|problem| BuildError::Elaborated { file: tree, problem })
+    let ports = if writes_json {
+        ports::from_json(&text, top)
+    } else {
+        ports::from_xml(&text, top)
+    };
+    ports.map_err(|problem| BuildError::Elaborated {
+        file: tree,
+        problem,
+    })
 }
 
 /// The wrapped core in C++.
@@ -92,17 +118,54 @@ pub(super) fn generate(
     sources: &SourceSet,
     folder: &Path,
 ) -> Result<Generated, BuildError> {
-    let initial = if builder.random_reset { "unique" } else { "fast" };
-    let mut call = ToolCall::new(format!("verilate {}", builder.manifest.top), toolchain.verilator(), folder)
-        .env("VERILATOR_ROOT", toolchain.root())
-        .args(["--cc", "--Mdir", ".", "--prefix", "Vrebound", "--top-module", "rebound", "-O3"])
-        .args(["--x-assign", initial, "--x-initial", initial])
-        .args(["--timescale-override", "1ns/1ns", "--output-split", "20000", "--MMD"])
-        .arg(if builder.rules { "--assert" } else { "--no-assert" });
+    let initial = if builder.random_reset {
+        "unique"
+    } else {
+        "fast"
+    };
+    let mut call = ToolCall::new(
+        format!("verilate {}", builder.manifest.top),
+        toolchain.verilator(),
+        folder,
+    )
+    .env("VERILATOR_ROOT", toolchain.root())
+    .args([
+        "--cc",
+        "--Mdir",
+        ".",
+        "--prefix",
+        "Vrebound",
+        "--top-module",
+        "rebound",
+        "-O3",
+    ])
+    .args(["--x-assign", initial, "--x-initial", initial])
+    .args([
+        "--timescale-override",
+        "1ns/1ns",
+        "--output-split",
+        "20000",
+        "--MMD",
+    ])
+    .arg(if builder.rules {
+        "--assert"
+    } else {
+        "--no-assert"
+    });
     if builder.trace != TraceKind::Off {
         call = call
-            .arg(if builder.trace == TraceKind::Fst { "--trace-fst" } else { "--trace" })
-            .args(["--trace-structs", "--trace-max-width", "2048", "--trace-max-array", "64"]);
+            .arg(if builder.trace == TraceKind::Fst {
+                "--trace-fst"
+            } else {
+                "--trace"
+            })
+            .args([
+                "--trace-structs",
+                "--trace-max-width",
+                "2048",
+                "--trace-max-array",
+                "64",
+            ]);
     }
     call = call.args(source_arguments(sources)).args(&sources.files);
     if builder.rules {
@@ -130,12 +193,20 @@ pub(super) fn generate(
     let mut read: Vec<PathBuf> = prerequisites(&text)
         .into_iter()
         .map(|path| folder.join(path))
-        .filter(|path| !path.starts_with(folder) && !path.starts_with(toolchain.root()) && path != toolchain.verilator())
+        .filter(|path| {
+            !path.starts_with(folder)
+                && !path.starts_with(toolchain.root())
+                && path != toolchain.verilator()
+        })
         .filter(|path| path.is_file())
         .collect();
     read.sort();
     read.dedup();
-    Ok(Generated { files, runtime_parts, read })
+    Ok(Generated {
+        files,
+        runtime_parts,
+        read,
+    })
 }
 
 /// Words of `VARIABLE += a \ b \` in a makefile.
@@ -143,12 +214,18 @@ fn make_list(text: &str, variable: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some(rest) = line.strip_prefix(variable).and_then(|rest| rest.trim_start().strip_prefix("+=")) else {
+        let Some(rest) = line
+            .strip_prefix(variable)
+            .and_then(|rest| rest.trim_start().strip_prefix("+="))
+        else {
             continue;
         };
         let mut part = rest;
         loop {
-            let (now, goes_on) = part.trim_end().strip_suffix('\\').map_or((part, false), |now| (now, true));
+            let (now, goes_on) = part
+                .trim_end()
+                .strip_suffix('\\')
+                .map_or((part, false), |now| (now, true));
             words.extend(now.split_whitespace().map(str::to_owned));
             match lines.next() {
                 Some(next) if goes_on => part = next,
@@ -161,7 +238,9 @@ fn make_list(text: &str, variable: &str) -> Vec<String> {
 
 /// Files after the colon of a make rule, with escaped spaces undone.
 fn prerequisites(rule: &str) -> Vec<PathBuf> {
-    let Some((_, list)) = rule.split_once(" : ") else { return Vec::new() };
+    let Some((_, list)) = rule.split_once(" : ") else {
+        return Vec::new();
+    };
     let mut files = Vec::new();
     let mut file = String::new();
     let mut letters = list.chars().peekable();

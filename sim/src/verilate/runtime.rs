@@ -14,16 +14,31 @@ pub(super) const SHIM_FILES: [(&str, &[u8]); 4] = [
     ("rebound_abi.h", include_bytes!("../cxx/rebound_abi.h")),
     ("rebound_hooks.h", include_bytes!("../cxx/rebound_hooks.h")),
     ("rebound_shim.h", include_bytes!("../cxx/rebound_shim.h")),
-    ("rebound_shim.cpp", include_bytes!("../cxx/rebound_shim.cpp")),
+    (
+        "rebound_shim.cpp",
+        include_bytes!("../cxx/rebound_shim.cpp"),
+    ),
 ];
 
 /// Compression that the FST writer needs, packed by the build script.
 const COMPRESSION_FILES: [(&str, &[u8]); 5] = [
     ("lz4.h", include_bytes!(concat!(env!("OUT_DIR"), "/lz4.h"))),
-    ("zlib.h", include_bytes!(concat!(env!("OUT_DIR"), "/zlib.h"))),
-    ("zconf.h", include_bytes!(concat!(env!("OUT_DIR"), "/zconf.h"))),
-    ("liblz4.a", include_bytes!(concat!(env!("OUT_DIR"), "/liblz4.a"))),
-    ("libz.a", include_bytes!(concat!(env!("OUT_DIR"), "/libz.a"))),
+    (
+        "zlib.h",
+        include_bytes!(concat!(env!("OUT_DIR"), "/zlib.h")),
+    ),
+    (
+        "zconf.h",
+        include_bytes!(concat!(env!("OUT_DIR"), "/zconf.h")),
+    ),
+    (
+        "liblz4.a",
+        include_bytes!(concat!(env!("OUT_DIR"), "/liblz4.a")),
+    ),
+    (
+        "libz.a",
+        include_bytes!(concat!(env!("OUT_DIR"), "/libz.a")),
+    ),
 ];
 
 /// The compiled runtime.
@@ -45,17 +60,22 @@ pub(super) fn runtime(
 ) -> Result<Runtime, BuildError> {
     let flags = compile::common_flags(toolchain, trace);
     let mut hasher = KeyHasher::default();
-    hasher.add("tools", toolchain.describe().as_bytes()).add("flags", flags.join("\n").as_bytes());
+    hasher
+        .add("tools", toolchain.describe().as_bytes())
+        .add("flags", flags.join("\n").as_bytes());
     for (name, content) in SHIM_FILES.iter().chain(&COMPRESSION_FILES) {
         hasher.add(name, content);
     }
     let key = hasher.finish();
     let folder = cache.sub_folder(&format!("runtime/{key}"))?;
     let has_fst = trace == TraceKind::Fst;
-    let mut files: Vec<PathBuf> =
-        parts.iter().map(|part| toolchain.root().join(format!("include/{part}.cpp"))).collect();
+    let mut files: Vec<PathBuf> = parts
+        .iter()
+        .map(|part| toolchain.root().join(format!("include/{part}.cpp")))
+        .collect();
     files.push(folder.join("rebound_shim.cpp"));
-    let object_of = |file: &Path| folder.join(file.with_extension("o").file_name().unwrap_or_default());
+    let object_of =
+        |file: &Path| folder.join(file.with_extension("o").file_name().unwrap_or_default());
     let mut objects: Vec<PathBuf> = files.iter().map(|file| object_of(file)).collect();
     if has_fst {
         objects.extend(["liblz4.a", "libz.a"].map(|archive| folder.join(archive)));
@@ -65,7 +85,10 @@ pub(super) fn runtime(
         let lock = cache.lock(&format!("runtime-{key}"), || on_step(BuildStep::Waiting))?;
         if !is_complete() {
             on_step(BuildStep::Runtime);
-            for (name, content) in SHIM_FILES.iter().chain(COMPRESSION_FILES.iter().filter(|_| has_fst)) {
+            for (name, content) in SHIM_FILES
+                .iter()
+                .chain(COMPRESSION_FILES.iter().filter(|_| has_fst))
+            {
                 write_whole(&folder, &folder.join(name), content)?;
             }
             let work = cache.work_folder()?;
@@ -74,7 +97,9 @@ pub(super) fn runtime(
                 .filter(|file| !object_of(file).is_file())
                 .map(|file| CompileJob {
                     source: file.clone(),
-                    object: work.path().join(object_of(file).file_name().unwrap_or_default()),
+                    object: work
+                        .path()
+                        .join(object_of(file).file_name().unwrap_or_default()),
                     heat: Heat::Hot,
                 })
                 .collect();

@@ -34,7 +34,11 @@ impl ToolCall {
     }
 
     pub(super) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self.arguments.extend(
+            arguments
+                .into_iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        );
         self
     }
 
@@ -45,10 +49,19 @@ impl ToolCall {
 
     /// The call as a line for a shell.
     fn line(&self) -> String {
-        let words = self.environment.iter().map(|(name, value)| format!("{name}={}", quoted(value.as_os_str())));
+        let words = self
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quoted(value.as_os_str())));
         let words = words.chain(std::iter::once(quoted(self.program.as_os_str())));
-        let words: Vec<String> = words.chain(self.arguments.iter().map(|word| quoted(word))).collect();
-        format!("cd {} && {}", quoted(self.folder.as_os_str()), words.join(" "))
+        let words: Vec<String> = words
+            .chain(self.arguments.iter().map(|word| quoted(word)))
+            .collect();
+        format!(
+            "cd {} && {}",
+            quoted(self.folder.as_os_str()),
+            words.join(" ")
+        )
     }
 
     /// Runs to the end and returns what was printed.
@@ -96,7 +109,10 @@ mod tests {
         let call = ToolCall::new("try", Path::new("/bin/g++"), Path::new("/a b"))
             .env("VERILATOR_ROOT", Path::new("/v"))
             .args(["-DX=it's", "y.cpp"]);
-        assert_eq!(call.line(), r"cd '/a b' && VERILATOR_ROOT=/v /bin/g++ '-DX=it'\''s' y.cpp");
+        assert_eq!(
+            call.line(),
+            r"cd '/a b' && VERILATOR_ROOT=/v /bin/g++ '-DX=it'\''s' y.cpp"
+        );
     }
 
     #[test]
@@ -112,6 +128,11 @@ mod tests {
     #[test]
     fn a_tool_that_is_not_there_is_named() {
         let call = ToolCall::new("try", Path::new("/nowhere/tool"), Path::new("/"));
-        assert!(call.run().expect_err("absent").to_string().contains("/nowhere/tool"));
+        assert!(
+            call.run()
+                .expect_err("absent")
+                .to_string()
+                .contains("/nowhere/tool")
+        );
     }
 }

@@ -14,14 +14,21 @@ use crate::pins::DATA_WORDS;
 use crate::verilate::ports::{CorePort, PortDirection};
 
 /// Widest data bus in bits.
-const WIDEST_DATA: u32 = 64 * DATA_WORDS as u32;
+const WIDEST_DATA: u32 = 1024;
+const _: () = assert!(DATA_WORDS * 64 == 1024);
 
 pub(super) fn connect(
     manifest: &Manifest,
     parameters: &Parameters,
     ports: &[CorePort],
 ) -> Result<Wiring, ManifestError> {
-    let mut fitter = Fitter { manifest, parameters, ports, named: BTreeSet::new(), wiring: Wiring::default() };
+    let mut fitter = Fitter {
+        manifest,
+        parameters,
+        ports,
+        named: BTreeSet::new(),
+        wiring: Wiring::default(),
+    };
     fitter.clocks_and_resets()?;
     for (index, spec) in manifest.managers.iter().enumerate() {
         fitter.manager(index, spec)?;
@@ -99,12 +106,23 @@ impl<'a> Fitter<'a> {
 
     /// A port that must exist, point the right way and be a plain vector; returns its width.
     fn require(&mut self, field: &str, name: &str, from_core: bool) -> Result<u32, ManifestError> {
-        let port = self.find(name).ok_or_else(|| self.no_port(field.to_owned(), name, ""))?;
+        let port = self
+            .find(name)
+            .ok_or_else(|| self.no_port(field.to_owned(), name, ""))?;
         self.check(field, port, from_core)
     }
 
-    fn check(&mut self, field: &str, port: &'a CorePort, from_core: bool) -> Result<u32, ManifestError> {
-        let wanted = if from_core { PortDirection::Output } else { PortDirection::Input };
+    fn check(
+        &mut self,
+        field: &str,
+        port: &'a CorePort,
+        from_core: bool,
+    ) -> Result<u32, ManifestError> {
+        let wanted = if from_core {
+            PortDirection::Output
+        } else {
+            PortDirection::Input
+        };
         let word = |direction| match direction {
             PortDirection::Input => "an input",
             PortDirection::Output => "an output",
@@ -119,7 +137,11 @@ impl<'a> Fitter<'a> {
         }
         let width = port.width.ok_or_else(|| {
             self.manifest
-                .error_at(field, format!("port `{}` to be a packed vector", port.name), "another type")
+                .error_at(
+                    field,
+                    format!("port `{}` to be a packed vector", port.name),
+                    "another type",
+                )
                 .with_help("write a wrapper module with plain ports and name it as top")
         })?;
         self.named.insert(&port.name);
@@ -167,16 +189,25 @@ impl<'a> Fitter<'a> {
             Size::Value(_) => String::new(),
             Size::Parameter(name) => format!(" ({name} = {bits})"),
         };
-        Ok(Some(Known { bits, from, field: Some(field) }))
+        Ok(Some(Known {
+            bits,
+            from,
+            field: Some(field),
+        }))
     }
 
     /// A count that the manifest gives.
     fn count(&self, field: String, size: Option<&Size>) -> Result<Option<u32>, ManifestError> {
         let Some(size) = size else { return Ok(None) };
         let value = self.parameters.size(self.manifest, &field, size)?;
-        u32::try_from(value).ok().filter(|count| *count > 0).map(Some).ok_or_else(|| {
-            self.manifest.error_at(field, "a number of at least 1", value.to_string())
-        })
+        u32::try_from(value)
+            .ok()
+            .filter(|count| *count > 0)
+            .map(Some)
+            .ok_or_else(|| {
+                self.manifest
+                    .error_at(field, "a number of at least 1", value.to_string())
+            })
     }
 
     /// Connects the signals of one interface.
@@ -186,14 +217,22 @@ impl<'a> Fitter<'a> {
         naming: Naming<'_>,
         signals: &[Signal],
         mut widths: Widths,
-        Place { pins, short, has_words }: &Place,
+        Place {
+            pins,
+            short,
+            has_words,
+        }: &Place,
     ) -> Result<Fitted, ManifestError> {
         let mut present = BTreeMap::new();
         for signal in signals {
             let full = signal.full_name();
             let name = naming.port(signal.channel, signal.name, signal.from_core);
             let explicit = naming.ports.contains_key(&full);
-            let field = if explicit { format!("{at}.ports.{full}") } else { naming_field(self.manifest, at) };
+            let field = if explicit {
+                format!("{at}.ports.{full}")
+            } else {
+                naming_field(self.manifest, at)
+            };
             let Some(port) = self.find(&name) else {
                 if explicit || signal.absent == Absent::Required {
                     return Err(self.no_port(field, &name, &format!(" as `{full}`")));
@@ -242,7 +281,10 @@ impl<'a> Fitter<'a> {
             Width::AtMost(most) if width <= most => return Ok(()),
             Width::AtMost(most) => return wrong(field, format!("at most {most} bits")),
             Width::Strobe => {
-                let bytes = widths.data.as_ref().map_or(width, |data| data.bits.div_ceil(8));
+                let bytes = widths
+                    .data
+                    .as_ref()
+                    .map_or(width, |data| data.bits.div_ceil(8));
                 if bytes == width {
                     return Ok(());
                 }
@@ -268,7 +310,11 @@ impl<'a> Fitter<'a> {
             }
             None => {
                 let from = format!(" as `{port}`");
-                *known = Some(Known { bits: width, from, field: None });
+                *known = Some(Known {
+                    bits: width,
+                    from,
+                    field: None,
+                });
                 Ok(())
             }
         }
@@ -277,7 +323,10 @@ impl<'a> Fitter<'a> {
     /// Constant pins for the signals that the core lacks.
     fn fill_absent(&mut self, signals: &[Signal], fitted: &Fitted, place: &Place) {
         let data_bits = fitted.widths.data.as_ref().map_or(8, |data| data.bits);
-        for signal in signals.iter().filter(|signal| signal.from_core && !signal.pin.is_empty()) {
+        for signal in signals
+            .iter()
+            .filter(|signal| signal.from_core && !signal.pin.is_empty())
+        {
             if fitted.present.contains_key(&signal.full_name()) {
                 continue;
             }
@@ -286,13 +335,17 @@ impl<'a> Fitter<'a> {
                 Absent::Required | Absent::Zero => {}
                 Absent::One => self.wiring.constants.push((pin, "1".to_owned())),
                 Absent::FullSize => {
-                    self.wiring.constants.push((pin, full_size(data_bits).to_string()));
+                    self.wiring
+                        .constants
+                        .push((pin, full_size(data_bits).to_string()));
                 }
                 Absent::Ones => {
                     let lanes = data_bits.div_ceil(8);
                     for word in 0..lanes.div_ceil(64) {
                         let mask = mask_of((lanes - 64 * word).min(64));
-                        self.wiring.constants.push((format!("{pin}[{word}]"), format!("{mask:#x}ull")));
+                        self.wiring
+                            .constants
+                            .push((format!("{pin}[{word}]"), format!("{mask:#x}ull")));
                     }
                 }
             }
@@ -333,7 +386,9 @@ impl<'a> Fitter<'a> {
                 bits_text(data_width),
             ));
         }
-        let has_ids = ["awid", "arid"].iter().any(|id| fitted.present.contains_key(*id));
+        let has_ids = ["awid", "arid"]
+            .iter()
+            .any(|id| fitted.present.contains_key(*id));
         let port = ManagerPort {
             name: spec.name.clone(),
             number: self.next_number(),
@@ -349,7 +404,9 @@ impl<'a> Fitter<'a> {
             max_reads: self.count(format!("{at}.max_reads"), spec.max_reads.as_ref())?,
             max_writes: self.count(format!("{at}.max_writes"), spec.max_writes.as_ref())?,
         };
-        self.wiring.rules.push(manager_rules(&port, &all, &fitted, index));
+        self.wiring
+            .rules
+            .push(manager_rules(&port, &all, &fitted, index));
         self.wiring.interfaces.managers.push(port);
         Ok(())
     }
@@ -402,7 +459,11 @@ impl<'a> Fitter<'a> {
             let index = interfaces.streams_in.len();
             (format!("m_streams_in[{index}]"), format!("si{index}"))
         };
-        let place = Place { pins, short, has_words: true };
+        let place = Place {
+            pins,
+            short,
+            has_words: true,
+        };
         let fitted = self.interface(&at, spec.naming(), &signals, widths, &place)?;
         self.fill_absent(&signals, &fitted, &place);
         let port = StreamPort {
@@ -413,9 +474,16 @@ impl<'a> Fitter<'a> {
             has_last: fitted.present.contains_key("tlast"),
             has_ready: fitted.present.contains_key("tready"),
         };
-        self.wiring.rules.push(stream_rules(&port, &signals, &fitted, &place.short));
+        self.wiring
+            .rules
+            .push(stream_rules(&port, &signals, &fitted, &place.short));
         let interfaces = &mut self.wiring.interfaces;
-        if sends { &mut interfaces.streams_out } else { &mut interfaces.streams_in }.push(port);
+        if sends {
+            &mut interfaces.streams_out
+        } else {
+            &mut interfaces.streams_in
+        }
+        .push(port);
         Ok(())
     }
 
@@ -450,7 +518,11 @@ impl<'a> Fitter<'a> {
                     spec.initial.to_string(),
                 ));
             }
-            let port = WirePort { name: spec.name.clone(), width, role: spec.role };
+            let port = WirePort {
+                name: spec.name.clone(),
+                width,
+                role: spec.role,
+            };
             let interfaces = &mut self.wiring.interfaces;
             let (list, array, short) = if from_core {
                 (&mut interfaces.wires_out, "m_wires_out", "wo")
@@ -461,7 +533,9 @@ impl<'a> Fitter<'a> {
             let wrapper = format!("{short}{}", list.len());
             list.push(port);
             if spec.initial != 0 && !from_core {
-                self.wiring.constants.push((pin.clone(), format!("{:#x}ull", spec.initial)));
+                self.wiring
+                    .constants
+                    .push((pin.clone(), format!("{:#x}ull", spec.initial)));
             }
             self.wiring.links.push(Link {
                 wrapper,
@@ -495,7 +569,11 @@ impl<'a> Fitter<'a> {
     fn nothing_left(&self) -> Result<(), ManifestError> {
         let mut seen = BTreeSet::new();
         let links = self.wiring.links.iter().map(|link| &link.core);
-        let others = self.wiring.clocks.iter().chain(self.wiring.resets.iter().map(|(port, _)| port));
+        let others = self
+            .wiring
+            .clocks
+            .iter()
+            .chain(self.wiring.resets.iter().map(|(port, _)| port));
         let ties = self.wiring.ties.iter().map(|(port, ..)| port);
         for port in links.chain(others).chain(ties) {
             if !seen.insert(port) {
@@ -531,7 +609,11 @@ impl<'a> Fitter<'a> {
 fn naming_field(manifest: &Manifest, at: &str) -> String {
     let pattern = format!("{at}.pattern");
     let has_pattern = crate::manifest::has_field(manifest, &pattern);
-    if has_pattern { pattern } else { format!("{at}.prefix") }
+    if has_pattern {
+        pattern
+    } else {
+        format!("{at}.prefix")
+    }
 }
 
 fn bits_text(bits: u32) -> String {
@@ -539,7 +621,11 @@ fn bits_text(bits: u32) -> String {
 }
 
 pub(super) fn mask_of(bits: u32) -> u64 {
-    if bits >= 64 { u64::MAX } else { (1 << bits) - 1 }
+    if bits >= 64 {
+        u64::MAX
+    } else {
+        (1 << bits) - 1
+    }
 }
 
 /// `AxSIZE` of a beat of the whole bus.
@@ -599,7 +685,12 @@ fn stream_rules(port: &StreamPort, all: &[Signal], fitted: &Fitted, short: &str)
     let data_width = port.data_width.next_multiple_of(8);
     let ports = all
         .iter()
-        .filter(|signal| matches!(signal.name, "tvalid" | "tready" | "tdata" | "tkeep" | "tlast"))
+        .filter(|signal| {
+            matches!(
+                signal.name,
+                "tvalid" | "tready" | "tdata" | "tkeep" | "tlast"
+            )
+        })
         .map(|signal| {
             let width = match signal.width {
                 Width::Data => data_width,
@@ -631,4 +722,3 @@ fn absent_expression(signal: &Signal, width: u32, data_width: u32) -> String {
         Absent::FullSize => format!("{width}'d{}", full_size(data_width)),
     }
 }
-

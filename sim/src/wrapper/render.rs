@@ -69,7 +69,18 @@ pub(crate) fn render(
     let links: Vec<LinkView<'_>> = wiring
         .links
         .iter()
-        .map(|Link { wrapper, width, from_core, .. }| LinkView { wrapper, width: *width, from_core: *from_core })
+        .map(
+            |Link {
+                 wrapper,
+                 width,
+                 from_core,
+                 ..
+             }| LinkView {
+                wrapper,
+                width: *width,
+                from_core: *from_core,
+            },
+        )
         .collect();
     let rules: Vec<CellView<'_>> = wiring
         .rules
@@ -105,7 +116,13 @@ pub(crate) fn render(
             .links
             .iter()
             .filter(|link| link.from_core == from_core)
-            .map(|link| if from_core { sample_line(link) } else { drive_line(link) })
+            .map(|link| {
+                if from_core {
+                    sample_line(link)
+                } else {
+                    drive_line(link)
+                }
+            })
             .collect()
     };
     let model = templates.get_template("model")?.render(context! {
@@ -129,7 +146,10 @@ pub(crate) fn render(
 
 /// Pins of the core's instance: port and what is connected.
 fn core_pins(wiring: &Wiring) -> Vec<(&str, String)> {
-    let clocks = wiring.clocks.iter().map(|port| (port.as_str(), "clock".to_owned()));
+    let clocks = wiring
+        .clocks
+        .iter()
+        .map(|port| (port.as_str(), "clock".to_owned()));
     let resets = wiring.resets.iter().map(|(port, active)| {
         let level = match active {
             ActiveLevel::Low => "~reset",
@@ -137,8 +157,14 @@ fn core_pins(wiring: &Wiring) -> Vec<(&str, String)> {
         };
         (port.as_str(), level.to_owned())
     });
-    let ties = wiring.ties.iter().map(|(port, width, value)| (port.as_str(), format!("{width}'d{value}")));
-    let links = wiring.links.iter().map(|link| (link.core.as_str(), link.wrapper.clone()));
+    let ties = wiring
+        .ties
+        .iter()
+        .map(|(port, width, value)| (port.as_str(), format!("{width}'d{value}")));
+    let links = wiring
+        .links
+        .iter()
+        .map(|link| (link.core.as_str(), link.wrapper.clone()));
     clocks.chain(resets).chain(ties).chain(links).collect()
 }
 
@@ -149,15 +175,33 @@ fn vector_bytes(width: u32) -> u32 {
 
 /// Port from pin. Verilator wants unused high bits zero.
 fn drive_line(link: &Link) -> String {
-    let Link { wrapper, pin, width, is_words, .. } = link;
+    let Link {
+        wrapper,
+        pin,
+        width,
+        is_words,
+        ..
+    } = link;
     if *width > 64 {
-        let mut line = format!("std::memcpy(&top.{wrapper}[0], {pin}, {});", vector_bytes(*width));
+        let mut line = format!(
+            "std::memcpy(&top.{wrapper}[0], {pin}, {});",
+            vector_bytes(*width)
+        );
         if width % 32 != 0 {
-            let _ = write!(line, " top.{wrapper}[{}] &= {:#x}u;", width / 32, mask_of(width % 32));
+            let _ = write!(
+                line,
+                " top.{wrapper}[{}] &= {:#x}u;",
+                width / 32,
+                mask_of(width % 32)
+            );
         }
         return line;
     }
-    let word = if *is_words { format!("{pin}[0]") } else { pin.clone() };
+    let word = if *is_words {
+        format!("{pin}[0]")
+    } else {
+        pin.clone()
+    };
     if *width == 64 {
         format!("top.{wrapper} = {word};")
     } else {
@@ -167,9 +211,18 @@ fn drive_line(link: &Link) -> String {
 
 /// Pin from port.
 fn sample_line(link: &Link) -> String {
-    let Link { wrapper, pin, width, is_words, .. } = link;
+    let Link {
+        wrapper,
+        pin,
+        width,
+        is_words,
+        ..
+    } = link;
     if *width > 64 {
-        format!("std::memcpy({pin}, &top.{wrapper}[0], {});", vector_bytes(*width))
+        format!(
+            "std::memcpy({pin}, &top.{wrapper}[0], {});",
+            vector_bytes(*width)
+        )
     } else if *is_words {
         format!("{pin}[0] = top.{wrapper};")
     } else {

@@ -68,7 +68,14 @@ const fn signal(
     absent: Absent,
     pin: &'static str,
 ) -> Signal {
-    Signal { channel, name, from_core, width, absent, pin }
+    Signal {
+        channel,
+        name,
+        from_core,
+        width,
+        absent,
+        pin,
+    }
 }
 
 /// Signals of a manager port, in the order of IHI 0022 A2.
@@ -161,7 +168,14 @@ pub(super) fn stream(direction: StreamDirection) -> Vec<Signal> {
     vec![
         signal("", "tdata", sends, Data, Required, "data"),
         signal("", "tkeep", sends, Strobe, Ones, "keep"),
-        signal("", "tstrb", sends, Strobe, Ones, if sends { "" } else { "keep" }),
+        signal(
+            "",
+            "tstrb",
+            sends,
+            Strobe,
+            Ones,
+            if sends { "" } else { "keep" },
+        ),
         signal("", "tuser", sends, AtMost(64), Zero, "user"),
         signal("", "tid", sends, AtMost(32), Zero, "id"),
         signal("", "tdest", sends, AtMost(32), Zero, "dest"),

@@ -1,5 +1,9 @@
 //! The probe core, built once for all tests of a kind.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a module of several test files, each using its part"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +41,9 @@ pub fn cache() -> Cache {
 }
 
 pub fn core(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cores").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cores")
+        .join(name)
 }
 
 pub fn probe() -> CoreBuilder {
@@ -45,7 +51,9 @@ pub fn probe() -> CoreBuilder {
 }
 
 pub fn build(builder: &CoreBuilder) -> CoreLibrary {
-    builder.build(&toolchain(), &cache()).unwrap_or_else(|error| panic!("{error}"))
+    builder
+        .build(&toolchain(), &cache())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The probe out of reset.
@@ -56,12 +64,19 @@ pub fn device(builder: &CoreBuilder, seed: u64) -> Device {
 }
 
 pub fn traced(trace: TraceKind) -> CoreBuilder {
-    CoreBuilder { trace, parameters: [("DataWidth".to_owned(), 512.into())].into(), ..probe() }
+    CoreBuilder {
+        trace,
+        parameters: [("DataWidth".to_owned(), 512.into())].into(),
+        ..probe()
+    }
 }
 
 /// One cycle with a command, one to see what came of it, both results.
 pub fn run_command(device: &mut Device, command: u64) -> Result<(), DeviceError> {
-    let wire = device.interfaces().wire_in("command").expect("a wire of the probe");
+    let wire = device
+        .interfaces()
+        .wire_in("command")
+        .expect("a wire of the probe");
     device.wires_in_mut()[wire] = command;
     let result = device.step();
     device.wires_in_mut()[wire] = 0;

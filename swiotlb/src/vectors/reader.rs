@@ -45,6 +45,7 @@ pub(super) fn replay(path: &Path, memory: &mut SparseMemory) -> Result<Summary, 
         spare: std::mem::take(memory),
     };
     let mut record = ByteRecord::new();
+    let mut line = 0;
     loop {
         let has_line = lines
             .read_byte_record(&mut record)
@@ -52,12 +53,14 @@ pub(super) fn replay(path: &Path, memory: &mut SparseMemory) -> Result<Summary, 
         if !has_line {
             break;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        line = record.position().map_or(0, csv::Position::line);
         replay
             .take(&record, line)
             .map_err(|bad| bad.at(path, line))?;
     }
-    replay.leave(State::Outside);
+    replay
+        .leave(State::Outside)
+        .map_err(|bad| bad.at(path, line))?;
     *memory = replay.spare;
     Ok(replay.summary)
 }
@@ -100,7 +103,7 @@ impl Replay<'_> {
 
     fn set_up(&mut self, setup: Setup, line: u64) -> Result<(), BadLine> {
         match setup {
-            Setup::Scenario(scenario) => self.begin(scenario),
+            Setup::Scenario(scenario) => self.begin(scenario)?,
             Setup::Memory(range) => match &mut self.state {
                 State::Starting { ranges, .. } => ranges.push(range),
                 State::Skipping => {}
@@ -134,7 +137,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, scenario: ScenarioLine) {
+    fn begin(&mut self, scenario: ScenarioLine) -> Result<(), BadLine> {
         let next = if scenario.is_dynamic {
             self.summary.scenarios_skipped += 1;
             State::Skipping
@@ -144,14 +147,17 @@ impl Replay<'_> {
                 ranges: Vec::new(),
             }
         };
-        self.leave(next);
+        self.leave(next)
     }
 
-    /// Ends the scenario and keeps its memory for the next one.
-    fn leave(&mut self, next: State) {
-        if let State::Running(machine) = std::mem::replace(&mut self.state, next) {
-            self.spare = machine.into_memory();
+    /// Ends the scenario, which must have been started, and keeps its memory for the next one.
+    fn leave(&mut self, next: State) -> Result<(), BadLine> {
+        match std::mem::replace(&mut self.state, next) {
+            State::Running(machine) => self.spare = machine.into_memory(),
+            State::Starting { .. } => return Err(order("end of scenario", "after its @init")),
+            State::Outside | State::Skipping => {}
         }
+        Ok(())
     }
 
     fn run(&mut self, record: &ByteRecord, line: u64) -> Result<(), BadLine> {
