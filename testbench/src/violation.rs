@@ -38,8 +38,10 @@ pub enum Check {
     Assertion,
     /// The engine reported another status than the plan expects.
     Status,
-    /// The mapping layer refused a request that the plan expects to work.
+    /// The mapping layer refused a request, or mapped it in a way that the device's limits forbid.
     Mapping,
+    /// The run did not come into the situation that its scenario is for.
+    Unreached,
     /// The run took more cycles than its parameters justify.
     Budget,
     /// Nothing happened for too long: the run was given up at its cycle limit.
@@ -52,7 +54,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in report order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Unmapped,
         Self::UseAfterUnmap,
         Self::PastEnd,
@@ -69,6 +71,7 @@ impl Check {
         Self::Assertion,
         Self::Status,
         Self::Mapping,
+        Self::Unreached,
         Self::Budget,
         Self::Hang,
         Self::Crash,
@@ -95,6 +98,7 @@ impl Check {
             Self::Assertion => "assertion",
             Self::Status => "status",
             Self::Mapping => "mapping",
+            Self::Unreached => "unreached",
             Self::Budget => "budget",
             Self::Hang => "hang",
             Self::Crash => "crash",

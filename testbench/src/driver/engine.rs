@@ -265,6 +265,15 @@ impl Engine {
         cycles
     }
 
+    /// Returns whether both channels have worked at the same time.
+    #[must_use]
+    pub fn has_overlapped(&self) -> bool {
+        let busy = self.shared.busy.borrow();
+        let total: u64 = busy.iter().map(|(from, to)| to - from).sum();
+        drop(busy);
+        total > self.busy_cycles()
+    }
+
     async fn write(&self, cpu: &Cpu, addr: u64, value: u32) -> Result<(), EngineError> {
         let access = self.registers.write(addr, value);
         cpu.occupy(CpuState::Registers, access).await?;

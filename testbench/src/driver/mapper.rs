@@ -37,6 +37,8 @@ pub struct Lease {
     pub id: MappingId,
     /// Address for the device.
     pub dma: DmaAddr,
+    /// Whether it went through the pool.
+    pub is_bounced: bool,
     /// The mapping, unless the driver went past the DMA API.
     mapping: Option<swiotlb::Mapping>,
 }
@@ -136,6 +138,7 @@ impl Mapper {
         Ok(Lease {
             id,
             dma,
+            is_bounced: bounce.is_some(),
             mapping: Some(mapping),
         })
     }
@@ -150,6 +153,7 @@ impl Mapper {
         Lease {
             id,
             dma,
+            is_bounced: false,
             mapping: None,
         }
     }

@@ -277,12 +277,18 @@ impl Job<'_> {
     ) -> Result<bool, DriverError> {
         let channels = self.channels();
         let claim = self.driver.engine.claim(self.cpu, channels).await;
+        let beats_before = self.beats();
         let works = self.start(piece, leases, data).await?;
         let mut completions = Vec::new();
         for work in works {
             completions.push(self.driver.engine.finished(self.cpu, work).await?);
         }
         let is_done = self.check_status(&completions, piece);
+        if self.transfer.outcome == Outcome::AddrLimit && self.beats() != beats_before {
+            let beats = self.beats() - beats_before;
+            let text = format!("refused transfer: expected no beat on the bus, found {beats}");
+            self.report(Check::Status, text);
+        }
         if matches!(self.transfer.movement, Movement::ToDevice { .. }) {
             self.check_stream(data, is_done).await;
         }
@@ -375,7 +381,58 @@ impl Job<'_> {
         if self.has(Mistake::SkipsBouncing) {
             return Ok(self.mapper().lend_without_mapping(request));
         }
-        Ok(self.mapper().map(self.cpu, request).await?)
+        let lease = self.mapper().map(self.cpu, request).await?;
+        self.check_mapping(buffer, piece, &lease);
+        Ok(lease)
+    }
+
+    /// Compares a mapping with what the device's limits ask for.
+    fn check_mapping(&self, buffer: usize, piece: Piece, lease: &Lease) {
+        let Plan {
+            machine, device, ..
+        } = &*self.driver.plan;
+        let phys = self.driver.board.borrow().buffers()[buffer].phys + piece.offset;
+        let last = phys + (piece.bytes - 1);
+        let is_forced = machine.pool.as_ref().is_some_and(|pool| pool.is_forced);
+        let should_bounce = is_forced || last > device.dma_mask;
+        let word = |is_bounced: bool| if is_bounced { "bounced" } else { "direct" };
+        if lease.is_bounced != should_bounce {
+            self.report(
+                Check::Mapping,
+                format!(
+                    "mapping of {} bytes at phys {phys:#x} for mask {:#x}: expected a {} one, found a {} one",
+                    piece.bytes,
+                    device.dma_mask,
+                    word(should_bounce),
+                    word(lease.is_bounced)
+                ),
+            );
+        }
+        if !lease.is_bounced {
+            return;
+        }
+        let dma = lease.dma.raw();
+        let end = dma.wrapping_add(piece.bytes - 1);
+        if (dma ^ phys) & u64::from(device.min_align_mask) != 0 {
+            self.report(
+                Check::Mapping,
+                format!(
+                    "bounce buffer at dma {dma:#x} for phys {phys:#x}: expected the same bits {:#x}, found \
+                     others",
+                    device.min_align_mask
+                ),
+            );
+        }
+        if (dma ^ end) & !device.segment_boundary_mask != 0 {
+            self.report(
+                Check::Mapping,
+                format!(
+                    "bounce buffer at dma {dma:#x} to {end:#x}: expected no multiple of {:#x} inside, found \
+                     one",
+                    device.segment_boundary_mask.wrapping_add(1)
+                ),
+            );
+        }
     }
 
     async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
@@ -548,6 +605,12 @@ impl Job<'_> {
             }
             Movement::ToDevice { .. } => None,
         }
+    }
+
+    /// Beats of the engine's bus so far, both directions.
+    fn beats(&self) -> u64 {
+        let counters = self.driver.host.bus_counters(0);
+        counters.read.beats + counters.write.beats
     }
 
     fn buffer_name(&self) -> String {

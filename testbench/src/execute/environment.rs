@@ -190,7 +190,6 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         None => 0,
         Some(PlantedFault::Cross4K) => 1,
         Some(PlantedFault::LostTail) => 2,
-        Some(PlantedFault::EarlyDone) => 3,
     };
     [
         ("DataWidth", engine.data_width.into()),

@@ -23,7 +23,7 @@ use crate::driver::engine::Engine;
 use crate::driver::{Driver, Mapper};
 use crate::error::UsageError;
 use crate::result::{Counts, RunResult};
-use crate::scenario::plan::{BufferUse, Mistake, Plan};
+use crate::scenario::plan::{BufferUse, Demand, Mistake, Plan};
 use crate::scoreboard::{Buffer, Role, Scoreboard};
 use crate::violation::{Check, Violation};
 
@@ -106,6 +106,7 @@ where
     judge_memory(&mut board, &host, cycles);
     board.finish(mapper.slots_used(), cycles);
     let counts = counts(&plan, &host, &mapper, engine.borrow().as_ref());
+    judge_demands(&mut board, &plan, &counts, engine.borrow().as_ref());
     judge_budget(&mut board, &counts);
     let result = RunResult {
         counts,
@@ -254,6 +255,28 @@ fn judge_memory(board: &mut Scoreboard, host: &Host, cycle: u64) {
             .read_vec(PhysAddr::new(buffer.guarded_phys()), buffer.guarded().len())
             .expect("the plan's buffers were written, so they are RAM");
         board.judge_buffer(number, &found, None, cycle);
+    }
+}
+
+/// Looks whether the run came into the situations that its scenario is for.
+fn judge_demands(board: &mut Scoreboard, plan: &Plan, counts: &Counts, engine: Option<&Engine>) {
+    for demand in &plan.demands {
+        let (is_met, what) = match demand {
+            Demand::PoolRunsFull => (counts.pool_full_retries > 0, "a full pool"),
+            Demand::ChannelsOverlap => (
+                engine.is_some_and(Engine::has_overlapped),
+                "both channels at work at the same time",
+            ),
+            Demand::MixedMappings => (
+                (1..counts.mappings).contains(&counts.bounced_mappings),
+                "bounced and direct mappings",
+            ),
+        };
+        if !is_met {
+            let text =
+                format!("the scenario's situation was not reached: expected {what}, found none");
+            board.report(violation(Check::Unreached, counts.cycles, text));
+        }
     }
 }
 

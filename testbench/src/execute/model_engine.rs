@@ -4,7 +4,6 @@
 //! reference for cycles, and it keeps no protocol rules.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 
 use rebound_sim::device_port::{PinDevice, PortShape, PortShapes};
 use rebound_sim::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins};
@@ -101,9 +100,16 @@ impl Channel {
     }
 }
 
+/// The model's `$fatal`.
+#[derive(Debug, thiserror::Error)]
+#[error("the model was told to end here")]
+pub(crate) struct Fatal;
+
 /// The model.
 #[derive(Debug)]
 pub(crate) struct ModelEngine {
+    /// Steps until the model ends the simulation, for tests.
+    pub(crate) steps_left: u64,
     engine: EnginePlan,
     manager: [AxiManagerPins; 1],
     lite: [AxiLitePins; 1],
@@ -130,6 +136,7 @@ pub(crate) struct ModelEngine {
 impl ModelEngine {
     pub(crate) fn new(engine: EnginePlan) -> Self {
         Self {
+            steps_left: u64::MAX,
             engine,
             manager: Default::default(),
             lite: Default::default(),
@@ -354,7 +361,7 @@ impl ModelEngine {
 }
 
 impl PinDevice for ModelEngine {
-    type Error = Infallible;
+    type Error = Fatal;
     type Violation = Violation;
 
     fn ports(&self) -> PortShapes {
@@ -370,6 +377,10 @@ impl PinDevice for ModelEngine {
     }
 
     fn step(&mut self) -> Result<(), Self::Error> {
+        if self.steps_left == 0 {
+            return Err(Fatal);
+        }
+        self.steps_left -= 1;
         self.irq[0] = u64::from(self.int_status() & self.int_enable != 0);
         self.step_registers();
         self.step_reads();

@@ -5,7 +5,7 @@ use super::*;
 use crate::result::{Verdict, decisive, judge};
 use crate::scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::PlantedFault;
+use crate::scenario::plan::{Demand, Outcome, PlantedFault};
 use crate::seed::Seed;
 
 fn run(plan: &Plan) -> RunResult {
@@ -82,4 +82,92 @@ fn bouncing_costs_cycles_and_moves_the_same_beats() {
     assert!(bounced.counts.cycles > direct.counts.cycles);
     assert!(bounced.counts.bounced_mappings > 0 && direct.counts.bounced_mappings == 0);
     assert_eq!(direct.counts.cpu_copy_cycles, 0);
+}
+
+/// One bounced transfer to the device.
+fn plain() -> Plan {
+    let mut layout = Layout::new(Seed::new(1), 32);
+    layout.send(0, Placement::Above, 1000, 0);
+    layout.finish()
+}
+
+/// Returns the only check that a run broke, with its first violation.
+fn only(result: &RunResult) -> (Check, &str) {
+    assert_eq!(result.broken.len(), 1, "{:?}", result.violations);
+    (result.violations[0].check, &result.violations[0].text)
+}
+
+#[test]
+fn an_error_that_does_not_come_breaks_the_status_check() {
+    let mut plan = plain();
+    plan.transfers[0].outcome = Outcome::Slverr;
+    let result = run(&plan);
+    let (check, text) = only(&result);
+    assert_eq!(check, Check::Status);
+    assert_eq!(text, "engine status: expected failure Slverr, found none");
+}
+
+#[test]
+fn an_error_that_nobody_expects_breaks_the_status_check() {
+    let plan = (scenario::find("bus/error-responses")
+        .expect("in the suite")
+        .plan)(Seed::new(1));
+    let mut surprised = plan.clone();
+    for transfer in &mut surprised.transfers {
+        transfer.outcome = Outcome::Done;
+    }
+    let result = run(&surprised);
+    assert!(
+        result.broken.contains_key(&Check::Status),
+        "{:?}",
+        result.broken
+    );
+    let first = &result.violations[0];
+    assert!(first.text.contains("found Slverr at dma 0x"), "{first}");
+    assert!(run(&plan).broken.is_empty());
+}
+
+#[test]
+fn a_buffer_out_of_reach_without_a_pool_breaks_the_mapping_check() {
+    let mut plan = plain();
+    plan.machine.pool = None;
+    let result = run(&plan);
+    let (check, text) = only(&result);
+    assert_eq!(check, Check::Mapping);
+    assert!(
+        text.starts_with("map refused: device cannot address 0x100102000"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_core_that_ends_the_simulation_breaks_the_assertion_check() {
+    let plan = plain();
+    let mut model = ModelEngine::new(plan.engine);
+    model.steps_left = 300;
+    let (result, _) = run_on(model, &plan).expect("the model has all ports");
+    assert!(
+        result.broken.contains_key(&Check::Assertion),
+        "{:?}",
+        result.broken
+    );
+    assert!(
+        result.violations[0]
+            .text
+            .contains("the model was told to end here")
+    );
+    assert_eq!(result.violations[0].cycle, Some(300));
+}
+
+#[test]
+fn a_situation_that_is_not_reached_is_a_violation() {
+    for demand in [
+        Demand::PoolRunsFull,
+        Demand::ChannelsOverlap,
+        Demand::MixedMappings,
+    ] {
+        let mut plan = plain();
+        plan.demands = vec![demand];
+        assert_eq!(only(&run(&plan)).0, Check::Unreached, "{demand:?}");
+    }
 }

@@ -8,7 +8,7 @@ use swiotlb::DmaAddr;
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{Outcome, Plan};
+use crate::scenario::plan::{Demand, Outcome, Plan};
 use crate::seed::Seed;
 
 use Placement::{Above, Below};
@@ -58,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "bus/reordered",
-        stimulus: "Responses of different ids overtake each other.",
+        stimulus: "Responses come up to 20 cycles late, and those of different ids may overtake each other.",
         checking: "All bytes arrive in their places.",
         plan: reordered,
     },
@@ -78,7 +78,9 @@ fn mixed(seed: Seed, bus: BusPolicy) -> Plan {
         layout.send(0, placement, stream.between(1000, 20_000), stream.below(64));
         layout.receive(1, placement, stream.between(1000, 20_000), stream.below(64));
     }
-    layout.finish()
+    layout
+        .with(|plan| plan.demands.push(Demand::ChannelsOverlap))
+        .finish()
 }
 
 fn stalled(seed: Seed, stall: Stall) -> Plan {

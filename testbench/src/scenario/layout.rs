@@ -76,6 +76,7 @@ impl Layout {
             costs: CostModel::default(),
             buffers: Vec::new(),
             transfers: Vec::new(),
+            demands: Vec::new(),
             expect: Expect::Pass,
         };
         Self {

@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{AddrMode, DeviceLimits, Outcome, Plan};
+use crate::scenario::plan::{AddrMode, Demand, DeviceLimits, Outcome, Plan};
 use crate::seed::Seed;
 
 use Placement::{Above, Across, Below};
@@ -65,6 +65,9 @@ fn around(seed: Seed, bits: u32) -> Plan {
     layout.copy(0, [Above, Below], stream.between(1, 6000), misalign);
     layout.copy(0, [Below, Above], stream.between(1, 6000), misalign);
     layout.receive(0, Across, stream.between(2, 9000), stream.below(64));
+    if bits < 64 {
+        layout = layout.with(|plan| plan.demands.push(Demand::MixedMappings));
+    }
     layout.finish()
 }
 

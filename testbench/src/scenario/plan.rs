@@ -29,6 +29,8 @@ pub struct Plan {
     pub buffers: Vec<BufferPlan>,
     /// The transfers; those of one CPU are done in this order.
     pub transfers: Vec<Transfer>,
+    /// Situations that the run must come into, or it shows nothing.
+    pub demands: Vec<Demand>,
     /// What the verdict should be.
     pub expect: Expect,
 }
@@ -131,8 +133,6 @@ pub enum PlantedFault {
     Cross4K,
     /// The last write beat of a transfer has no strobes.
     LostTail,
-    /// The receiving channel is done before the last write response.
-    EarlyDone,
 }
 
 /// How the engine is built: the parameters of `rtl/dma_engine.toml`.
@@ -295,6 +295,18 @@ pub struct Transfer {
     pub mistake: Option<Mistake>,
 }
 
+/// A situation that a run must come into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Demand {
+    /// A mapping is refused because the pool is full, and tried again.
+    PoolRunsFull,
+    /// Both channels work at the same time.
+    ChannelsOverlap,
+    /// Some mappings are bounced, and some are not.
+    MixedMappings,
+}
+
 /// What the verdict of a run should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -342,6 +354,7 @@ impl Plan {
     #[must_use]
     pub fn unbounced(&self) -> Self {
         let mut plan = self.clone();
+        plan.demands.clear();
         plan.engine.addr_bits = 64;
         plan.engine.addr_mode = AddrMode::Truncate;
         plan.device.dma_mask = u64::MAX;

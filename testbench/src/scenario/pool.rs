@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Demand, Plan};
 use crate::seed::Seed;
 
 use Placement::{Above, Below};
@@ -51,7 +51,9 @@ fn full(seed: Seed) -> Plan {
             }
         }
     }
-    layout.finish()
+    layout
+        .with(|plan| plan.demands.push(Demand::PoolRunsFull))
+        .finish()
 }
 
 fn areas(seed: Seed) -> Plan {
