@@ -91,12 +91,22 @@ pub(super) fn bundle(
         let mut bytes = 0;
         let mut files = files.iter().filter(|(_, each)| *each == heat).peekable();
         while let Some((file, _)) = files.next() {
-            let _ = writeln!(unit, "#include \"{}\"", file.file_name().unwrap_or_default().display());
-            bytes += fs::metadata(file).map_err(CacheError::io("find", file))?.len();
+            let _ = writeln!(
+                unit,
+                "#include \"{}\"",
+                file.file_name().unwrap_or_default().display()
+            );
+            bytes += fs::metadata(file)
+                .map_err(CacheError::io("find", file))?
+                .len();
             if bytes >= UNIT_BYTES || files.peek().is_none() {
                 let source = folder.join(format!("{name}_{}.cpp", jobs.len()));
                 fs::write(&source, &unit).map_err(CacheError::io("write", &source))?;
-                jobs.push(CompileJob { object: source.with_extension("o"), source, heat });
+                jobs.push(CompileJob {
+                    object: source.with_extension("o"),
+                    source,
+                    heat,
+                });
                 unit.clear();
                 bytes = 0;
             }
@@ -218,7 +228,10 @@ mod tests {
         assert_eq!(
             units,
             [
-                (Heat::Hot, "#include \"a.cpp\"\n#include \"c.cpp\"\n".to_owned()),
+                (
+                    Heat::Hot,
+                    "#include \"a.cpp\"\n#include \"c.cpp\"\n".to_owned()
+                ),
                 (Heat::Hot, "#include \"d.cpp\"\n".to_owned()),
                 (Heat::Cold, "#include \"b.cpp\"\n".to_owned()),
             ]
