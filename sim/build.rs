@@ -5,6 +5,7 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::{offset_of, size_of};
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,25 @@ fn pack(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A name for how cores are built: it changes with the code that builds them, and old libraries with it.
+fn build_format() -> Result<String, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for folder in ["src/verilate", "src/wrapper"] {
+        println!("cargo::rerun-if-changed={folder}");
+        for entry in fs::read_dir(folder)? {
+            files.push(entry?.path());
+        }
+    }
+    files.extend(["src/verilate.rs", "src/wrapper.rs", "src/interfaces.rs"].map(PathBuf::from));
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        println!("cargo::rerun-if-changed={}", file.display());
+        fs::read(file)?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("rebound_layout.h"), layout_header()?)?;
@@ -56,6 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     pack(&zlib.join("lib/libz.a"), &out.join("libz.a"))?;
     pack(&zlib.join("include/zlib.h"), &out.join("zlib.h"))?;
     pack(&zlib.join("include/zconf.h"), &out.join("zconf.h"))?;
+
+    println!("cargo::rustc-env=REBOUND_BUILD_FORMAT={}", build_format()?);
 
     cxx_build::bridge("src/ffi.rs")
         .file("src/cxx/loader.cpp")

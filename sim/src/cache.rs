@@ -17,6 +17,8 @@ use thiserror::Error;
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Age at which a work folder is taken to be of a build that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A folder of built cores.
 #[derive(Debug, Clone)]
@@ -165,6 +167,7 @@ impl Cache {
     /// A folder for work in progress, on the cache's file system so that it can be moved into place.
     pub(crate) fn work_folder(&self) -> Result<tempfile::TempDir, CacheError> {
         let parent = self.sub_folder("work")?;
+        remove_abandoned(&parent);
         tempfile::Builder::new()
             .prefix("build-")
             .tempdir_in(&parent)
@@ -260,6 +263,19 @@ impl Cache {
     }
 }
 
+/// Removes what builds that were killed have left. Best effort: a build needs none of it.
+fn remove_abandoned(work: &Path) {
+    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
+        let age = entry
+            .metadata()
+            .and_then(|found| found.modified())
+            .map(|time| time.elapsed());
+        if matches!(age, Ok(Ok(age)) if age > ABANDONED_AFTER) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("descriptions hold text, numbers and lists only")
 }
@@ -339,6 +355,19 @@ mod tests {
         assert_eq!(cache.find::<u32>("core", "r"), None);
         assert_eq!(publish(), entry);
         assert_eq!(cache.find::<u32>("core", "r"), Some((entry, 7)));
+    }
+
+    #[test]
+    fn work_that_was_left_long_ago_is_removed() {
+        let (_folder, cache) = cache();
+        let left = cache.work_folder().expect("work folder").keep();
+        let new = cache.work_folder().expect("work folder").keep();
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+        File::open(&left)
+            .and_then(|folder| folder.set_modified(long_ago))
+            .expect("ours");
+        cache.work_folder().expect("work folder");
+        assert!(!left.exists() && new.exists());
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::trace::TraceKind;
 use crate::wrapper::{self, Variant};
 use compile::Heat;
 
-/// Changes when the same inputs would be built differently.
-const BUILD_FORMAT: &str = "2";
+/// Changes with the code that builds cores (see `build.rs`).
+const BUILD_FORMAT: &str = env!("REBOUND_BUILD_FORMAT");
 
 /// A core to build: a manifest and what to make of it.
 #[derive(Debug, Clone)]

@@ -1,7 +1,10 @@
 //! Fits a manifest to the elaborated ports of its core, and writes the wrapper module and the C++ model.
 
 mod connect;
+mod interface;
+mod protocols;
 mod render;
+mod rules;
 mod signals;
 
 use crate::interfaces::Interfaces;
