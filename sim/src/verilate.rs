@@ -20,10 +20,10 @@ use crate::parameters::{ParameterError, ParameterValue, Parameters, ResolvedLimi
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
 use crate::wrapper::{self, Variant};
-use compile::{CompileJob, Heat};
+use compile::Heat;
 
 /// Changes when the same inputs would be built differently.
-const BUILD_FORMAT: &str = "1";
+const BUILD_FORMAT: &str = "2";
 
 /// A core to build: a manifest and what to make of it.
 #[derive(Debug, Clone)]
@@ -356,14 +356,7 @@ impl CoreBuilder {
         )?;
         let mut files = generated.files;
         files.push((folder.join("rebound_model.cpp"), Heat::Hot));
-        let jobs: Vec<CompileJob> = files
-            .into_iter()
-            .map(|(source, heat)| CompileJob {
-                object: source.with_extension("o"),
-                source,
-                heat,
-            })
-            .collect();
+        let jobs = compile::bundle(&files, folder)?;
         let include = toolchain.root().join("include");
         let includes = [
             folder.to_owned(),

@@ -125,7 +125,10 @@ fn a_fatal_error_of_the_core_is_an_error_with_its_text() {
         result.expect("taken for an $error");
         device.take_violations().remove(0).text
     };
-    assert!(text.contains("probe.sv:") && text.contains("count is 0"), "{text}");
+    assert!(
+        text.contains("probe.sv:") && text.contains("count is 0"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! C++ to objects, several at a time, and objects to one library.
 
+use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +9,7 @@ use std::thread;
 
 use super::tool::ToolCall;
 use super::{BuildError, BuildStep};
+use crate::cache::CacheError;
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
 
@@ -71,6 +74,45 @@ pub(super) fn heat_flag(heat: Heat) -> &'static str {
         Heat::Hot => "-O3",
         Heat::Cold => "-O0",
     }
+}
+
+/// Source text that goes into one unit. Each unit reads Verilator's headers again, which takes a second,
+/// and code of one unit is inlined; but one unit is compiled by one processor.
+const UNIT_BYTES: u64 = 400_000;
+
+/// Gathers generated files into few units that include them, hot and cold apart.
+pub(super) fn bundle(
+    files: &[(PathBuf, Heat)],
+    folder: &Path,
+) -> Result<Vec<CompileJob>, CacheError> {
+    let mut jobs = Vec::new();
+    for (heat, name) in [(Heat::Hot, "hot"), (Heat::Cold, "cold")] {
+        let mut unit = String::new();
+        let mut bytes = 0;
+        let mut files = files.iter().filter(|(_, each)| *each == heat).peekable();
+        while let Some((file, _)) = files.next() {
+            let _ = writeln!(
+                unit,
+                "#include \"{}\"",
+                file.file_name().unwrap_or_default().display()
+            );
+            bytes += fs::metadata(file)
+                .map_err(CacheError::io("find", file))?
+                .len();
+            if bytes >= UNIT_BYTES || files.peek().is_none() {
+                let source = folder.join(format!("{name}_{}.cpp", jobs.len()));
+                fs::write(&source, &unit).map_err(CacheError::io("write", &source))?;
+                jobs.push(CompileJob {
+                    object: source.with_extension("o"),
+                    source,
+                    heat,
+                });
+                unit.clear();
+                bytes = 0;
+            }
+        }
+    }
+    Ok(jobs)
 }
 
 /// Compiles all files, as many at a time as there are processors; stops at the first error.
@@ -158,4 +200,41 @@ pub(super) fn link(
         .args(objects)
         .run()
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_files_are_gathered_hot_and_cold_apart() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = |name: &str, bytes: usize, heat| {
+            let path = folder.path().join(name);
+            fs::write(&path, vec![b' '; bytes]).expect("written");
+            (path, heat)
+        };
+        let files = [
+            file("a.cpp", 10, Heat::Hot),
+            file("b.cpp", 10, Heat::Cold),
+            file("c.cpp", 400_000, Heat::Hot),
+            file("d.cpp", 10, Heat::Hot),
+        ];
+        let jobs = bundle(&files, folder.path()).expect("bundled");
+        let units: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.heat, fs::read_to_string(&job.source).expect("readable")))
+            .collect();
+        assert_eq!(
+            units,
+            [
+                (
+                    Heat::Hot,
+                    "#include \"a.cpp\"\n#include \"c.cpp\"\n".to_owned()
+                ),
+                (Heat::Hot, "#include \"d.cpp\"\n".to_owned()),
+                (Heat::Cold, "#include \"b.cpp\"\n".to_owned()),
+            ]
+        );
+    }
 }
