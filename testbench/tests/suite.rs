@@ -175,6 +175,24 @@ fn ascii(bits: &str) -> String {
 }
 
 #[test]
+fn a_waveform_can_be_a_vcd() {
+    let here = folder();
+    sim(
+        here.path(),
+        &[
+            "--scenario",
+            "bounce",
+            "--no-comparison",
+            "--waves-format",
+            "vcd",
+        ],
+    )
+    .success();
+    let wave = simple::read(here.path().join("bounce-waveform-0x1.vcd")).expect("a VCD");
+    assert!(wave.time_table().len() > 2000);
+}
+
+#[test]
 fn a_window_cuts_the_waveform() {
     let here = folder();
     sim(
@@ -191,7 +209,8 @@ fn a_window_cuts_the_waveform() {
         ],
     )
     .success();
-    let wave = simple::read(here.path().join("transfer-to-device-0x1.fst")).expect("an FST");
+    let file = here.path().join("transfer-to-device-0x1-100-200.fst");
+    let wave = simple::read(file).expect("an FST");
     let times = wave.time_table();
     let cycles = (times.last().expect("not empty") - times.first().expect("not empty")) / 10;
     assert!((99..=101).contains(&cycles), "{cycles} cycles");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand};
+use rebound_sim::trace::TraceKind;
 
 use crate::bench::bare::BareLoop;
 use crate::bench::{Round, Series, Work, through};
@@ -79,7 +80,7 @@ impl WorkArgs {
     const fn core(has_rules: bool) -> Core {
         Core {
             engine: EnginePlan::bits(64),
-            is_traced: false,
+            trace: TraceKind::Off,
             has_rules,
         }
     }

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use rebound_sim::trace::TraceKind;
 
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
@@ -41,6 +42,9 @@ pub struct Sim {
     /// Last cycle of the waveforms
     #[arg(long, value_name = "CYCLE")]
     waves_to: Option<u64>,
+    /// Format of the waveforms
+    #[arg(long, default_value = "fst", value_name = "FORMAT")]
+    waves_format: WaveFormat,
     /// Folder of the waveforms
     #[arg(long, default_value = "waves", value_name = "FOLDER")]
     waves_folder: PathBuf,
@@ -56,6 +60,15 @@ pub struct Sim {
     /// Seconds of wall time after which a run is stopped
     #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: f64,
+}
+
+/// Formats of waveforms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WaveFormat {
+    /// Compressed, for GTKWave and Surfer
+    Fst,
+    /// Text, for every tool
+    Vcd,
 }
 
 /// One process to start: a scenario as planned, or the same work unbounced.
@@ -110,15 +123,15 @@ impl Sim {
             .zip(plans)
             .filter(|(scenario, _)| !is_self_test(scenario))
             .flat_map(|(scenario, plan)| {
-                let core = |engine, is_traced| Core {
+                let core = |engine, trace| Core {
                     engine,
-                    is_traced,
+                    trace,
                     has_rules: true,
                 };
                 let unbounced = self
                     .is_compared(scenario, plan)
-                    .then(|| core(plan.unbounced().engine, false));
-                [Some(core(plan.engine, self.has_wave(scenario))), unbounced]
+                    .then(|| core(plan.unbounced().engine, TraceKind::Off));
+                [Some(core(plan.engine, self.wave_kind(scenario))), unbounced]
             })
             .flatten()
             .collect();
@@ -247,9 +260,29 @@ impl Sim {
         (self.waves || scenario.name == scenario::WAVE_SCENARIO) && !is_self_test(scenario)
     }
 
+    fn wave_kind(&self, scenario: &Scenario) -> TraceKind {
+        if !self.has_wave(scenario) {
+            return TraceKind::Off;
+        }
+        match self.waves_format {
+            WaveFormat::Fst => TraceKind::Fst,
+            WaveFormat::Vcd => TraceKind::Vcd,
+        }
+    }
+
+    /// `bounce-waveform-0x1.fst`; a window is named too, so that it does not replace the whole run.
     fn wave_path(&self, scenario: &Scenario) -> PathBuf {
         let name = scenario.name.replace('/', "-");
-        self.waves_folder.join(format!("{name}-{}.fst", self.seed))
+        let window = match (self.waves_from, self.waves_to) {
+            (None, None) => String::new(),
+            (from, to) => {
+                let to = to.map_or_else(|| "end".to_owned(), |cycle| cycle.to_string());
+                format!("-{}-{to}", from.unwrap_or(0))
+            }
+        };
+        let ending = self.wave_kind(scenario).extension();
+        self.waves_folder
+            .join(format!("{name}-{}{window}.{ending}", self.seed))
     }
 
     fn job_count(&self) -> usize {

@@ -24,8 +24,8 @@ use crate::violation::{Check, Violation};
 pub struct Core {
     /// The parameters.
     pub engine: EnginePlan,
-    /// Whether it can write a waveform.
-    pub is_traced: bool,
+    /// The waveform that it can write.
+    pub trace: TraceKind,
     /// Whether the protocol rules are bound to its ports.
     pub has_rules: bool,
 }
@@ -39,6 +39,17 @@ pub struct WaveRequest {
     pub from: u64,
     /// Last cycle; the whole run if absent.
     pub to: Option<u64>,
+}
+
+impl WaveRequest {
+    /// Returns the format, which the ending of the file's name says: `.vcd`, or FST.
+    #[must_use]
+    pub fn kind(&self) -> TraceKind {
+        match self.path.extension() {
+            Some(extension) if extension == TraceKind::Vcd.extension() => TraceKind::Vcd,
+            _ => TraceKind::Fst,
+        }
+    }
 }
 
 /// The tools around a run.
@@ -130,11 +141,7 @@ impl Environment {
                 .into_iter()
                 .map(|(name, value)| (name, ParameterValue::from(value)))
                 .collect(),
-            trace: if core.is_traced {
-                TraceKind::Fst
-            } else {
-                TraceKind::Off
-            },
+            trace: core.trace,
             rules: core.has_rules,
             ..CoreBuilder::new(self.manifest.clone())
         };
@@ -155,7 +162,7 @@ pub fn run(
 ) -> Result<RunResult, UsageError> {
     let core = Core {
         engine: plan.engine,
-        is_traced: wave.is_some(),
+        trace: wave.map_or(TraceKind::Off, WaveRequest::kind),
         has_rules: true,
     };
     let mut device = environment.device(&core, plan.seed)?;

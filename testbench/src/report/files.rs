@@ -126,7 +126,11 @@ pub fn write_files(folder: &Path, rows: &[Row]) -> Result<[PathBuf; 2], UsageErr
 fn replace(path: &Path, content: &[u8]) -> Result<(), UsageError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // As other programs create files: for all whom the umask lets.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(content)?;
         file.persist(path)?;
         Ok(())
