@@ -182,7 +182,8 @@ fn a_results_folder_that_cannot_be_made_is_an_error_of_the_environment() {
         ])
         .assert()
         .code(2)
-        .stderr(contains("taken/results").and(contains("--results")));
+        .stderr(contains("taken/results").and(contains("--results")))
+        .stdout(contains("self-test").not());
     assert_eq!(entries(here.path()), 1);
 }
 
@@ -254,6 +255,14 @@ fn vectors_that_cannot_be_read_are_named_with_line_and_field() {
         .assert()
         .code(2)
         .stderr(contains("noise.csv:1"));
+    std::fs::write(here.path().join("empty.csv"), "").expect("written");
+    rebound(here.path())
+        .args(["vectors", "empty.csv"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "empty.csv: expected at least one scenario, found none",
+        ));
     rebound(here.path())
         .arg("vectors")
         .assert()

@@ -79,6 +79,7 @@ impl Sim {
             .iter()
             .map(|scenario| (scenario.plan)(self.seed))
             .collect();
+        report::check_folder(&self.results)?;
         self.build_cores(&scenarios, &plans)?;
         let jobs = self.jobs(&scenarios, &plans)?;
         let rows = self.run_jobs(&scenarios, &plans, &jobs)?;

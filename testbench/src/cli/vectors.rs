@@ -29,6 +29,13 @@ impl Vectors {
         let start = Instant::now();
         for (file, summary) in self.files.iter().zip(replay_files(&self.files)) {
             let summary = summary.map_err(|error| explain(&error))?;
+            if summary.scenarios_run == 0 && summary.scenarios_skipped == 0 {
+                return Err(UsageError::new(format!(
+                    "{}: expected at least one scenario, found none",
+                    file.display()
+                ))
+                .help("swiotlb/tests/vectors/README.md describes the format"));
+            }
             if !self.quiet {
                 say(&format!("{}: {}", file.display(), text(&summary)))?;
             }

@@ -8,15 +8,13 @@ use rebound_sim::host::Host;
 use rebound_sim::stream::{Packet, StreamSink, StreamSource};
 use swiotlb::{DataDirection, MapError, PhysAddr, PhysMemory as _, SyncError, UnmapError};
 
-use super::engine::{Channel, Completion, Engine, EngineError, Failure, Work};
+use super::engine::{Channel, Engine, EngineError, Work};
 use super::mapper::{Lease, Mapper, Request};
 use crate::pattern::{self, Kind};
 use crate::scenario::plan::{Mistake, Movement, Outcome, Plan, Transfer, Usage};
 use crate::scoreboard::{Scoreboard, index};
 use crate::violation::{Check, Violation};
 
-/// Cycles from the end of a transfer to the end of its packet on the stream.
-const PACKET_CYCLES: u64 = 5_000;
 /// Bytes that a driver programs too many.
 const EXTRA_BYTES: u64 = 64;
 
@@ -36,23 +34,23 @@ enum DriverError {
 /// The driver of one engine on all CPUs.
 #[derive(Debug)]
 pub struct Driver {
-    plan: Rc<Plan>,
-    host: Host,
+    pub(super) plan: Rc<Plan>,
+    pub(super) host: Host,
     engine: Engine,
     mapper: Rc<Mapper>,
-    board: Rc<RefCell<Scoreboard>>,
+    pub(super) board: Rc<RefCell<Scoreboard>>,
     source: StreamSource,
-    sink: StreamSink,
+    pub(super) sink: StreamSink,
 }
 
 /// A part of a transfer: what one start of the engine moves.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+pub(super) struct Piece {
     /// Offset in the buffers.
-    offset: u64,
-    bytes: u64,
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
     /// Offset in the mappings.
-    in_mapping: u64,
+    pub(super) in_mapping: u64,
 }
 
 /// The mappings of a transfer.
@@ -107,11 +105,11 @@ impl Driver {
 }
 
 /// A transfer in work on a CPU.
-struct Job<'a> {
-    driver: &'a Driver,
+pub(super) struct Job<'a> {
+    pub(super) driver: &'a Driver,
     cpu: &'a Cpu,
-    number: usize,
-    transfer: Transfer,
+    pub(super) number: usize,
+    pub(super) transfer: Transfer,
 }
 
 impl Job<'_> {
@@ -386,153 +384,11 @@ impl Job<'_> {
         Ok(lease)
     }
 
-    /// Compares a mapping with what the device's limits ask for.
-    fn check_mapping(&self, buffer: usize, piece: Piece, lease: &Lease) {
-        let Plan {
-            machine, device, ..
-        } = &*self.driver.plan;
-        let phys = self.driver.board.borrow().buffers()[buffer].phys + piece.offset;
-        let last = phys + (piece.bytes - 1);
-        let is_forced = machine.pool.as_ref().is_some_and(|pool| pool.is_forced);
-        let should_bounce = is_forced || last > device.dma_mask;
-        let word = |is_bounced: bool| if is_bounced { "bounced" } else { "direct" };
-        if lease.is_bounced != should_bounce {
-            self.report(
-                Check::Mapping,
-                format!(
-                    "mapping of {} bytes at phys {phys:#x} for mask {:#x}: expected a {} one, found a {} one",
-                    piece.bytes,
-                    device.dma_mask,
-                    word(should_bounce),
-                    word(lease.is_bounced)
-                ),
-            );
-        }
-        if !lease.is_bounced {
-            return;
-        }
-        let dma = lease.dma.raw();
-        let end = dma.wrapping_add(piece.bytes - 1);
-        if (dma ^ phys) & u64::from(device.min_align_mask) != 0 {
-            self.report(
-                Check::Mapping,
-                format!(
-                    "bounce buffer at dma {dma:#x} for phys {phys:#x}: expected the same bits {:#x}, found \
-                     others",
-                    device.min_align_mask
-                ),
-            );
-        }
-        if (dma ^ end) & !device.segment_boundary_mask != 0 {
-            self.report(
-                Check::Mapping,
-                format!(
-                    "bounce buffer at dma {dma:#x} to {end:#x}: expected no multiple of {:#x} inside, found \
-                     one",
-                    device.segment_boundary_mask.wrapping_add(1)
-                ),
-            );
-        }
-    }
-
     async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
         for lease in leases.source.into_iter().chain(leases.destination) {
             self.mapper().unmap(self.cpu, lease).await?;
         }
         Ok(())
-    }
-
-    /// Compares how the engine ended with what the plan says, and returns whether all was moved.
-    fn check_status(&self, completions: &[Completion], piece: Piece) -> bool {
-        let expected = match self.transfer.outcome {
-            Outcome::Done => None,
-            Outcome::Slverr => Some(Failure::Slverr),
-            Outcome::Decerr => Some(Failure::Decerr),
-            Outcome::AddrLimit => Some(Failure::AddrLimit),
-        };
-        let mut is_done = true;
-        for completion in completions {
-            is_done &= completion.failure.is_none();
-            let is_short = u64::from(completion.bytes_done) < piece.bytes;
-            if completion.failure != expected {
-                let found = completion.failure.map_or_else(
-                    || "none".to_owned(),
-                    |failure| format!("{failure:?} at dma {}", completion.fail_addr),
-                );
-                let expected =
-                    expected.map_or_else(|| "none".to_owned(), |failure| format!("{failure:?}"));
-                self.report(
-                    Check::Status,
-                    format!("engine status: expected failure {expected}, found {found}"),
-                );
-            } else if expected.is_none() && is_short {
-                self.report(
-                    Check::Status,
-                    format!(
-                        "engine status: expected {} bytes done, found {}",
-                        piece.bytes, completion.bytes_done
-                    ),
-                );
-            }
-        }
-        is_done
-    }
-
-    /// Compares the packet that the engine sent with the buffer. A transfer that failed sends what it
-    /// had read, so its packet is a beginning of the right one; one that was refused sends none.
-    async fn check_stream(&self, data: &[u8], is_done: bool) {
-        if self.transfer.outcome == Outcome::AddrLimit && !is_done {
-            return;
-        }
-        let name = self.buffer_name();
-        match self.driver.sink.recv(PACKET_CYCLES).await {
-            Ok(packet) => {
-                let right = if is_done {
-                    data
-                } else {
-                    &data[..packet.data.len().min(data.len())]
-                };
-                let cycle = self.driver.host.cycle();
-                self.board_mut()
-                    .judge_stream(self.number, &name, right, &packet.data, cycle);
-            }
-            Err(error) => self.report(
-                Check::Stream,
-                format!(
-                    "stream of {name}: expected a packet of {} bytes, {error}",
-                    data.len()
-                ),
-            ),
-        }
-    }
-
-    /// Compares a buffer in memory, with its guards, with what it should hold.
-    fn judge(&self, buffer: usize, mapping: Option<crate::scoreboard::MappingId>) {
-        let found = self.read_guarded(buffer);
-        let cycle = self.driver.host.cycle();
-        self.board_mut()
-            .judge_buffer(buffer, &found, mapping, cycle);
-    }
-
-    /// Takes what a failed transfer left in its part of the destination; the guards stay judged.
-    fn accept_partial(&self, buffer: usize, piece: Piece) {
-        let found = self.read_guarded(buffer);
-        let start = index(crate::scoreboard::GUARD_BYTES + piece.offset);
-        let left = &found[start..start + index(piece.bytes)];
-        self.expect(buffer, piece.offset, left);
-        self.judge(buffer, None);
-    }
-
-    fn read_guarded(&self, buffer: usize) -> Vec<u8> {
-        let (phys, len) = {
-            let board = self.driver.board.borrow();
-            let buffer = &board.buffers()[buffer];
-            (buffer.guarded_phys(), buffer.guarded().len())
-        };
-        let memory = self.driver.host.memory();
-        memory
-            .read_vec(PhysAddr::new(phys), len)
-            .expect("the plan places buffers in RAM")
     }
 
     fn write_buffer(&self, buffer: usize, offset: u64, data: &[u8]) {
@@ -544,7 +400,7 @@ impl Job<'_> {
             .expect("the plan places buffers in RAM");
     }
 
-    fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {
+    pub(super) fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {
         self.board_mut().buffer_mut(buffer).expect(offset, data);
     }
 
@@ -572,7 +428,7 @@ impl Job<'_> {
         }
     }
 
-    fn report(&self, check: Check, text: String) {
+    pub(super) fn report(&self, check: Check, text: String) {
         let violation = Violation {
             check,
             cycle: Some(self.driver.host.cycle()),
@@ -613,7 +469,7 @@ impl Job<'_> {
         counters.read.beats + counters.write.beats
     }
 
-    fn buffer_name(&self) -> String {
+    pub(super) fn buffer_name(&self) -> String {
         self.driver.plan.buffer_of(&self.transfer).name.clone()
     }
 
@@ -625,7 +481,7 @@ impl Job<'_> {
         &self.driver.mapper
     }
 
-    fn board_mut(&self) -> std::cell::RefMut<'_, Scoreboard> {
+    pub(super) fn board_mut(&self) -> std::cell::RefMut<'_, Scoreboard> {
         self.driver.board.borrow_mut()
     }
 }

@@ -73,6 +73,41 @@ pub const CSV_COLUMNS: [(&str, &str); 26] = [
     ),
 ];
 
+/// Finds out whether the files can be written into `folder`, so that no run is made for a report that has no
+/// place. Leaves nothing behind: of a folder that is missing, the nearest one above it is tried.
+///
+/// # Errors
+/// If the folder cannot be made, or a file in it cannot be written.
+pub fn check_folder(folder: &Path) -> Result<(), UsageError> {
+    if let Some(path) = paths(folder).into_iter().find(|path| path.is_dir()) {
+        return Err(unwritable(&path, "a folder has its name"));
+    }
+    let existing = folder
+        .ancestors()
+        .find(|folder| folder.symlink_metadata().is_ok())
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(existing)
+        .map(drop)
+        .map_err(|error| unwritable(folder, error))
+}
+
+fn make_folder(folder: &Path) -> Result<(), UsageError> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let context = format!("cannot make the folder {}", folder.display());
+        UsageError::from_error(&context, &error).help("name another one with `--results`")
+    })
+}
+
+fn unwritable(path: &Path, reason: impl std::fmt::Display) -> UsageError {
+    UsageError::new(format!("cannot write {}: {reason}", path.display()))
+        .help("name another folder with `--results`")
+}
+
+fn paths(folder: &Path) -> [PathBuf; 2] {
+    ["sim.csv", "sim.json"].map(|name| folder.join(name))
+}
+
 /// Writes both files into `folder`, which is made if need be, and returns their paths.
 ///
 /// # Errors
@@ -80,11 +115,8 @@ pub const CSV_COLUMNS: [(&str, &str); 26] = [
 pub fn write_files(folder: &Path, rows: &[Row]) -> Result<[PathBuf; 2], UsageError> {
     let csv = csv_text(rows)?;
     let json = json_text(rows)?;
-    std::fs::create_dir_all(folder).map_err(|error| {
-        let context = format!("cannot make the folder {}", folder.display());
-        UsageError::from_error(&context, &error).help("name another one with `--results`")
-    })?;
-    let paths = [folder.join("sim.csv"), folder.join("sim.json")];
+    make_folder(folder)?;
+    let paths = paths(folder);
     replace(&paths[0], &csv)?;
     replace(&paths[1], &json)?;
     Ok(paths)
@@ -228,5 +260,26 @@ mod tests {
         let error = write_files(&file.join("results"), &rows()).expect_err("a file is in the way");
         assert!(error.to_string().contains("results"), "{error}");
         assert_eq!(std::fs::read(&file).expect("still there"), b"in the way");
+    }
+
+    #[test]
+    fn a_folder_that_can_be_written_is_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inner = folder.path().join("not/there");
+        check_folder(&inner).expect("it can be made");
+        assert!(!folder.path().join("not").exists());
+    }
+
+    #[test]
+    fn a_folder_in_the_way_of_a_file_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("sim.json")).expect("made");
+        let error = check_folder(folder.path()).expect_err("a folder is in the way");
+        assert!(
+            error
+                .to_string()
+                .contains("sim.json: a folder has its name"),
+            "{error}"
+        );
     }
 }
