@@ -20,7 +20,7 @@ def gtkwave() -> list[tuple[str, str | None]]:
         elif line.startswith("-"):
             if flags == GROUP_BEGIN:
                 items.append(("group", None))
-        elif not line.startswith("["):
+        elif not line.startswith(("[", "*")):
             items.append((re.sub(r"\[\d+:0\]$", "", line), SURFER_FORMATS[flags]))
     return items
 
