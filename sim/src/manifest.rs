@@ -13,6 +13,7 @@ mod sources;
 mod suggest;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -294,11 +295,26 @@ pub struct Limits {
     pub max_burst_beats: Option<Size>,
 }
 
+/// The longest manifest or file list that is read, in bytes: whatever is longer is something else.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+/// Reads a text of bounded length, so that a device or a dump taken for a manifest does no harm.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    if file.take(LONGEST_TEXT + 1).read_to_string(&mut text)? as u64 > LONGEST_TEXT {
+        return Err(std::io::Error::other(
+            "more than 1 MiB: not a text of this kind",
+        ));
+    }
+    Ok(text)
+}
+
 impl Manifest {
     /// Reads and checks a manifest. Its sources must exist; the core itself is not looked at yet.
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ManifestError::unreadable(path, "manifest", &error))?;
+        let text =
+            read_text(path).map_err(|error| ManifestError::unreadable(path, "manifest", &error))?;
         let manifest = Self::parse(path, text)?;
         manifest.source_set()?;
         Ok(manifest)

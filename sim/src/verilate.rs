@@ -125,12 +125,20 @@ pub struct CoreLibrary {
     description: Description,
 }
 
+/// Hash of a file's content.
+fn hash_of(path: &Path) -> Result<String, CacheError> {
+    let content = fs::read(path).map_err(CacheError::io("read", path))?;
+    let mut hasher = KeyHasher::default();
+    hasher.add("content", &content);
+    Ok(hasher.finish())
+}
+
 /// What is kept beside a library.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Description {
     name: String,
-    /// Size of the library, to notice a damaged one.
-    bytes: u64,
+    /// Hash of the library, to notice a damaged one.
+    library_hash: String,
     parameters: Parameters,
     limits: ResolvedLimits,
     interfaces: Interfaces,
@@ -247,7 +255,7 @@ impl CoreBuilder {
     fn find(&self, cache: &Cache, request: &str) -> Option<CoreLibrary> {
         let (entry, description) = cache.find::<Description>(&self.manifest.name, request)?;
         let path = entry.join("core.so");
-        let is_whole = fs::metadata(&path).is_ok_and(|found| found.len() == description.bytes);
+        let is_whole = hash_of(&path).is_ok_and(|found| found == description.library_hash);
         is_whole.then_some(CoreLibrary {
             path,
             is_cached: true,
@@ -373,9 +381,7 @@ impl CoreBuilder {
         let mut objects: Vec<PathBuf> = jobs.into_iter().map(|job| job.object).collect();
         objects.extend(runtime.objects);
         compile::link(toolchain, folder, &objects, &library)?;
-        let bytes = fs::metadata(&library)
-            .map_err(CacheError::io("find", &library))?
-            .len();
+        let library_hash = hash_of(&library)?;
         // Beside the library, for people who look.
         for name in ["rebound.sv", "rebound_model.cpp"] {
             let to = finished.path().join(name);
@@ -383,7 +389,7 @@ impl CoreBuilder {
         }
         let description = Description {
             name: self.manifest.name.clone(),
-            bytes,
+            library_hash,
             parameters,
             limits,
             interfaces: wiring.interfaces,

@@ -259,10 +259,23 @@ fn a_built_core_is_found_again_until_something_changes() {
 fn a_damaged_library_is_built_anew() {
     let copy = Copy::new();
     let library = build(&copy.builder());
-    fs::write(library.path(), "short").expect("writable");
-    let again = build(&copy.builder());
-    assert!(!again.is_cached());
-    Device::load(&again, 1).expect("loads");
+    let whole = fs::read(library.path()).expect("readable");
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for damaged in ["short".as_bytes(), &flipped] {
+        // A new file: the old one may still be mapped.
+        fs::remove_file(library.path()).expect("there");
+        fs::write(library.path(), damaged).expect("writable");
+        let again = build(&copy.builder());
+        assert!(!again.is_cached());
+        Device::load(&again, 1).expect("loads");
+    }
+}
+
+#[test]
+fn what_is_too_long_for_a_manifest_is_not_read_to_the_end() {
+    let error = Manifest::load(Path::new("/dev/zero")).expect_err("endless");
+    assert!(error.to_string().contains("more than 1 MiB"), "{error}");
 }
 
 #[test]

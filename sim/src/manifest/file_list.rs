@@ -17,7 +17,7 @@ pub(super) fn read(path: &Path, set: &mut SourceSet) -> Result<(), ManifestError
 }
 
 fn read_nested(path: &Path, set: &mut SourceSet, depth: usize) -> Result<(), ManifestError> {
-    let text = std::fs::read_to_string(path)
+    let text = super::read_text(path)
         .map_err(|error| ManifestError::unreadable(path, "file list", &error))?;
     let list = List {
         source: Arc::new(ManifestSource {
