@@ -17,6 +17,7 @@ use crate::cache::{Cache, CacheError, KeyHasher};
 use crate::interfaces::Interfaces;
 use crate::manifest::{Manifest, ManifestError, SourceSet};
 use crate::parameters::{ParameterError, ParameterValue, Parameters, ResolvedLimits};
+use crate::process::ProcessError;
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
 use crate::wrapper::{self, Variant};
@@ -91,8 +92,19 @@ pub enum BuildError {
         /// Command that can be pasted.
         command: String,
     },
+    /// Verilator or the compiler did not end in time.
+    #[error("{purpose}: {error}")]
+    ToolHung {
+        /// What was tried.
+        purpose: String,
+        /// Limit and command.
+        error: ProcessError,
+    },
     /// A tool is gone.
-    #[error("{}: expected to run it, got {error}", program.display())]
+    #[error(
+        "{}: expected to run it, got {error}; it was there when the build began: install it again",
+        program.display()
+    )]
     ToolDidNotStart {
         /// Program.
         program: PathBuf,

@@ -87,7 +87,7 @@ pub(super) fn elaborate(
         )
         .args(source_arguments(sources))
         .args(&sources.files)
-        .run()?;
+        .run(toolchain.limit())?;
     let text = fs::read_to_string(&tree).map_err(CacheError::io("read", &tree))?;
     let ports = if writes_json {
         ports::from_json(&text, top)
@@ -171,7 +171,7 @@ pub(super) fn generate(
     if builder.rules {
         call = call.args(RULE_FILES.map(|(name, _)| name));
     }
-    call.arg("rebound.sv").run()?;
+    call.arg("rebound.sv").run(toolchain.limit())?;
 
     let list = folder.join("Vrebound_classes.mk");
     let text = fs::read_to_string(&list).map_err(CacheError::io("read", &list))?;
