@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cache::{Cache, CacheError, KeyHasher};
+use crate::cache::{Cache, CacheError, KeyHasher, hash_of};
 use crate::interfaces::Interfaces;
 use crate::manifest::{Manifest, ManifestError, SourceSet};
 use crate::parameters::{ParameterError, ParameterValue, Parameters, ResolvedLimits};
@@ -135,14 +135,6 @@ pub struct CoreLibrary {
     path: PathBuf,
     is_cached: bool,
     description: Description,
-}
-
-/// Hash of a file's content.
-fn hash_of(path: &Path) -> Result<String, CacheError> {
-    let content = fs::read(path).map_err(CacheError::io("read", path))?;
-    let mut hasher = KeyHasher::default();
-    hasher.add("content", &content);
-    Ok(hasher.finish())
 }
 
 /// What is kept beside a library.
@@ -416,6 +408,7 @@ impl CoreBuilder {
             generated.read,
             &description,
         )?;
+        cache.prune();
         Ok(CoreLibrary {
             path: entry.join("core.so"),
             is_cached: false,

@@ -84,7 +84,7 @@ impl ManifestError {
             field: what.to_owned(),
             expected: "a readable text file".to_owned(),
             got: error.to_string(),
-            help: None,
+            help: Some(what_to_do(path, error)),
             source: NamedSource::new(path.display().to_string(), String::new()),
             span: None,
         }))
@@ -240,5 +240,21 @@ impl Diagnostic for ManifestError {
             span.len(),
         );
         Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// What to do about a file that cannot be read.
+fn what_to_do(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound if path.is_relative() => {
+            let here = std::env::current_dir().unwrap_or_default();
+            format!(
+                "looked for in {}: run in the project's folder, or give the file's whole path",
+                here.display()
+            )
+        }
+        std::io::ErrorKind::NotFound => "check the path".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "make it readable".to_owned(),
+        _ => "give the path of the file that was meant".to_owned(),
     }
 }

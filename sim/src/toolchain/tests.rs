@@ -156,13 +156,13 @@ fn a_verilator_that_cannot_be_executed_is_refused() {
     );
 }
 
-/// What is found with this `$CXX` beside a good Verilator, and at most a second.
-fn with_compiler(compiler: &Path) -> Result<Toolchain, ToolchainError> {
+/// What is found with this `$CXX` beside a good Verilator.
+fn with_compiler(compiler: &Path, limit: Option<&str>) -> Result<Toolchain, ToolchainError> {
     let folder = installed("5.048");
     Toolchain::find(&ToolSearch {
         verilator: Some(folder.path().join("bin/verilator")),
         compiler: Some(compiler.to_owned()),
-        limit: Some("1".into()),
+        limit: limit.map(Into::into),
         ..ToolSearch::default()
     })
 }
@@ -190,7 +190,7 @@ fn a_compiler_that_is_none_is_refused_with_what_it_does() {
         ("/bin", "got a folder"),
         ("/etc/passwd", "got a file that is not executable"),
     ] {
-        let error = with_compiler(Path::new(compiler))
+        let error = with_compiler(Path::new(compiler), None)
             .expect_err("no compiler")
             .to_string();
         assert!(
@@ -206,7 +206,7 @@ fn a_compiler_in_a_folder_with_spaces_is_found() {
     let inner = folder.path().join("my tools");
     std::fs::create_dir(&inner).expect("folder");
     script(&inner.join("g++"), "echo 12.2.0");
-    let toolchain = with_compiler(&inner.join("g++")).expect("found");
+    let toolchain = with_compiler(&inner.join("g++"), None).expect("found");
     assert!(toolchain.compiler().ends_with("my tools/g++"));
     assert!(toolchain.describe().ends_with("my tools/g++ 12.2.0"));
 }
@@ -216,21 +216,23 @@ fn tools_that_do_not_answer_are_named() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let slow = folder.path().join("slow");
     script(&slow, "sleep 600");
-    let error = with_compiler(&slow).expect_err("it sleeps").to_string();
+    let error = with_compiler(&slow, Some("5"))
+        .expect_err("it sleeps")
+        .to_string();
     assert!(
-        error.starts_with("CXX: expected an end within 1 s")
+        error.starts_with("CXX: expected an end within 5 s")
             && error.contains("slow -dumpfullversion"),
         "{error}"
     );
     let error = Toolchain::find(&ToolSearch {
         verilator: Some(slow),
-        limit: Some("1".into()),
+        limit: Some("5".into()),
         ..ToolSearch::default()
     })
     .expect_err("it sleeps")
     .to_string();
     assert!(
-        error.starts_with("VERILATOR: expected an end within 1 s")
+        error.starts_with("VERILATOR: expected an end within 5 s")
             && error.contains("slow --version"),
         "{error}"
     );
