@@ -98,6 +98,12 @@ impl ManifestError {
             .map(|span| locate::field_at(&source.text, span))
             .filter(|field| !field.is_empty())
             .unwrap_or_else(|| "manifest".to_owned());
+        let found = span.as_ref().and_then(|span| source.text.get(span.clone()));
+        if let Some(number) = found.filter(|text| is_too_long(text)) {
+            let expected = format!("a whole number from {} to {}", i64::MIN, i64::MAX);
+            let got = number.trim().to_owned();
+            return Self::placed(source, span, field, expected, got);
+        }
         let message = error.message().trim();
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         if message.starts_with("unknown field") || message.starts_with("unknown variant") {
@@ -241,6 +247,19 @@ impl Diagnostic for ManifestError {
         );
         Some(Box::new(std::iter::once(label)))
     }
+}
+
+/// Whether this is a whole number that TOML's 64 bits do not hold.
+fn is_too_long(text: &str) -> bool {
+    let digits = text.trim().replace('_', "");
+    let (digits, radix) = match digits.strip_prefix("0x") {
+        Some(hex) => (hex.to_owned(), 16),
+        None => (digits, 10),
+    };
+    let unsigned = digits.trim_start_matches(['+', '-']);
+    !unsigned.is_empty()
+        && unsigned.chars().all(|digit| digit.is_digit(radix))
+        && i64::from_str_radix(&digits, radix).is_err()
 }
 
 /// What to do about a file that cannot be read.
