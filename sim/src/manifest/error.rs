@@ -98,8 +98,8 @@ impl ManifestError {
             .map(|span| locate::field_at(&source.text, span))
             .filter(|field| !field.is_empty())
             .unwrap_or_else(|| "manifest".to_owned());
-        let found = span.as_ref().and_then(|span| source.text.get(span.clone()));
-        if let Some(number) = found.filter(|text| is_too_long(text)) {
+        let written = span.as_ref().and_then(|span| source.text.get(span.clone()));
+        if let Some(number) = written.filter(|text| is_too_long(text)) {
             let expected = format!("a whole number from {} to {}", i64::MIN, i64::MAX);
             let got = number.trim().to_owned();
             return Self::placed(source, span, field, expected, got);
@@ -148,6 +148,11 @@ impl ManifestError {
                     .trim_start_matches("invalid value: ")
                     .to_owned();
                 Self::placed(source, span, field, expected.to_owned(), got)
+            }
+            // What a value of several kinds expects is all that is said of it.
+            _ if message.starts_with("a ") => {
+                let got = written.unwrap_or("something else").to_owned();
+                Self::placed(source, span, field, message.to_owned(), got)
             }
             _ => Self::placed(
                 source,

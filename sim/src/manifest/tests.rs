@@ -183,13 +183,16 @@ fn a_number_that_is_too_long_is_refused_in_our_words() {
             )
         );
     }
-    for (value, got) in [("1.5", "1.5"), ("true", "true"), ("[]", "[]")] {
-        let text = message("default = 64", &format!("default = {value}"));
-        assert!(
-            text.starts_with(
-                "core.toml:11: parameters.Width.default: expected a whole number or a string, got "
-            ),
-            "{got}: {text}"
+}
+
+#[test]
+fn a_parameter_of_another_kind_is_refused_with_what_is_there() {
+    for value in ["1.5", "true", "[]"] {
+        assert_eq!(
+            message("default = 64", &format!("default = {value}")),
+            format!(
+                "core.toml:11: parameters.Width.default: expected a whole number or a string, got {value}"
+            )
         );
     }
 }
