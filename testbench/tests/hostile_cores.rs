@@ -44,13 +44,22 @@ impl Verdicts {
         let Self { text, csv } = self;
         assert_eq!(text.matches("FAIL   ").count(), 2, "{harm:?}: {text}");
         let decisive = format!("       {check}: ");
-        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(&decisive)).collect();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with(&decisive))
+            .collect();
         assert_eq!(lines.len(), 2, "{harm:?}: expected two of {check}: {text}");
         for line in lines {
             assert!(line.contains(words), "{harm:?}: expected `{words}`: {line}");
         }
+        let replay = "       replay: rebound sim --manifest ";
+        assert_eq!(text.matches(replay).count(), 2, "{harm:?}: {text}");
         assert_eq!(csv.lines().count(), 3, "{harm:?}: {csv}");
-        assert_eq!(csv.matches(&format!(",FAIL,pass,{check},")).count(), 2, "{harm:?}: {csv}");
+        assert_eq!(
+            csv.matches(&format!(",FAIL,pass,{check},")).count(),
+            2,
+            "{harm:?}: {csv}"
+        );
     }
 }
 
@@ -62,7 +71,12 @@ fn run(harm: Harm, timeout: &str) -> Verdicts {
         .current_dir(project())
         .env("REBOUND_TEST_HARM", (harm as u32).to_string())
         // A send comes first in one of them, a copy in the other.
-        .args(["sim", "--scenario", "sync/partial-to-device", "transfer/copy"])
+        .args([
+            "sim",
+            "--scenario",
+            "sync/partial-to-device",
+            "transfer/copy",
+        ])
         .args(["--no-comparison", "--timeout", timeout, "--manifest"])
         .arg(manifest)
         .arg("--results")

@@ -51,7 +51,10 @@ fn describe(scenario: &Scenario) -> String {
             words: Some(words),
             ..
         } => {
-            format!("  (expected: a violation of check `{must}`, {})", words.trim())
+            format!(
+                "  (expected: a violation of check `{must}`, {})",
+                words.trim()
+            )
         }
         Expect::Caught { must, .. } => format!("  (expected: a violation of check `{must}`)"),
     };

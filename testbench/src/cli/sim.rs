@@ -126,6 +126,16 @@ impl Sim {
         })
     }
 
+    /// The command that runs a scenario again on an engine that `make sim` does not know.
+    fn replay(&self, scenario: &Scenario) -> String {
+        format!(
+            "rebound sim --manifest {} --scenario {} --seed {} --waves",
+            self.manifest.display(),
+            scenario.name,
+            self.seed
+        )
+    }
+
     /// `make waves` opens what lies in its folder.
     fn how_to_open(&self, wave: &str) -> String {
         if self.waves_folder == Path::new(WAVES_FOLDER) {
@@ -150,7 +160,9 @@ impl Sim {
                  manifest with `--manifest FILE`",
             )
         } else {
-            error.help("name an existing manifest with `--manifest FILE`; sim/MANIFEST.md explains them")
+            error.help(
+                "name an existing manifest with `--manifest FILE`; sim/MANIFEST.md explains them",
+            )
         })
     }
 
@@ -275,7 +287,10 @@ impl Sim {
                 Some(first) => (first, Some(result)),
             };
             let (scenario, plan) = (&scenarios[job.scenario], &plans[job.scenario]);
-            let row = Row::new(scenario.name, plan, result, unbounced.as_ref());
+            let mut row = Row::new(scenario.name, plan, result, unbounced.as_ref());
+            if self.manifest != Path::new(REFERENCE_ENGINE) {
+                row.replay = self.replay(scenario);
+            }
             if printed.is_ok() {
                 printed = show(&row);
             }
@@ -460,7 +475,10 @@ mod tests {
         ] {
             let error = select(&[slip.into()]).expect_err("it is misspelt");
             let help = error.into_parts().1.unwrap_or_default();
-            assert!(help.starts_with(&format!("did you mean {meant}?")), "{help}");
+            assert!(
+                help.starts_with(&format!("did you mean {meant}?")),
+                "{help}"
+            );
         }
         let error = select(&["quux".into()]).expect_err("there is none like it");
         let help = error.into_parts().1;
@@ -469,7 +487,12 @@ mod tests {
 
     #[test]
     fn faults_of_the_engine_run_only_when_named() {
-        assert!(!select(&[]).expect("the suite").iter().any(|one| one.name.starts_with("fault/")));
+        assert!(
+            !select(&[])
+                .expect("the suite")
+                .iter()
+                .any(|one| one.name.starts_with("fault/"))
+        );
         assert_eq!(select(&["fault".into()]).expect("a group").len(), 21);
     }
 

@@ -73,8 +73,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "fault/wide-strobes",
         stimulus: "Planted in the engine: the first write beat of a burst strobes all lanes.",
-        checking: "Protocol rule AXI_W_STRB is broken.",
-        plan: |seed| work(seed, PlantedFault::WideStrobes, rule("AXI_W_STRB")),
+        checking: "Check unmapped fires at the lanes before the buffer, and its guard is found overwritten.",
+        plan: |seed| work(seed, PlantedFault::WideStrobes, check(Check::Unmapped)),
     },
     Scenario {
         name: "fault/too-many-reads",
@@ -134,7 +134,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "fault/lost-interrupt",
         stimulus: "Planted in the engine: the interrupt never rises.",
         checking: "Check lost-interrupt fires.",
-        plan: |seed| work(seed, PlantedFault::LostInterrupt, check(Check::LostInterrupt)),
+        plan: |seed| {
+            work(
+                seed,
+                PlantedFault::LostInterrupt,
+                check(Check::LostInterrupt),
+            )
+        },
     },
     Scenario {
         name: "fault/read-astray",
@@ -190,11 +196,20 @@ fn work(seed: Seed, fault: PlantedFault, mut expect: Expect) -> Plan {
     layout.with(|plan| plan.expect = expect).finish()
 }
 
-/// Returns the checks that a fault breaks beside the one that has to catch it.
+/// Returns the checks that a fault breaks beside the one that has to catch it: bytes that go astray, and what
+/// is still held when a run is given up.
 const fn consequences(fault: PlantedFault) -> &'static [Check] {
-    use Check as C;
-    use PlantedFault as F;
+    use PlantedFault as Fault;
     match fault {
+        Fault::AwUnstable => &[Check::Data, Check::NotWritten, Check::WrittenTwice],
+        Fault::ArUnstable => &[Check::PastEnd, Check::Unmapped, Check::Stream],
+        Fault::WUnstable => &[Check::Data, Check::NotWritten],
+        Fault::WideStrobes => &[Check::Guard],
+        Fault::BadBurstType | Fault::BadSize => &[Check::Status],
+        Fault::NeverDone => &[Check::Data, Check::NotWritten, Check::Leak],
+        Fault::WrongAddress => &[Check::Data, Check::NotWritten, Check::Guard],
+        Fault::StreamUnstable | Fault::ReadAstray => &[Check::Stream],
+        Fault::LostInterrupt => &[Check::Leak, Check::Hang],
         _ => &[],
     }
 }
