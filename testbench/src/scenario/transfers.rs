@@ -75,7 +75,7 @@ fn to_device(seed: Seed) -> Plan {
 /// The last and longest buffer of the ladder is out of reach. Both directions bounce the same bytes, so that
 /// their costs can be compared: from the device they are copied twice.
 const fn every_second_above(number: usize) -> Placement {
-    if number % 2 == 0 { Below } else { Above }
+    if number & 1 == 0 { Below } else { Above }
 }
 
 fn from_device(seed: Seed) -> Plan {
