@@ -38,7 +38,7 @@ fn text(assert: &assert_cmd::assert::Assert) -> String {
 }
 
 #[test]
-fn two_runs_leave_the_same_report_byte_for_byte() {
+fn two_runs_leave_the_same_report_byte_for_byte_whatever_runs_at_the_same_time() {
     let folders = [folder(), folder()];
     let names = [
         "--scenario",
@@ -49,10 +49,18 @@ fn two_runs_leave_the_same_report_byte_for_byte() {
     // Waves of both runs go to one place, so that the reports name the same files.
     let waves = folder();
     let waves = waves.path().to_str().expect("a path of text");
-    let reports = folders.each_ref().map(|folder| {
+    let reports = [(&folders[0], "1"), (&folders[1], "3")].map(|(folder, jobs)| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rebound"));
         command.current_dir(project()).arg("sim").args(names);
-        command.args(["--waves-folder", waves, "--seed", "0x5eed", "--results"]);
+        command.args([
+            "--waves-folder",
+            waves,
+            "--seed",
+            "0x5eed",
+            "--jobs",
+            jobs,
+            "--results",
+        ]);
         command.arg(folder.path()).assert().success();
         ["sim.csv", "sim.json"]
             .map(|name| std::fs::read(folder.path().join(name)).expect("written"))
@@ -124,7 +132,8 @@ fn the_default_waveform_shows_the_bounced_transfer_and_the_driver() {
         &["--scenario", "bounce/waveform", "--no-comparison"],
     )
     .success()
-    .stdout(contains("waveform: ").and(contains("bounce-waveform-0x1.fst")));
+    .stdout(contains("waveform: ").and(contains("bounce-waveform-0x1.fst")))
+    .stdout(contains("open it with `rebound waves "));
     let mut wave = simple::read(here.path().join("bounce-waveform-0x1.fst")).expect("an FST");
     let states: Vec<String> = changes(&mut wave, "cpu0_state")
         .iter()

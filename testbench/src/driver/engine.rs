@@ -3,6 +3,7 @@
 //! The driver runs on simulated CPUs: every register access and interrupt occupies one.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -10,6 +11,7 @@ use futures::lock::{Mutex, OwnedMutexGuard};
 use rebound_sim::axil::{AxilError, Registers};
 use rebound_sim::cpu::{Cpu, CpuState};
 use rebound_sim::host::Host;
+use rebound_sim::wire::Wire;
 use swiotlb::DmaAddr;
 
 use super::dma_engine_regs as regs;
@@ -17,6 +19,8 @@ use super::dma_engine_regs::channel;
 
 /// Cycles between the acknowledgement of an interrupt and the next look at its wire.
 const SETTLE_CYCLES: u64 = 2;
+/// The engine's manager port.
+const PORT: usize = 0;
 /// CPU that takes the engine's interrupts.
 const INTERRUPT_CPU: usize = 0;
 
@@ -27,6 +31,15 @@ pub enum Channel {
     Mm2s,
     /// Stream to memory (Linux: `DMA_FROM_DEVICE`).
     S2mm,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mm2s => "mm2s",
+            Self::S2mm => "s2mm",
+        })
+    }
 }
 
 impl Channel {
@@ -69,6 +82,8 @@ pub struct Completion {
     pub bytes_done: u32,
     /// The failing address, if it failed.
     pub fail_addr: DmaAddr,
+    /// Writes that were on the bus without their response when the engine said that it was done.
+    pub unanswered_writes: usize,
 }
 
 /// The engine could not be driven.
@@ -95,6 +110,13 @@ pub enum EngineError {
     HandlerEnded,
 }
 
+/// The interrupt as it rose.
+#[derive(Debug, Clone, Copy)]
+struct Rise {
+    cycle: u64,
+    unanswered_writes: usize,
+}
+
 /// Who waits for a channel, and since when it works.
 #[derive(Debug, Default)]
 struct ChannelState {
@@ -117,6 +139,7 @@ struct Shared {
 pub struct Engine {
     host: Host,
     registers: Registers,
+    irq: Wire,
     shared: Rc<Shared>,
 }
 
@@ -144,6 +167,7 @@ impl Engine {
         let engine = Self {
             host: host.clone(),
             registers: host.registers(0),
+            irq: irq.clone(),
             shared: Rc::new(Shared {
                 channels: Default::default(),
                 is_loopback: Cell::new(false),
@@ -170,8 +194,11 @@ impl Engine {
                 if irq.wait_high(u64::MAX).await.is_err() {
                     return;
                 }
-                let risen_at = handler.host.cycle();
-                if let Err(error) = handler.handle_interrupt(risen_at).await {
+                let rise = Rise {
+                    cycle: handler.host.cycle(),
+                    unanswered_writes: handler.unanswered_writes(),
+                };
+                if let Err(error) = handler.handle_interrupt(rise).await {
                     *handler.shared.handler_error.borrow_mut() = Some(error);
                     // Waiters learn of it by their senders going away.
                     for channel in &handler.shared.channels {
@@ -296,16 +323,61 @@ impl Engine {
         Ok(value)
     }
 
-    async fn handle_interrupt(&self, risen_at: u64) -> Result<(), EngineError> {
+    /// Returns the channels that have ended a transfer for which somebody still waits, while the interrupt
+    /// is low: a driver's timeout handler would find them so.
+    ///
+    /// # Errors
+    /// If a register access fails.
+    pub async fn lost_interrupts(&self) -> Result<Vec<Channel>, EngineError> {
+        let mut lost = Vec::new();
+        for channel in Channel::ALL {
+            let addr = channel.base() + u64::from(channel::STATUS);
+            let is_done = self.registers.read(addr).await? & channel::STATUS_DONE != 0;
+            self.host.sleep(SETTLE_CYCLES).await;
+            let is_awaited = self.shared.channels[channel as usize]
+                .waiter
+                .borrow()
+                .is_some();
+            if is_done && is_awaited && self.irq.value() == 0 {
+                lost.push(channel);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Returns the writes on the bus that are still to be answered.
+    fn unanswered_writes(&self) -> usize {
+        self.host.bus_in_flight(PORT).1
+    }
+
+    async fn handle_interrupt(&self, rise: Rise) -> Result<(), EngineError> {
         let cpu = self.host.cpu(INTERRUPT_CPU);
         cpu.interrupt_entry().await;
         let causes = self.read(&cpu, regs::INT_STATUS.into()).await?;
         for channel in Channel::ALL {
             if causes & channel.interrupt_bits() != 0 {
-                self.complete(&cpu, channel, risen_at).await?;
+                let unanswered_writes = self.unanswered_at_end(channel, causes, rise);
+                self.complete(&cpu, channel, rise.cycle, unanswered_writes)
+                    .await?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the writes that a channel had not had answered when it said that it was done.
+    ///
+    /// Only s2mm writes. If it is the only cause, the interrupt rose for it; otherwise it was done when
+    /// the causes were read, at the latest.
+    fn unanswered_at_end(&self, channel: Channel, causes: u32, rise: Rise) -> usize {
+        if channel == Channel::Mm2s {
+            return 0;
+        }
+        let now = self.unanswered_writes();
+        if causes & Channel::Mm2s.interrupt_bits() == 0 {
+            now.max(rise.unanswered_writes)
+        } else {
+            now
+        }
     }
 
     async fn complete(
@@ -313,6 +385,7 @@ impl Engine {
         cpu: &Cpu,
         channel: Channel,
         risen_at: u64,
+        unanswered_writes: usize,
     ) -> Result<(), EngineError> {
         let base = channel.base();
         let status = self.read(cpu, base + u64::from(channel::STATUS)).await?;
@@ -323,6 +396,7 @@ impl Engine {
             failure: None,
             bytes_done,
             fail_addr: DmaAddr::new(0),
+            unanswered_writes,
         };
         if status & channel::STATUS_ERROR != 0 {
             let kind =

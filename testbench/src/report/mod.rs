@@ -3,7 +3,7 @@
 mod files;
 mod table;
 
-pub use files::{CSV_COLUMNS, check_folder, write_files};
+pub use files::{CSV_COLUMNS, check_folder, check_writable, write_files};
 pub use table::{Summary, heading, lines};
 
 use std::collections::BTreeMap;

@@ -92,6 +92,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn caught(must: Check, may: &[Check]) -> Expect {
     Expect::Caught {
         must,
+        words: None,
         may: may.to_vec(),
     }
 }

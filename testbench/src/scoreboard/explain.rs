@@ -40,13 +40,22 @@ impl Scoreboard {
         }
         if let Some(entry) = self.ledger.dead_at(addr) {
             let age = cycle.saturating_sub(entry.unmapped_at.unwrap_or(cycle));
-            let why = format!("expected a live mapping, found one unmapped {age} cycles ago");
+            let when = match age {
+                0 => "in the same cycle".to_owned(),
+                1 => "1 cycle ago".to_owned(),
+                _ => format!("{age} cycles ago"),
+            };
+            let why = format!("expected a live mapping, found one unmapped {when}");
             return (Check::UseAfterUnmap, why, Some(entry));
         }
         if let Some(entry) = self.ledger.ending_below(addr, PAST_END_REACH) {
             let past = addr - entry.end();
+            let found = match past {
+                0 => "it at the first byte behind".to_owned(),
+                _ => format!("it {past} bytes further"),
+            };
             let why = format!(
-                "expected an end at {:#x}, found {past} bytes past it",
+                "expected no access behind the end of the mapping at dma {:#x}, found {found}",
                 entry.end()
             );
             return (Check::PastEnd, why, Some(entry));

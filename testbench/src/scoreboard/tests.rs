@@ -158,7 +158,7 @@ fn a_write_past_the_end_tells_how_far() {
     let violation = only(&bench.board);
     assert_eq!(violation.check, Check::PastEnd);
     assert!(
-        violation.text.contains("found 4 bytes past it"),
+        violation.text.contains("it 4 bytes further"),
         "{}",
         violation.text
     );
