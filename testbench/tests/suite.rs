@@ -79,7 +79,7 @@ fn planted_faults_are_caught_and_located() {
         ("control/mask-too-wide", "found only its low 32 bits"),
         ("control/missing-sync-for-device", "stale in a device read"),
         ("control/missing-sync-for-cpu", "not seen by the CPU"),
-        ("control/use-after-unmap", "cycles ago"),
+        ("control/use-after-unmap", "unmapped in the same cycle"),
         ("control/leak", "still mapped at the end"),
         ("control/cross-4k", "IHI 0022"),
         ("control/lost-tail", "not written"),
