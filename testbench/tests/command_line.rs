@@ -107,6 +107,22 @@ fn a_missing_manifest_is_named_and_nothing_is_written() {
 }
 
 #[test]
+fn an_unknown_driver_is_refused_with_the_line_and_the_one_that_was_meant() {
+    let here = folder();
+    let manifest = here.path().join("core.toml");
+    let text = std::fs::read_to_string("tests/cores/hostile.toml").expect("a manifest");
+    std::fs::write(&manifest, text.replace("\"dma_engine\"", "\"dma_engin\""))
+        .expect("a folder that can be written");
+    rebound(here.path())
+        .args(["sim", "--scenario", "transfer/copy", "--manifest"])
+        .arg(&manifest)
+        .assert()
+        .code(2)
+        .stderr(contains("driver = \"dma_engin\"").and(contains("dma_engine")));
+    assert_eq!(entries(here.path()), 1);
+}
+
+#[test]
 fn numbers_out_of_range_are_wrong_usage() {
     let here = folder();
     for arguments in [

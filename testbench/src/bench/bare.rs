@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use rebound_sim::manifest::SourceSet;
+use rebound_sim::process::Call;
 use rebound_sim::toolchain::Toolchain;
 
 use crate::bench::{Round, Work};
@@ -19,6 +20,7 @@ const RUNTIME: [&str; 2] = ["verilated.cpp", "verilated_threads.cpp"];
 #[derive(Debug)]
 pub struct BareLoop {
     program: PathBuf,
+    limit: Duration,
 }
 
 impl BareLoop {
@@ -40,8 +42,7 @@ impl BareLoop {
             .map_err(|error| UsageError::from_error("cannot write the bare loop", &error))?;
         let program = folder.join("bare_loop");
         let include = toolchain.root().join("include");
-        let mut command = Command::new(toolchain.compiler());
-        command
+        let call = Call::new(toolchain.compiler())
             .args([
                 "-std=gnu++17",
                 "-O3",
@@ -50,15 +51,12 @@ impl BareLoop {
                 "-DVERILATOR=1",
             ])
             .args(["-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0"])
-            .arg("-I")
-            .arg(&model)
-            .arg("-I")
-            .arg(&include)
-            .arg("-I")
-            .arg(include.join("vltstd"))
-            .arg("-o")
-            .arg(&program)
-            .arg(&loop_file)
+            .args([
+                joined("-I", &model),
+                joined("-I", &include),
+                joined("-I", &include.join("vltstd")),
+            ])
+            .args([Path::new("-o"), &program, &loop_file])
             .args(generated(&model)?)
             .args(
                 RUNTIME
@@ -66,9 +64,12 @@ impl BareLoop {
                     .map(|file| include.join(file))
                     .filter(|file| file.is_file()),
             )
-            .arg("-pthread");
-        run(command, "the C++ compiler")?;
-        Ok(Self { program })
+            .args(["-pthread"]);
+        run(&call, toolchain.limit(), "the C++ compiler")?;
+        Ok(Self {
+            program,
+            limit: toolchain.limit(),
+        })
     }
 
     /// Runs one round.
@@ -76,10 +77,9 @@ impl BareLoop {
     /// # Errors
     /// If the program fails, or prints something else than a round.
     pub fn round(&self, work: Work) -> Result<Round, UsageError> {
-        let mut command = Command::new(&self.program);
         let numbers = [work.copies, work.bytes, work.latency];
-        command.args(numbers.map(|number| number.to_string()));
-        let output = run(command, "the bare loop")?;
+        let call = Call::new(&self.program).args(numbers.map(|number| number.to_string()));
+        let output = run(&call, self.limit, "the bare loop")?;
         Round::from_line(&output).ok_or_else(|| {
             UsageError::new(format!(
                 "the bare loop: expected cycles and nanoseconds, found `{}`",
@@ -96,8 +96,7 @@ fn verilate(
     parameters: &BTreeMap<String, i64>,
     model: &Path,
 ) -> Result<(), UsageError> {
-    let mut command = Command::new(toolchain.verilator());
-    command
+    let call = Call::new(toolchain.verilator())
         .env("VERILATOR_ROOT", toolchain.root())
         .args([
             "--cc",
@@ -117,8 +116,7 @@ fn verilate(
             "--top-module",
             top,
         ])
-        .arg("-Mdir")
-        .arg(model)
+        .args([Path::new("-Mdir"), model])
         .args(
             parameters
                 .iter()
@@ -143,7 +141,7 @@ fn verilate(
                 .flat_map(|folder| ["-y".into(), folder.clone().into_os_string()]),
         )
         .args(&sources.files);
-    run(command, "Verilator").map(drop)
+    run(&call, toolchain.limit(), "Verilator").map(drop)
 }
 
 fn joined(option: &str, path: &Path) -> OsString {
@@ -166,18 +164,17 @@ fn generated(model: &Path) -> Result<Vec<PathBuf>, UsageError> {
 }
 
 /// Runs a tool and returns what it printed.
-fn run(mut command: Command, what: &str) -> Result<String, UsageError> {
-    let line = format!("{command:?}");
-    let output = command
-        .output()
-        .map_err(|error| UsageError::from_error(&format!("cannot start {what}"), &error))?;
+fn run(call: &Call, limit: Duration, what: &str) -> Result<String, UsageError> {
+    let output = call
+        .run(limit)
+        .map_err(|error| UsageError::from_error(&format!("{what} did not run"), &error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(
         UsageError::new(format!("{what} failed with {}: {said}", output.status))
-            .help(format!("the command was {line}")),
+            .help(format!("the command was {call}")),
     )
 }
 
@@ -187,9 +184,10 @@ mod tests {
 
     #[test]
     fn a_failing_tool_is_shown_with_its_message_and_command() {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", "echo no such port >&2; exit 3"]);
-        let (message, help) = run(command, "the tool").expect_err("it fails").into_parts();
+        let call = Call::new(Path::new("/bin/sh")).args(["-c", "echo no such port >&2; exit 3"]);
+        let (message, help) = run(&call, Duration::from_secs(30), "the tool")
+            .expect_err("it fails")
+            .into_parts();
         assert_eq!(message, "the tool failed with exit status: 3: no such port");
         assert!(help.is_some_and(|help| help.contains("/bin/sh")));
     }

@@ -52,6 +52,9 @@ impl WaveRequest {
     }
 }
 
+/// Drivers that a manifest can name.
+const DRIVERS: [&str; 1] = ["dma_engine"];
+
 /// The tools around a run.
 #[derive(Debug)]
 pub struct Environment {
@@ -66,8 +69,12 @@ impl Environment {
     /// # Errors
     /// If the manifest is wrong, or a tool is missing.
     pub fn load(manifest: &Path) -> Result<Self, UsageError> {
+        let manifest = Manifest::load(manifest).map_err(UsageError::from_diagnostic)?;
+        manifest
+            .check_driver(&DRIVERS)
+            .map_err(UsageError::from_diagnostic)?;
         Ok(Self {
-            manifest: Manifest::load(manifest).map_err(UsageError::from_diagnostic)?,
+            manifest,
             toolchain: Toolchain::discover().map_err(UsageError::from_diagnostic)?,
             cache: Cache::discover().map_err(UsageError::from_diagnostic)?,
         })
