@@ -95,10 +95,9 @@ pub enum EngineError {
     HandlerEnded,
 }
 
-/// Who waits for a channel, and since when it works.
+/// Who waits for a channel, and who has it.
 #[derive(Debug, Default)]
 struct ChannelState {
-    started_at: Cell<u64>,
     waiter: RefCell<Option<oneshot::Sender<Completion>>>,
     lock: std::sync::Arc<Mutex<()>>,
 }
@@ -107,8 +106,6 @@ struct ChannelState {
 struct Shared {
     channels: [ChannelState; 2],
     is_loopback: Cell<bool>,
-    /// Cycles during which a channel worked, as half-open intervals.
-    busy: RefCell<Vec<(u64, u64)>>,
     handler_error: RefCell<Option<EngineError>>,
 }
 
@@ -147,7 +144,6 @@ impl Engine {
             shared: Rc::new(Shared {
                 channels: Default::default(),
                 is_loopback: Cell::new(false),
-                busy: RefCell::default(),
                 handler_error: RefCell::default(),
             }),
         };
@@ -170,8 +166,7 @@ impl Engine {
                 if irq.wait_high(u64::MAX).await.is_err() {
                     return;
                 }
-                let risen_at = handler.host.cycle();
-                if let Err(error) = handler.handle_interrupt(risen_at).await {
+                if let Err(error) = handler.handle_interrupt().await {
                     *handler.shared.handler_error.borrow_mut() = Some(error);
                     // Waiters learn of it by their senders going away.
                     for channel in &handler.shared.channels {
@@ -230,14 +225,17 @@ impl Engine {
             .await?;
         self.write(cpu, base + u64::from(channel::LENGTH), bytes)
             .await?;
-        state.started_at.set(self.host.cycle());
         self.write(
             cpu,
             base + u64::from(channel::CONTROL),
             channel::CONTROL_START,
         )
         .await?;
-        Ok(Work { receiver })
+        Ok(Work {
+            channel,
+            dma,
+            receiver,
+        })
     }
 
     /// Waits for the end of a transfer.
@@ -249,29 +247,6 @@ impl Engine {
             let error = self.shared.handler_error.borrow();
             error.clone().unwrap_or(EngineError::HandlerEnded)
         })
-    }
-
-    /// Returns the cycles in which at least one channel worked, from its start to its interrupt.
-    #[must_use]
-    pub fn busy_cycles(&self) -> u64 {
-        let mut intervals = self.shared.busy.borrow().clone();
-        intervals.sort_unstable();
-        let mut covered_to = 0;
-        let mut cycles = 0;
-        for (from, to) in intervals {
-            cycles += to.saturating_sub(from.max(covered_to));
-            covered_to = covered_to.max(to);
-        }
-        cycles
-    }
-
-    /// Returns whether both channels have worked at the same time.
-    #[must_use]
-    pub fn has_overlapped(&self) -> bool {
-        let busy = self.shared.busy.borrow();
-        let total: u64 = busy.iter().map(|(from, to)| to - from).sum();
-        drop(busy);
-        total > self.busy_cycles()
     }
 
     async fn write(&self, cpu: &Cpu, addr: u64, value: u32) -> Result<(), EngineError> {
@@ -296,24 +271,19 @@ impl Engine {
         Ok(value)
     }
 
-    async fn handle_interrupt(&self, risen_at: u64) -> Result<(), EngineError> {
+    async fn handle_interrupt(&self) -> Result<(), EngineError> {
         let cpu = self.host.cpu(INTERRUPT_CPU);
         cpu.interrupt_entry().await;
         let causes = self.read(&cpu, regs::INT_STATUS.into()).await?;
         for channel in Channel::ALL {
             if causes & channel.interrupt_bits() != 0 {
-                self.complete(&cpu, channel, risen_at).await?;
+                self.complete(&cpu, channel).await?;
             }
         }
         Ok(())
     }
 
-    async fn complete(
-        &self,
-        cpu: &Cpu,
-        channel: Channel,
-        risen_at: u64,
-    ) -> Result<(), EngineError> {
+    async fn complete(&self, cpu: &Cpu, channel: Channel) -> Result<(), EngineError> {
         let base = channel.base();
         let status = self.read(cpu, base + u64::from(channel::STATUS)).await?;
         let bytes_done = self
@@ -345,9 +315,6 @@ impl Engine {
         self.write(cpu, base + u64::from(channel::STATUS), handled)
             .await?;
         let state = &self.shared.channels[channel as usize];
-        let started_at = state.started_at.get();
-        let worked = (started_at, risen_at.max(started_at));
-        self.shared.busy.borrow_mut().push(worked);
         if let Some(waiter) = state.waiter.take() {
             // A driver that no longer waits has made a mistake of its own, which others judge.
             let _ = waiter.send(completion);
@@ -359,6 +326,10 @@ impl Engine {
 /// A transfer that the engine works on.
 #[derive(Debug)]
 pub struct Work {
+    /// The channel that does it.
+    pub(super) channel: Channel,
+    /// The DMA address that it was given.
+    pub(super) dma: DmaAddr,
     receiver: oneshot::Receiver<Completion>,
 }
 
