@@ -16,8 +16,8 @@ pub struct Counts {
     pub bytes: u64,
     /// From the first driver action to the last one.
     pub cycles: u64,
-    /// Cycles in which a channel of the engine had a transfer in work.
-    pub engine_busy_cycles: u64,
+    /// Cycles in which the engine had a burst in flight on its bus: asked for, and not yet answered.
+    pub bus_busy_cycles: u64,
     /// R beats.
     pub read_beats: u64,
     /// W beats.
@@ -142,14 +142,18 @@ impl Verdict {
 /// Judges a run by what its plan expects.
 #[must_use]
 pub fn judge(expect: &Expect, result: &RunResult) -> Verdict {
+    verdict(expect, &result.broken)
+}
+
+fn verdict(expect: &Expect, broken: &BTreeMap<Check, u64>) -> Verdict {
     match expect {
-        Expect::Pass if result.broken.is_empty() => Verdict::Pass,
+        Expect::Pass if broken.is_empty() => Verdict::Pass,
         Expect::Pass => Verdict::Fail,
         Expect::Caught { must, may } => {
-            let is_foreign = |check: &Check| check != must && !may.contains(check);
-            if result.broken.keys().any(is_foreign) {
+            let is_foreign = |check: &Check| !must.contains(check) && !may.contains(check);
+            if broken.keys().any(is_foreign) {
                 Verdict::Fail
-            } else if result.broken.contains_key(must) {
+            } else if must.iter().all(|check| broken.contains_key(check)) {
                 Verdict::Caught
             } else {
                 Verdict::Missed
@@ -161,14 +165,35 @@ pub fn judge(expect: &Expect, result: &RunResult) -> Verdict {
 /// Returns the violation that decides the verdict, to be shown in full.
 #[must_use]
 pub fn decisive<'a>(expect: &Expect, result: &'a RunResult) -> Option<&'a Violation> {
-    let is_wanted = |violation: &&Violation| match expect {
-        Expect::Pass => true,
-        Expect::Caught { must, may } => match judge(expect, result) {
-            Verdict::Fail => violation.check != *must && !may.contains(&violation.check),
-            _ => violation.check == *must,
-        },
+    deciding(expect, &result.violations, &result.broken)
+        .into_iter()
+        .next()
+}
+
+/// Returns the violations that decide the verdict: the first unexpected one, or the first of each check by which
+/// a planted fault has to be caught.
+#[must_use]
+pub fn deciding<'a>(
+    expect: &Expect,
+    violations: &'a [Violation],
+    broken: &BTreeMap<Check, u64>,
+) -> Vec<&'a Violation> {
+    let first = |is_wanted: &dyn Fn(Check) -> bool| {
+        violations
+            .iter()
+            .find(|violation| is_wanted(violation.check))
     };
-    result.violations.iter().find(is_wanted)
+    match expect {
+        Expect::Pass => first(&|_| true).into_iter().collect(),
+        Expect::Caught { must, may } if verdict(expect, broken) == Verdict::Fail => {
+            let is_foreign = |check| !must.contains(&check) && !may.contains(&check);
+            first(&is_foreign).into_iter().collect()
+        }
+        Expect::Caught { must, .. } => must
+            .iter()
+            .filter_map(|check| first(&|found| found == *check))
+            .collect(),
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +218,7 @@ mod tests {
     #[test]
     fn a_planted_fault_must_be_caught_and_nothing_foreign_may_fire() {
         let expect = Expect::Caught {
-            must: Check::Stale,
+            must: vec![Check::Stale],
             may: vec![Check::Stream],
         };
         let verdict = |checks: &[Check]| judge(&expect, &result(checks));
@@ -205,6 +230,23 @@ mod tests {
         let both = result(&[Check::Stale, Check::Leak]);
         let shown = decisive(&expect, &both).map(|violation| violation.check);
         assert_eq!(shown, Some(Check::Leak));
+    }
+
+    #[test]
+    fn every_check_that_has_to_catch_a_fault_must_fire_and_is_shown() {
+        let expect = Expect::Caught {
+            must: vec![Check::Unmapped, Check::Guard],
+            may: Vec::new(),
+        };
+        let one = result(&[Check::Unmapped]);
+        assert_eq!(judge(&expect, &one), Verdict::Missed);
+        let both = result(&[Check::Guard, Check::Unmapped]);
+        assert_eq!(judge(&expect, &both), Verdict::Caught);
+        let shown: Vec<Check> = deciding(&expect, &both.violations, &both.broken)
+            .iter()
+            .map(|violation| violation.check)
+            .collect();
+        assert_eq!(shown, [Check::Unmapped, Check::Guard]);
     }
 
     #[test]

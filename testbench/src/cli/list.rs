@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::{Outcome, say, sim};
 use crate::error::UsageError;
+use crate::report::names;
 use crate::scenario::plan::Expect;
 use crate::scenario::{self, Scenario};
 use crate::seed::{self, Seed};
@@ -41,7 +42,10 @@ impl List {
 fn describe(scenario: &Scenario) -> String {
     let expect = match (scenario.plan)(Seed::new(1)).expect {
         Expect::Pass => String::new(),
-        Expect::Caught { must, .. } => format!("  (expected: a violation of check `{must}`)"),
+        Expect::Caught { must, .. } => {
+            let checks = names(&must, "` and `");
+            format!("  (expected: a violation of check `{checks}`)")
+        }
     };
     let by_default = if scenario.name == scenario::WAVE_SCENARIO {
         "  (its waveform is always written)"

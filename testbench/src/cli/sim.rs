@@ -18,6 +18,9 @@ use crate::scenario::plan::{Expect, Plan};
 use crate::scenario::{self, Scenario};
 use crate::seed::{self, Seed};
 
+/// The manifest of the engine, from the project's folder.
+const MANIFEST: &str = "rtl/dma_engine.toml";
+
 /// Run the reference engine through the suite and report a verdict for each scenario
 ///
 /// Each scenario also runs with nothing to bounce (a 64-bit engine and mask, the same memory, bus and
@@ -52,7 +55,7 @@ pub struct Sim {
     #[arg(long)]
     no_comparison: bool,
     /// Manifest of the engine
-    #[arg(long, default_value = "rtl/dma_engine.toml", value_name = "FILE")]
+    #[arg(long, default_value = MANIFEST, value_name = "FILE")]
     manifest: PathBuf,
     /// Folder of sim.csv and sim.json
     #[arg(long, default_value = "results", value_name = "FOLDER")]
@@ -215,6 +218,7 @@ impl Sim {
     ) -> Result<Vec<Row>, UsageError> {
         let commands: Vec<ChildCommand> = jobs.iter().map(|job| job.command.clone()).collect();
         let progress = progress_bar(jobs.len(), "running");
+        let manifest = self.other_manifest()?;
         let mut rows = Vec::new();
         let mut printed = Ok(());
         let mut main: Option<RunResult> = None;
@@ -237,7 +241,13 @@ impl Sim {
                 Some(first) => (first, Some(result)),
             };
             let (scenario, plan) = (&scenarios[job.scenario], &plans[job.scenario]);
-            let row = Row::new(scenario.name, plan, result, unbounced.as_ref());
+            let row = Row::new(
+                scenario.name,
+                plan,
+                result,
+                unbounced.as_ref(),
+                manifest.as_deref(),
+            );
             if printed.is_ok() {
                 printed = show(&row);
             }
@@ -283,6 +293,12 @@ impl Sim {
         let ending = self.wave_kind(scenario).extension();
         self.waves_folder
             .join(format!("{name}-{}{window}.{ending}", self.seed))
+    }
+
+    /// The manifest, if the user named another than the usual one.
+    fn other_manifest(&self) -> Result<Option<String>, UsageError> {
+        let is_usual = self.manifest.as_path() == Path::new(MANIFEST);
+        (!is_usual).then(|| path_text(&self.manifest)).transpose()
     }
 
     fn job_count(&self) -> usize {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::report::Row;
+use crate::report::{Row, names};
 use crate::result::Verdict;
 use crate::scenario::plan::Expect;
-use crate::violation::Violation;
+use crate::violation::{Check, Violation};
 
 /// Returns the heading of the table.
 #[must_use]
@@ -37,7 +37,7 @@ pub fn lines(row: &Row) -> Vec<String> {
     } else {
         format!("{} of {}", counts.pool_peak_slots, counts.pool_slots)
     };
-    let unbounced = row.unbounced_cycles;
+    let unbounced = row.unbounced_cycles();
     let first = format!(
         "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8} {:>7} {:>8} {:>7}  {pool}",
         row.verdict.name(),
@@ -54,12 +54,12 @@ pub fn lines(row: &Row) -> Vec<String> {
         counts.bounced_mappings,
     );
     let mut lines = vec![first.trim_end().to_owned()];
-    let decisive = row.decisive();
+    let deciding = row.deciding();
     match row.verdict {
         Verdict::Pass => {}
         Verdict::Caught => {
-            let also = row.violation_count().saturating_sub(1);
-            lines.extend(decisive.map(located));
+            let also = row.violation_count().saturating_sub(deciding.len() as u64);
+            lines.extend(deciding.into_iter().map(located));
             lines.extend((also > 0).then(|| format!("       and {also} more of the same fault")));
         }
         Verdict::Fail => {
@@ -74,16 +74,19 @@ pub fn lines(row: &Row) -> Vec<String> {
                 row.violation_count(),
                 broken.join(", ")
             ));
-            lines.extend(decisive.map(located));
+            lines.extend(deciding.into_iter().map(located));
             lines.push(format!("       replay: {}", row.replay));
         }
         Verdict::Missed => {
-            let must = match &row.expect {
-                Expect::Caught { must, .. } => must.name(),
-                Expect::Pass => "none",
+            let silent = match &row.expect {
+                Expect::Caught { must, .. } => {
+                    let broken = |check: &&Check| !row.broken.contains_key(check);
+                    names(must.iter().filter(broken), " and ")
+                }
+                Expect::Pass => "none".to_owned(),
             };
             lines.push(format!(
-                "       seed {}, the planted fault went unnoticed: expected a violation of check {must}, \
+                "       seed {}, the planted fault went unnoticed: expected a violation of check {silent}, \
                  found {}",
                 row.seed,
                 row.violation_count()
@@ -169,7 +172,6 @@ mod tests {
     use super::*;
     use crate::result::Counts;
     use crate::seed::Seed;
-    use crate::violation::Check;
 
     fn row(verdict: Verdict, expect: Expect, checks: &[Check]) -> Row {
         Row {
@@ -184,7 +186,10 @@ mod tests {
                 ..Counts::default()
             },
             utilisation_permille: 412,
-            unbounced_cycles: Some(40_000),
+            unbounced: Some(Counts {
+                cycles: 40_000,
+                ..Counts::default()
+            }),
             broken: checks
                 .iter()
                 .map(|check| (*check, 3))
@@ -200,7 +205,7 @@ mod tests {
                 })
                 .collect(),
             wave: None,
-            replay: super::super::replay("bounce/partial-write", Seed::new(0x2b)),
+            replay: super::super::replay("bounce/partial-write", Seed::new(0x2b), None),
         }
     }
 
@@ -237,7 +242,7 @@ mod tests {
     #[test]
     fn a_missed_fault_names_the_check_that_should_have_fired() {
         let expect = Expect::Caught {
-            must: Check::Leak,
+            must: vec![Check::Leak],
             may: Vec::new(),
         };
         let lines = lines(&row(Verdict::Missed, expect, &[]));

@@ -313,10 +313,10 @@ pub enum Demand {
 pub enum Expect {
     /// No violation.
     Pass,
-    /// A planted fault is caught: `must` fires, and nothing beside it and `may`.
+    /// A planted fault is caught: every check of `must` fires, and nothing beside these and `may`.
     Caught {
-        /// The check that has to fire.
-        must: Check,
+        /// The checks that have to fire.
+        must: Vec<Check>,
         /// Checks that may fire as a consequence.
         may: Vec<Check>,
     },
@@ -340,6 +340,18 @@ impl Plan {
             Movement::ToDevice { source } | Movement::Copy { source, .. } => &self.buffers[source],
             Movement::FromDevice { destination } => &self.buffers[destination],
         }
+    }
+
+    /// Returns whether a mapping of these bytes has to go through the pool: the device does not reach all of
+    /// them, or bouncing is forced.
+    #[must_use]
+    pub fn should_bounce(&self, phys: u64, bytes: u64) -> bool {
+        let is_forced = self
+            .machine
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.is_forced);
+        is_forced || phys + (bytes - 1) > self.device.dma_mask
     }
 
     /// Returns whether the same work can be done unbounced: every transfer should succeed.
