@@ -6,7 +6,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures::channel::oneshot;
-use futures::lock::{Mutex, OwnedMutexGuard};
 use rebound_sim::axil::{AxilError, Registers};
 use rebound_sim::cpu::{Cpu, CpuState};
 use rebound_sim::host::Host;
@@ -14,6 +13,7 @@ use swiotlb::DmaAddr;
 
 use super::dma_engine_regs as regs;
 use super::dma_engine_regs::channel;
+use super::turn::{Turn, Turns};
 
 /// Cycles between the acknowledgement of an interrupt and the next look at its wire.
 const SETTLE_CYCLES: u64 = 2;
@@ -99,7 +99,7 @@ pub enum EngineError {
 #[derive(Debug, Default)]
 struct ChannelState {
     waiter: RefCell<Option<oneshot::Sender<Completion>>>,
-    lock: std::sync::Arc<Mutex<()>>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -120,7 +120,7 @@ pub struct Engine {
 /// The sole use of one or both channels.
 #[derive(Debug)]
 pub struct Claim {
-    _guards: Vec<OwnedMutexGuard<()>>,
+    _turns: Vec<Turn>,
 }
 
 impl Engine {
@@ -180,14 +180,14 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Waits until the channels are free and takes them.
+    /// Waits until the channels are free and takes them; who asks first has them first.
     pub async fn claim(&self, cpu: &Cpu, channels: &[Channel]) -> Claim {
-        let mut guards = Vec::new();
+        let mut turns = Vec::new();
         for channel in channels {
-            let lock = std::sync::Arc::clone(&self.shared.channels[*channel as usize].lock);
-            guards.push(cpu.wait(lock.lock_owned()).await);
+            let channel = &self.shared.channels[*channel as usize];
+            turns.push(cpu.wait(channel.turns.take()).await);
         }
-        Claim { _guards: guards }
+        Claim { _turns: turns }
     }
 
     /// Joins the channels for a memory copy, or parts them; the caller has claimed both.

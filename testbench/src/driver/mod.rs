@@ -9,6 +9,7 @@ pub mod engine;
 mod mapper;
 mod mistakes;
 mod transfer;
+mod turn;
 
-pub use mapper::{Lease, Mapper, MapperCounts};
+pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES};
 pub use transfer::Driver;

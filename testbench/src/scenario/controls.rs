@@ -1,8 +1,10 @@
 //! Negative controls: a fault is planted, and the verdict is good only if it is caught.
 
+use rebound_sim::axi::BusPolicy;
+
 use crate::scenario::layout::{Layout, Placement};
 use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage};
-use crate::scenario::{Scenario, limits};
+use crate::scenario::{Scenario, bus, limits};
 use crate::seed::Seed;
 use crate::violation::Check;
 
@@ -80,6 +82,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "The bus is 2000 cycles slower than the plan says.",
         checking: "The run exceeds its cycle budget.",
         plan: slow_bus,
+    },
+    Scenario {
+        name: "control/one-burst",
+        stimulus: "At a memory latency of 50 cycles, an engine that promises 16 bursts in flight has one.",
+        checking: "The run exceeds its cycle budget.",
+        plan: one_burst,
     },
     Scenario {
         name: "control/no-interrupt",
@@ -248,6 +256,14 @@ fn slow_bus(seed: Seed) -> Plan {
     layout
         .with(|plan| plan.expect = caught(Check::Budget, &[]))
         .finish()
+}
+
+fn one_burst(seed: Seed) -> Plan {
+    let mut plan = bus::mixed(seed, BusPolicy::with_latency(50));
+    plan.promised_bursts = Some(plan.engine.max_reads);
+    (plan.engine.max_reads, plan.engine.max_writes) = (1, 1);
+    plan.expect = caught(Check::Budget, &[]);
+    plan
 }
 
 fn no_interrupt(seed: Seed) -> Plan {

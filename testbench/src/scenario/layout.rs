@@ -73,6 +73,7 @@ impl Layout {
             engine: EnginePlan::bits(bits),
             bus: BusPolicy::with_latency(20),
             unplanned_latency_cycles: 0,
+            promised_bursts: None,
             costs: CostModel::default(),
             buffers: Vec::new(),
             transfers: Vec::new(),

@@ -23,6 +23,9 @@ pub struct Plan {
     pub bus: BusPolicy,
     /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
     pub unplanned_latency_cycles: u32,
+    /// Bursts in flight that the budget takes for granted, however the engine is built: only in the negative
+    /// control of the budget.
+    pub promised_bursts: Option<u32>,
     /// What the CPUs' work costs.
     pub costs: CostModel,
     /// The buffers, guards not counted.
