@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 # ---- options, given as NAME=value -------------------------------------------------------------------
 # SCENARIO   names of scenarios, separated by spaces (default: all)
 # SEED       seed of all random choices
+# MANIFEST   manifest of another core for `make sim` (default: rtl/dma_engine.toml)
 # JOBS       runs at the same time (default: one per core of the machine)
 # WAVES      1 = write a waveform of every scenario that is run
 # FILE       a dump for `make waves` (default: the newest)
@@ -20,6 +21,7 @@ endif
 
 sim_options = $(foreach name,$(SCENARIO),--scenario $(name)) \
               $(if $(SEED),--seed $(SEED)) \
+              $(if $(MANIFEST),--manifest '$(MANIFEST)') \
               $(if $(JOBS),--jobs $(JOBS)) \
               $(if $(filter-out 0 no,$(WAVES)),--waves)
 

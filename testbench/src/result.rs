@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::Expect;
+use crate::scenario::plan::{Expect, Wanted};
 use crate::violation::{Check, Violation};
 
 /// Counts of one run, in cycles of the device's clock unless the name says otherwise.
@@ -16,8 +16,8 @@ pub struct Counts {
     pub bytes: u64,
     /// From the first driver action to the last one.
     pub cycles: u64,
-    /// Cycles in which a channel of the engine had a transfer in work.
-    pub engine_busy_cycles: u64,
+    /// Cycles in which the engine had a burst in flight on its bus: asked for, and not yet answered.
+    pub bus_busy_cycles: u64,
     /// R beats.
     pub read_beats: u64,
     /// W beats.
@@ -146,14 +146,18 @@ impl Verdict {
 /// Judges a run by what its plan expects.
 #[must_use]
 pub fn judge(expect: &Expect, result: &RunResult) -> Verdict {
+    verdict(expect, &result.violations, &result.broken)
+}
+
+fn verdict(expect: &Expect, violations: &[Violation], broken: &BTreeMap<Check, u64>) -> Verdict {
     match expect {
-        Expect::Pass if result.broken.is_empty() => Verdict::Pass,
+        Expect::Pass if broken.is_empty() => Verdict::Pass,
         Expect::Pass => Verdict::Fail,
-        Expect::Caught { must, may, .. } => {
-            let is_foreign = |check: &Check| check != must && !may.contains(check);
-            if result.broken.keys().any(is_foreign) {
+        Expect::Caught { must, .. } => {
+            let is_there = |wanted: &Wanted| violations.iter().any(|found| wanted.is(found));
+            if broken.keys().any(|check| expect.is_foreign(*check)) {
                 Verdict::Fail
-            } else if result.violations.iter().any(|found| expect.wants(found)) {
+            } else if must.iter().all(is_there) {
                 Verdict::Caught
             } else {
                 Verdict::Missed
@@ -165,14 +169,34 @@ pub fn judge(expect: &Expect, result: &RunResult) -> Verdict {
 /// Returns the violation that decides the verdict, to be shown in full.
 #[must_use]
 pub fn decisive<'a>(expect: &Expect, result: &'a RunResult) -> Option<&'a Violation> {
-    let is_wanted = |violation: &&Violation| match expect {
-        Expect::Pass => true,
-        Expect::Caught { must, may, .. } => match judge(expect, result) {
-            Verdict::Fail => violation.check != *must && !may.contains(&violation.check),
-            _ => expect.wants(violation),
-        },
+    deciding(expect, &result.violations, &result.broken)
+        .into_iter()
+        .next()
+}
+
+/// Returns the violations that decide the verdict: the first unexpected one, or the first of each check by which
+/// a planted fault has to be caught.
+#[must_use]
+pub fn deciding<'a>(
+    expect: &Expect,
+    violations: &'a [Violation],
+    broken: &BTreeMap<Check, u64>,
+) -> Vec<&'a Violation> {
+    let first = |is_decisive: &dyn Fn(&Violation) -> bool| {
+        violations.iter().find(|violation| is_decisive(violation))
     };
-    result.violations.iter().find(is_wanted)
+    match expect {
+        Expect::Pass => first(&|_| true).into_iter().collect(),
+        Expect::Caught { .. } if verdict(expect, violations, broken) == Verdict::Fail => {
+            first(&|found| expect.is_foreign(found.check))
+                .into_iter()
+                .collect()
+        }
+        Expect::Caught { must, .. } => must
+            .iter()
+            .filter_map(|wanted| first(&|found| wanted.is(found)))
+            .collect(),
+    }
 }
 
 #[cfg(test)]
@@ -197,8 +221,7 @@ mod tests {
     #[test]
     fn a_planted_fault_must_be_caught_and_nothing_foreign_may_fire() {
         let expect = Expect::Caught {
-            must: Check::Stale,
-            words: None,
+            must: vec![Check::Stale.into()],
             may: vec![Check::Stream],
         };
         let verdict = |checks: &[Check]| judge(&expect, &result(checks));
@@ -214,15 +237,31 @@ mod tests {
 
     #[test]
     fn a_planted_fault_must_break_the_rule_that_is_named() {
-        let expect = |words: &str| Expect::Caught {
-            must: Check::Protocol,
-            words: Some(words.into()),
+        let expect = |rule: &str| Expect::Caught {
+            must: vec![Wanted::rule(rule)],
             may: Vec::new(),
         };
         let mut broken = result(&[Check::Protocol]);
         broken.violations[0].text = "AXI_W_LAST (IHI 0022 A3.4.1): of".into();
         assert_eq!(judge(&expect("AXI_W_LAST"), &broken), Verdict::Caught);
         assert_eq!(judge(&expect("AXI_W_STRB"), &broken), Verdict::Missed);
+    }
+
+    #[test]
+    fn every_check_that_has_to_catch_a_fault_must_fire_and_is_shown() {
+        let expect = Expect::Caught {
+            must: vec![Check::Unmapped.into(), Check::Guard.into()],
+            may: Vec::new(),
+        };
+        let one = result(&[Check::Unmapped]);
+        assert_eq!(judge(&expect, &one), Verdict::Missed);
+        let both = result(&[Check::Guard, Check::Unmapped]);
+        assert_eq!(judge(&expect, &both), Verdict::Caught);
+        let shown: Vec<Check> = deciding(&expect, &both.violations, &both.broken)
+            .iter()
+            .map(|violation| violation.check)
+            .collect();
+        assert_eq!(shown, [Check::Unmapped, Check::Guard]);
     }
 
     #[test]

@@ -46,9 +46,9 @@ pub enum Check {
     Mapping,
     /// The run did not come into the situation that its scenario is for.
     Unreached,
-    /// The run took more cycles than its parameters justify.
+    /// The run took more cycles than its parameters justify, or was given up while the bus still moved.
     Budget,
-    /// Nothing happened for too long: the run was given up at its cycle limit.
+    /// The run was given up at its cycle limit, and nothing had happened on the bus for long.
     Hang,
     /// The process of the run died.
     Crash,

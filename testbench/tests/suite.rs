@@ -74,29 +74,125 @@ fn planted_faults_are_caught_and_located() {
     let here = folder();
     let run = sim(here.path(), &["--scenario", "control"]).success();
     let text = text(&run);
-    let expected = [
-        ("control/no-bouncing", "found only its low 32 bits"),
-        ("control/mask-too-wide", "found only its low 32 bits"),
-        ("control/missing-sync-for-device", "stale in a device read"),
-        ("control/missing-sync-for-cpu", "not seen by the CPU"),
-        ("control/use-after-unmap", "unmapped in the same cycle"),
-        ("control/leak", "still mapped at the end"),
-        ("control/cross-4k", "IHI 0022"),
-        ("control/lost-tail", "not written"),
+    for (scenario, located) in [
+        (
+            "control/no-bouncing",
+            &[
+                "unmapped: device read of ",
+                "guard: other3+0x0 overwritten though nobody lent it",
+            ][..],
+        ),
+        ("control/mask-too-wide", &["found only its low 32 bits"]),
+        (
+            "control/missing-sync-for-device",
+            &["stale in a device read"],
+        ),
+        ("control/missing-sync-for-cpu", &["not seen by the CPU"]),
+        ("control/use-after-unmap", &["unmapped in the same cycle"]),
+        ("control/leak", &["still mapped at the end"]),
+        (
+            "control/wrong-direction",
+            &["device read of tx0+0x0: expected the direction FromDevice"],
+        ),
+        ("control/past-end", &["behind the end of the mapping"]),
+        ("control/cross-4k", &["IHI 0022"]),
+        ("control/lost-tail", &["not written"]),
         (
             "control/8237-no-boundary",
-            "no carry out of its low 16 bits",
+            &["no carry out of its low 16 bits"],
         ),
-        ("control/slow-bus", "cycle budget exceeded"),
-        ("control/no-interrupt", "not finished at the limit"),
-    ];
-    for (scenario, words) in expected {
+        ("control/slow-bus", &["cycle budget exceeded"]),
+        ("control/one-burst", &["cycle budget exceeded"]),
+        ("control/no-interrupt", &["not finished at the limit"]),
+    ] {
         let at = text
             .find(&format!("CAUGHT {scenario} "))
             .unwrap_or_else(|| panic!("{scenario}: {text}"));
-        let located = text[at..].lines().nth(1).unwrap_or_default();
-        assert!(located.contains(words), "{scenario}: {located}");
+        for (words, line) in located.iter().zip(text[at..].lines().skip(1)) {
+            assert!(line.contains(words), "{scenario}: {line}");
+        }
     }
+}
+
+#[test]
+fn stray_accesses_and_the_memory_they_hit_are_located_with_name_and_offset() {
+    let here = folder();
+    let run = sim(here.path(), &["--scenario", "control/no-bouncing"]).success();
+    let lines: Vec<String> = text(&run).lines().map(str::to_owned).collect();
+    let of = |check: &str| {
+        let start = format!("       {check}: ");
+        let line = lines.iter().find(|line| line.starts_with(&start));
+        line.unwrap_or_else(|| panic!("no {check}: {lines:#?}"))
+    };
+    let stray = of("unmapped");
+    assert!(
+        stray.contains("of tx0+0x0, found only its low 32 bits (other2+0x0, "),
+        "{stray}"
+    );
+    let hit = of("guard");
+    assert!(hit.contains("(other3+0x0, phys 0x"), "{hit}");
+}
+
+#[test]
+fn another_manifest_is_in_the_replay_command() {
+    let here = folder();
+    let manifest = std::fs::read_to_string(project().join("rtl/dma_engine.toml")).expect("there");
+    let list = project().join("rtl/files.f");
+    let manifest = manifest.replace("files.f", list.to_str().expect("a path of text"));
+    let path = here.path().join("other engine.toml");
+    std::fs::write(&path, manifest).expect("written");
+    let path = path.to_str().expect("a path of text");
+    sim(
+        here.path(),
+        &[
+            "--scenario",
+            "limit/64-bit",
+            "--no-comparison",
+            "--manifest",
+            path,
+        ],
+    )
+    .success();
+    let csv = std::fs::read_to_string(here.path().join("sim.csv")).expect("written");
+    let replay = format!("make sim SCENARIO=limit/64-bit SEED=0x1 MANIFEST='{path}' WAVES=1");
+    assert!(csv.contains(&replay), "{csv}");
+    // What make makes of it is the option that was given.
+    let made = std::process::Command::new("make")
+        .current_dir(project())
+        .args(["--dry-run", "--always-make", "sim"])
+        .arg(format!("MANIFEST={path}"))
+        .output()
+        .expect("make is there");
+    let made = String::from_utf8_lossy(&made.stdout).into_owned();
+    assert!(made.contains(&format!("--manifest '{path}'")), "{made}");
+}
+
+#[test]
+fn the_report_holds_the_counts_of_the_comparison() {
+    let here = folder();
+    sim(here.path(), &["--scenario", "transfer/copy"]).success();
+    let mut csv = csv::Reader::from_path(here.path().join("sim.csv")).expect("written");
+    let names = csv.headers().expect("a heading").clone();
+    let record = csv.records().next().expect("a line").expect("readable");
+    let json = std::fs::read(here.path().join("sim.json")).expect("written");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let row = &json["scenarios"][0];
+    for count in [
+        "cycles",
+        "read_beats",
+        "write_beats",
+        "cpu_copy_cycles",
+        "cpu_wait_cycles",
+    ] {
+        let column = format!("unbounced_{count}");
+        let at = names
+            .iter()
+            .position(|name| name == column)
+            .expect("a column");
+        assert_eq!(record[at], row["unbounced"][count].to_string(), "{column}");
+    }
+    assert_eq!(row["unbounced"]["cpu_copy_cycles"], 0);
+    assert_eq!(row["unbounced"]["read_beats"], row["counts"]["read_beats"]);
 }
 
 #[test]

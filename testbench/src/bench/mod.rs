@@ -82,6 +82,15 @@ impl Series {
     }
 }
 
+/// Returns by how much the cycles of the ways diverge, in thousandths of the fewest: the ways do the same work, so
+/// more than a little means that their speeds do not compare.
+#[must_use]
+pub fn divergence_permille(series: &[Series]) -> u64 {
+    let cycles = || series.iter().map(Series::cycles);
+    let (least, most) = (cycles().min().unwrap_or(0), cycles().max().unwrap_or(0));
+    ((most - least) * 1000).checked_div(least).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +118,17 @@ mod tests {
             series.push(round(1000, milliseconds));
         }
         assert_eq!(series.best_and_median(), (100_000, 50_000));
+    }
+
+    #[test]
+    fn ways_that_simulate_other_cycles_diverge() {
+        let series = |cycles| Series {
+            rounds: vec![round(cycles, 1)],
+        };
+        let of = |cycles: [u64; 3]| divergence_permille(&cycles.map(series));
+        assert_eq!(of([1000, 1000, 1000]), 0);
+        assert_eq!(of([1000, 1010, 1005]), 10);
+        assert_eq!(of([1200, 1000, 1000]), 200);
+        assert_eq!(divergence_permille(&[]), 0);
     }
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
 use rebound_sim::device_port::PinDevice;
-use rebound_sim::events::BusEvent;
 use rebound_sim::host::Host;
 use rebound_sim::memory::HostMemory;
 use rebound_sim::simulation::{Options, Outcome, Simulation};
@@ -88,9 +87,7 @@ where
     let outcome = simulation.run(limit, |events, _| {
         let mut board = observed.borrow_mut();
         for event in events {
-            if let BusEvent::Beat(beat) = event {
-                observe(&mut board, beat);
-            }
+            observe(&mut board, event);
         }
     });
     let time = start.elapsed();

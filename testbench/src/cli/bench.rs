@@ -8,12 +8,15 @@ use clap::{Args, Subcommand};
 use rebound_sim::trace::TraceKind;
 
 use crate::bench::bare::BareLoop;
-use crate::bench::{Round, Series, Work, through};
+use crate::bench::{Round, Series, Work, divergence_permille, through};
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::execute::{Core, Environment, parameters};
 use crate::scenario::plan::EnginePlan;
 use crate::seed::Seed;
+
+/// Cycles of the ways further apart than this are worth a warning, in thousandths.
+const DIVERGENCE_PERMILLE: u64 = 10;
 
 /// Measure how fast Rebound is
 #[derive(Debug, Args)]
@@ -183,6 +186,15 @@ impl BenchSim {
                 hundredths((best * 100).checked_div(bare).unwrap_or(0))
             ))?;
         }
+        let permille = divergence_permille(series);
+        if permille > DIVERGENCE_PERMILLE {
+            eprintln!(
+                "warning: the ways simulated different numbers of cycles: expected at most {} apart, found {}; \
+                 their speeds do not compare",
+                percent(DIVERGENCE_PERMILLE),
+                percent(permille)
+            );
+        }
         Ok(())
     }
 }
@@ -195,6 +207,10 @@ impl BenchOne {
         say(&round.to_line())?;
         Ok(Outcome::Pass)
     }
+}
+
+fn percent(permille: u64) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
 }
 
 fn hundredths(number: u64) -> String {

@@ -46,17 +46,13 @@ impl List {
 fn describe(scenario: &Scenario) -> String {
     let expect = match (scenario.plan)(Seed::new(1)).expect {
         Expect::Pass => String::new(),
-        Expect::Caught {
-            must,
-            words: Some(words),
-            ..
-        } => {
+        Expect::Caught { must, .. } => {
+            let checks: Vec<String> = must.iter().map(ToString::to_string).collect();
             format!(
-                "  (expected: a violation of check `{must}`, {})",
-                words.trim()
+                "  (expected: a violation of check {})",
+                checks.join(" and ")
             )
         }
-        Expect::Caught { must, .. } => format!("  (expected: a violation of check `{must}`)"),
     };
     let by_default = if scenario.name == scenario::WAVE_SCENARIO {
         "  (its waveform is always written)"

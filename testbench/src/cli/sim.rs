@@ -126,16 +126,6 @@ impl Sim {
         })
     }
 
-    /// The command that runs a scenario again on an engine that `make sim` does not know.
-    fn replay(&self, scenario: &Scenario) -> String {
-        format!(
-            "rebound sim --manifest {} --scenario {} --seed {} --waves",
-            self.manifest.display(),
-            scenario.name,
-            self.seed
-        )
-    }
-
     /// `make waves` opens what lies in its folder.
     fn how_to_open(&self, wave: &str) -> String {
         if self.waves_folder == Path::new(WAVES_FOLDER) {
@@ -265,6 +255,7 @@ impl Sim {
     ) -> Result<Vec<Row>, UsageError> {
         let commands: Vec<ChildCommand> = jobs.iter().map(|job| job.command.clone()).collect();
         let progress = Progress::quiet(jobs.len(), "running");
+        let manifest = self.other_manifest()?;
         let mut rows = Vec::new();
         let mut printed = Ok(());
         let mut main: Option<RunResult> = None;
@@ -287,10 +278,13 @@ impl Sim {
                 Some(first) => (first, Some(result)),
             };
             let (scenario, plan) = (&scenarios[job.scenario], &plans[job.scenario]);
-            let mut row = Row::new(scenario.name, plan, result, unbounced.as_ref());
-            if self.manifest != Path::new(REFERENCE_ENGINE) {
-                row.replay = self.replay(scenario);
-            }
+            let row = Row::new(
+                scenario.name,
+                plan,
+                result,
+                unbounced.as_ref(),
+                manifest.as_deref(),
+            );
             if printed.is_ok() {
                 printed = show(&row);
             }
@@ -336,6 +330,12 @@ impl Sim {
         let ending = self.wave_kind(scenario).extension();
         self.waves_folder
             .join(format!("{name}-{}{window}.{ending}", self.seed))
+    }
+
+    /// The manifest, if the user named another than the usual one.
+    fn other_manifest(&self) -> Result<Option<String>, UsageError> {
+        let is_usual = self.manifest.as_path() == Path::new(REFERENCE_ENGINE);
+        (!is_usual).then(|| path_text(&self.manifest)).transpose()
     }
 
     fn job_count(&self) -> usize {

@@ -12,58 +12,49 @@ use crate::violation::Check;
 /// Cycles from the end of a transfer to the end of its packet on the stream.
 const PACKET_CYCLES: u64 = 5_000;
 
-/// A mapping as the mapping layer made it.
-#[derive(Debug, Clone, Copy)]
-struct Mapped {
+/// A mapping as it was made.
+struct Made {
     phys: u64,
     bytes: u64,
     dma: u64,
     is_bounced: bool,
 }
 
-impl Mapped {
-    /// Returns how it breaks the limits of the plan's device.
-    fn breaches(self, plan: &Plan) -> Vec<String> {
-        let Self {
-            phys,
-            bytes,
-            dma,
-            is_bounced,
-        } = self;
-        let Plan {
-            machine, device, ..
-        } = plan;
-        let mut breaches = Vec::new();
-        let is_forced = machine.pool.as_ref().is_some_and(|pool| pool.is_forced);
-        let should_bounce = is_forced || phys + (bytes - 1) > device.dma_mask;
+impl Made {
+    /// Says in which ways the mapping breaks the device's limits.
+    fn faults(&self, plan: &Plan) -> Vec<String> {
+        let device = &plan.device;
+        let mut faults = Vec::new();
         let word = |is_bounced: bool| if is_bounced { "bounced" } else { "direct" };
-        if is_bounced != should_bounce {
-            breaches.push(format!(
-                "mapping of {bytes} bytes at phys {phys:#x} for mask {:#x}: expected a {} one, found a {} one",
+        let should_bounce = plan.should_bounce(self.phys, self.bytes);
+        if self.is_bounced != should_bounce {
+            faults.push(format!(
+                "mapping of {} bytes at phys {:#x} for mask {:#x}: expected a {} one, found a {} one",
+                self.bytes,
+                self.phys,
                 device.dma_mask,
                 word(should_bounce),
-                word(is_bounced)
+                word(self.is_bounced)
             ));
         }
-        if !is_bounced {
-            return breaches;
+        if !self.is_bounced {
+            return faults;
         }
-        let end = dma.wrapping_add(bytes - 1);
-        if (dma ^ phys) & u64::from(device.min_align_mask) != 0 {
-            breaches.push(format!(
-                "bounce buffer at dma {dma:#x} for phys {phys:#x}: expected the same bits {:#x}, found \
-                 others",
-                device.min_align_mask
+        let end = self.dma.wrapping_add(self.bytes - 1);
+        if (self.dma ^ self.phys) & u64::from(device.min_align_mask) != 0 {
+            faults.push(format!(
+                "bounce buffer at dma {:#x} for phys {:#x}: expected the same bits {:#x}, found others",
+                self.dma, self.phys, device.min_align_mask
             ));
         }
-        if (dma ^ end) & !device.segment_boundary_mask != 0 {
-            breaches.push(format!(
-                "bounce buffer at dma {dma:#x} to {end:#x}: expected no multiple of {:#x} inside, found \
-                 one",
+        if (self.dma ^ end) & !device.segment_boundary_mask != 0 {
+            faults.push(format!(
+                "bounce buffer at dma {:#x} to {end:#x}: expected no multiple of {:#x} inside, found one",
+                self.dma,
                 device.segment_boundary_mask.wrapping_add(1)
             ));
         }
-        breaches
+        faults
     }
 }
 
@@ -71,13 +62,13 @@ impl Job<'_> {
     /// Compares a mapping with what the device's limits ask for.
     pub(super) fn check_mapping(&self, buffer: usize, piece: Piece, lease: &Lease) {
         let phys = self.driver.board.borrow().buffers()[buffer].phys + piece.offset;
-        let found = Mapped {
+        let made = Made {
             phys,
             bytes: piece.bytes,
             dma: lease.dma.raw(),
             is_bounced: lease.is_bounced,
         };
-        for text in found.breaches(&self.driver.plan) {
+        for text in made.faults(&self.driver.plan) {
             self.report(Check::Mapping, text);
         }
     }
@@ -128,8 +119,8 @@ impl Job<'_> {
         is_done
     }
 
-    /// Compares the packet that the engine sent with the buffer. A transfer that failed sends what it
-    /// had read, so its packet is a beginning of the right one; one that was refused sends none.
+    /// Compares the packet that the engine sent with what it said that it sent. One that was refused sends
+    /// none.
     pub(super) async fn check_stream(&self, data: &[u8], is_done: bool) {
         if self.transfer.outcome == Outcome::AddrLimit && !is_done {
             return;
@@ -137,14 +128,9 @@ impl Job<'_> {
         let name = self.buffer_name();
         match self.driver.sink.recv(PACKET_CYCLES).await {
             Ok(packet) => {
-                let right = if is_done {
-                    data
-                } else {
-                    &data[..packet.data.len().min(data.len())]
-                };
                 let cycle = self.driver.host.cycle();
                 self.board_mut()
-                    .judge_stream(self.number, &name, right, &packet.data, cycle);
+                    .judge_stream(self.number, &name, data, &packet.data, cycle);
             }
             Err(error) => self.report(
                 Check::Stream,
@@ -190,87 +176,78 @@ impl Job<'_> {
 mod tests {
     use super::*;
     use crate::scenario::layout::{Layout, Placement};
+    use crate::scenario::plan::DeviceLimits;
     use crate::seed::Seed;
 
-    /// A device of 32 bits that keeps the low 8 bits and does not cross 64 KiB.
+    /// A machine whose device keeps the low 12 bits and must not cross 64 KiB.
     fn plan() -> Plan {
         let mut layout = Layout::new(Seed::new(1), 32).with(|plan| {
-            plan.device.min_align_mask = 0xff;
-            plan.device.segment_boundary_mask = 0xffff;
+            plan.device = DeviceLimits {
+                min_align_mask: 0xfff,
+                segment_boundary_mask: 0xffff,
+                ..DeviceLimits::bits(32)
+            };
         });
-        layout.send(0, Placement::Below, 1, 0);
+        layout.send(0, Placement::Above, 1, 0);
         layout.finish()
     }
 
-    /// A right mapping of a buffer that must be bounced.
-    const RIGHT: Mapped = Mapped {
-        phys: 0x1_0000_0010,
-        bytes: 0x100,
-        dma: 0x10_0010,
-        is_bounced: true,
-    };
-
-    fn only(mapped: Mapped) -> String {
-        let breaches = mapped.breaches(&plan());
-        assert_eq!(breaches.len(), 1, "{breaches:?}");
-        breaches[0].clone()
+    fn made(phys: u64, dma: u64, is_bounced: bool) -> Made {
+        Made {
+            phys,
+            bytes: 0x100,
+            dma,
+            is_bounced,
+        }
     }
 
     #[test]
-    fn a_right_mapping_breaks_nothing() {
-        assert!(RIGHT.breaches(&plan()).is_empty());
-        let direct = Mapped {
-            phys: 0x10_0000,
-            dma: 0x10_0000,
-            is_bounced: false,
-            ..RIGHT
-        };
-        assert!(direct.breaches(&plan()).is_empty());
+    fn a_mapping_within_the_limits_has_no_fault() {
+        let right = [
+            made(0x8000_0010, 0x8000_0010, false),
+            made(0x1_0000_0010, 0x40_0010, true),
+        ];
+        for made in right {
+            assert_eq!(made.faults(&plan()), Vec::<String>::new());
+        }
     }
 
     #[test]
-    fn a_direct_mapping_out_of_reach_is_a_breach() {
-        let text = only(Mapped {
-            dma: RIGHT.phys,
-            is_bounced: false,
-            ..RIGHT
-        });
-        assert!(
-            text.ends_with("expected a bounced one, found a direct one"),
-            "{text}"
-        );
+    fn each_broken_limit_is_named() {
+        let cases = [
+            (
+                made(0x1_0000_0010, 0x1_0000_0010, false),
+                "mapping of 256 bytes at phys 0x100000010 for mask 0xffffffff: expected a bounced one, \
+                 found a direct one",
+            ),
+            (
+                made(0x8000_0010, 0x40_0010, true),
+                "mapping of 256 bytes at phys 0x80000010 for mask 0xffffffff: expected a direct one, \
+                 found a bounced one",
+            ),
+            (
+                made(0x1_0000_0010, 0x40_0018, true),
+                "bounce buffer at dma 0x400018 for phys 0x100000010: expected the same bits 0xfff, found \
+                 others",
+            ),
+            (
+                made(0x1_0000_0f80, 0x40_ff80, true),
+                "bounce buffer at dma 0x40ff80 to 0x41007f: expected no multiple of 0x10000 inside, \
+                 found one",
+            ),
+        ];
+        for (made, text) in cases {
+            assert_eq!(made.faults(&plan()), [text]);
+        }
     }
 
     #[test]
-    fn a_bounced_mapping_within_reach_is_a_breach() {
-        let text = only(Mapped {
-            phys: 0x20_0010,
-            ..RIGHT
-        });
-        assert!(
-            text.ends_with("expected a direct one, found a bounced one"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn lost_low_bits_are_a_breach() {
-        let text = only(Mapped {
-            dma: 0x10_0000,
-            ..RIGHT
-        });
-        assert!(text.contains("expected the same bits 0xff"), "{text}");
-    }
-
-    #[test]
-    fn a_crossed_boundary_is_a_breach() {
-        let text = only(Mapped {
-            dma: 0x10_ff10,
-            ..RIGHT
-        });
-        assert!(
-            text.contains("expected no multiple of 0x10000 inside"),
-            "{text}"
-        );
+    fn a_forced_pool_wants_every_mapping_bounced() {
+        let mut plan = plan();
+        if let Some(pool) = &mut plan.machine.pool {
+            pool.is_forced = true;
+        }
+        let faults = made(0x8000_0010, 0x8000_0010, false).faults(&plan);
+        assert!(faults[0].contains("expected a bounced one"), "{faults:?}");
     }
 }

@@ -7,7 +7,6 @@ use std::fmt;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
-use futures::lock::{Mutex, OwnedMutexGuard};
 use rebound_sim::axil::{AxilError, Registers};
 use rebound_sim::cpu::{Cpu, CpuState};
 use rebound_sim::host::Host;
@@ -16,6 +15,7 @@ use swiotlb::DmaAddr;
 
 use super::dma_engine_regs as regs;
 use super::dma_engine_regs::channel;
+use super::turn::{Turn, Turns};
 
 /// Cycles between the acknowledgement of an interrupt and the next look at its wire.
 const SETTLE_CYCLES: u64 = 2;
@@ -110,27 +110,17 @@ pub enum EngineError {
     HandlerEnded,
 }
 
-/// The interrupt as it rose.
-#[derive(Debug, Clone, Copy)]
-struct Rise {
-    cycle: u64,
-    unanswered_writes: usize,
-}
-
-/// Who waits for a channel, and since when it works.
+/// Who waits for a channel, and who has it.
 #[derive(Debug, Default)]
 struct ChannelState {
-    started_at: Cell<u64>,
     waiter: RefCell<Option<oneshot::Sender<Completion>>>,
-    lock: std::sync::Arc<Mutex<()>>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
 struct Shared {
     channels: [ChannelState; 2],
     is_loopback: Cell<bool>,
-    /// Cycles during which a channel worked, as half-open intervals.
-    busy: RefCell<Vec<(u64, u64)>>,
     handler_error: RefCell<Option<EngineError>>,
 }
 
@@ -146,7 +136,7 @@ pub struct Engine {
 /// The sole use of one or both channels.
 #[derive(Debug)]
 pub struct Claim {
-    _guards: Vec<OwnedMutexGuard<()>>,
+    _turns: Vec<Turn>,
 }
 
 impl Engine {
@@ -171,7 +161,6 @@ impl Engine {
             shared: Rc::new(Shared {
                 channels: Default::default(),
                 is_loopback: Cell::new(false),
-                busy: RefCell::default(),
                 handler_error: RefCell::default(),
             }),
         };
@@ -194,11 +183,8 @@ impl Engine {
                 if irq.wait_high(u64::MAX).await.is_err() {
                     return;
                 }
-                let rise = Rise {
-                    cycle: handler.host.cycle(),
-                    unanswered_writes: handler.unanswered_writes(),
-                };
-                if let Err(error) = handler.handle_interrupt(rise).await {
+                let unanswered_writes = handler.unanswered_writes();
+                if let Err(error) = handler.handle_interrupt(unanswered_writes).await {
                     *handler.shared.handler_error.borrow_mut() = Some(error);
                     // Waiters learn of it by their senders going away.
                     for channel in &handler.shared.channels {
@@ -212,14 +198,14 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Waits until the channels are free and takes them.
+    /// Waits until the channels are free and takes them; who asks first has them first.
     pub async fn claim(&self, cpu: &Cpu, channels: &[Channel]) -> Claim {
-        let mut guards = Vec::new();
+        let mut turns = Vec::new();
         for channel in channels {
-            let lock = std::sync::Arc::clone(&self.shared.channels[*channel as usize].lock);
-            guards.push(cpu.wait(lock.lock_owned()).await);
+            let channel = &self.shared.channels[*channel as usize];
+            turns.push(cpu.wait(channel.turns.take()).await);
         }
-        Claim { _guards: guards }
+        Claim { _turns: turns }
     }
 
     /// Joins the channels for a memory copy, or parts them; the caller has claimed both.
@@ -257,14 +243,17 @@ impl Engine {
             .await?;
         self.write(cpu, base + u64::from(channel::LENGTH), bytes)
             .await?;
-        state.started_at.set(self.host.cycle());
         self.write(
             cpu,
             base + u64::from(channel::CONTROL),
             channel::CONTROL_START,
         )
         .await?;
-        Ok(Work { receiver })
+        Ok(Work {
+            channel,
+            dma,
+            receiver,
+        })
     }
 
     /// Waits for the end of a transfer.
@@ -276,29 +265,6 @@ impl Engine {
             let error = self.shared.handler_error.borrow();
             error.clone().unwrap_or(EngineError::HandlerEnded)
         })
-    }
-
-    /// Returns the cycles in which at least one channel worked, from its start to its interrupt.
-    #[must_use]
-    pub fn busy_cycles(&self) -> u64 {
-        let mut intervals = self.shared.busy.borrow().clone();
-        intervals.sort_unstable();
-        let mut covered_to = 0;
-        let mut cycles = 0;
-        for (from, to) in intervals {
-            cycles += to.saturating_sub(from.max(covered_to));
-            covered_to = covered_to.max(to);
-        }
-        cycles
-    }
-
-    /// Returns whether both channels have worked at the same time.
-    #[must_use]
-    pub fn has_overlapped(&self) -> bool {
-        let busy = self.shared.busy.borrow();
-        let total: u64 = busy.iter().map(|(from, to)| to - from).sum();
-        drop(busy);
-        total > self.busy_cycles()
     }
 
     async fn write(&self, cpu: &Cpu, addr: u64, value: u32) -> Result<(), EngineError> {
@@ -350,15 +316,15 @@ impl Engine {
         self.host.bus_in_flight(PORT).1
     }
 
-    async fn handle_interrupt(&self, rise: Rise) -> Result<(), EngineError> {
+    /// `unanswered_writes` are those on the bus when the interrupt rose.
+    async fn handle_interrupt(&self, unanswered_writes: usize) -> Result<(), EngineError> {
         let cpu = self.host.cpu(INTERRUPT_CPU);
         cpu.interrupt_entry().await;
         let causes = self.read(&cpu, regs::INT_STATUS.into()).await?;
         for channel in Channel::ALL {
             if causes & channel.interrupt_bits() != 0 {
-                let unanswered_writes = self.unanswered_at_end(channel, causes, rise);
-                self.complete(&cpu, channel, rise.cycle, unanswered_writes)
-                    .await?;
+                let unanswered = self.unanswered_at_end(channel, causes, unanswered_writes);
+                self.complete(&cpu, channel, unanswered).await?;
             }
         }
         Ok(())
@@ -368,13 +334,13 @@ impl Engine {
     ///
     /// Only s2mm writes. If it is the only cause, the interrupt rose for it; otherwise it was done when
     /// the causes were read, at the latest.
-    fn unanswered_at_end(&self, channel: Channel, causes: u32, rise: Rise) -> usize {
+    fn unanswered_at_end(&self, channel: Channel, causes: u32, at_rise: usize) -> usize {
         if channel == Channel::Mm2s {
             return 0;
         }
         let now = self.unanswered_writes();
         if causes & Channel::Mm2s.interrupt_bits() == 0 {
-            now.max(rise.unanswered_writes)
+            now.max(at_rise)
         } else {
             now
         }
@@ -384,7 +350,6 @@ impl Engine {
         &self,
         cpu: &Cpu,
         channel: Channel,
-        risen_at: u64,
         unanswered_writes: usize,
     ) -> Result<(), EngineError> {
         let base = channel.base();
@@ -419,9 +384,6 @@ impl Engine {
         self.write(cpu, base + u64::from(channel::STATUS), handled)
             .await?;
         let state = &self.shared.channels[channel as usize];
-        let started_at = state.started_at.get();
-        let worked = (started_at, risen_at.max(started_at));
-        self.shared.busy.borrow_mut().push(worked);
         if let Some(waiter) = state.waiter.take() {
             // A driver that no longer waits has made a mistake of its own, which others judge.
             let _ = waiter.send(completion);
@@ -433,6 +395,10 @@ impl Engine {
 /// A transfer that the engine works on.
 #[derive(Debug)]
 pub struct Work {
+    /// The channel that does it.
+    pub(super) channel: Channel,
+    /// The DMA address that it was given.
+    pub(super) dma: DmaAddr,
     receiver: oneshot::Receiver<Completion>,
 }
 

@@ -13,7 +13,7 @@ use swiotlb::{
 use crate::scoreboard::{self, MappingId, Scoreboard};
 
 /// Cycles that a driver lets pass before it maps again when the pool was full.
-const RETRY_CYCLES: u64 = 200;
+pub const RETRY_CYCLES: u64 = 200;
 
 /// What is to be mapped.
 #[derive(Debug, Clone)]

@@ -1,11 +1,15 @@
 //! The model of a Linux driver of the reference engine: the only place that knows both mappings and
 //! registers. It acts and never judges; what it lends and expects it tells the scoreboard.
 
+mod account;
 mod checks;
+mod content;
 pub mod dma_engine_regs;
 pub mod engine;
 mod mapper;
+mod mistakes;
 mod transfer;
+mod turn;
 
-pub use mapper::{Lease, Mapper, MapperCounts};
+pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES};
 pub use transfer::Driver;

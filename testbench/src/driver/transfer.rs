@@ -1,26 +1,23 @@
-//! One transfer from buffer to engine and back, with the mistakes that a plan asks for.
+//! One transfer from buffer to engine and back.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use rebound_sim::cpu::Cpu;
+use rebound_sim::events::Direction;
 use rebound_sim::host::Host;
 use rebound_sim::stream::{Packet, StreamSink, StreamSource};
-use swiotlb::{DataDirection, MapError, PhysAddr, PhysMemory as _, SyncError, UnmapError};
+use swiotlb::{DataDirection, MapError, SyncError, UnmapError};
 
 use super::engine::{Channel, Engine, EngineError, Work};
 use super::mapper::{Lease, Mapper, Request};
-use crate::pattern::{self, Kind};
 use crate::scenario::plan::{Mistake, Movement, Outcome, Plan, Transfer, Usage};
 use crate::scoreboard::{Scoreboard, index};
 use crate::violation::{Check, Violation};
 
-/// Bytes that a driver programs too many.
-const EXTRA_BYTES: u64 = 64;
-
 /// What keeps a driver from going on.
 #[derive(Debug, thiserror::Error)]
-enum DriverError {
+pub(super) enum DriverError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("map refused: {0}")]
@@ -36,7 +33,7 @@ enum DriverError {
 pub struct Driver {
     pub(super) plan: Rc<Plan>,
     pub(super) host: Host,
-    engine: Engine,
+    pub(super) engine: Engine,
     mapper: Rc<Mapper>,
     pub(super) board: Rc<RefCell<Scoreboard>>,
     source: StreamSource,
@@ -54,9 +51,9 @@ pub(super) struct Piece {
 }
 
 /// The mappings of a transfer.
-struct Leases {
-    source: Option<Lease>,
-    destination: Option<Lease>,
+pub(super) struct Leases {
+    pub(super) source: Option<Lease>,
+    pub(super) destination: Option<Lease>,
 }
 
 impl Driver {
@@ -107,7 +104,7 @@ impl Driver {
 /// A transfer in work on a CPU.
 pub(super) struct Job<'a> {
     pub(super) driver: &'a Driver,
-    cpu: &'a Cpu,
+    pub(super) cpu: &'a Cpu,
     pub(super) number: usize,
     pub(super) transfer: Transfer,
 }
@@ -245,27 +242,6 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Unmaps as soon as the engine has begun. A mistake.
-    async fn unmap_while_working(
-        &self,
-        piece: Piece,
-        leases: Leases,
-        data: &[u8],
-    ) -> Result<(), DriverError> {
-        let channels = self.channels();
-        let claim = self.driver.engine.claim(self.cpu, channels).await;
-        let works = self.start(piece, &leases, data).await?;
-        self.unmap(leases).await?;
-        for work in works {
-            self.driver.engine.finished(self.cpu, work).await?;
-        }
-        drop(claim);
-        if let Some(buffer) = self.destination() {
-            self.accept_partial(buffer, piece);
-        }
-        Ok(())
-    }
-
     /// Lets the engine move a piece, and returns whether it says that it did.
     async fn move_piece(
         &self,
@@ -279,7 +255,10 @@ impl Job<'_> {
         let works = self.start(piece, leases, data).await?;
         let mut completions = Vec::new();
         for work in works {
-            completions.push(self.driver.engine.finished(self.cpu, work).await?);
+            let (channel, dma) = (work.channel, work.dma);
+            let completion = self.driver.engine.finished(self.cpu, work).await?;
+            self.check_account(channel, dma, &completion);
+            completions.push(completion);
         }
         let is_done = self.check_status(&completions, piece);
         if self.transfer.outcome == Outcome::AddrLimit && self.beats() != beats_before {
@@ -288,7 +267,15 @@ impl Job<'_> {
             self.report(Check::Status, text);
         }
         if matches!(self.transfer.movement, Movement::ToDevice { .. }) {
-            self.check_stream(data, is_done).await;
+            let sent = if is_done {
+                data
+            } else {
+                let bytes_done = completions
+                    .first()
+                    .map_or(0, |end| u64::from(end.bytes_done));
+                &data[..index(bytes_done).min(data.len())]
+            };
+            self.check_stream(sent, is_done).await;
         }
         drop(claim);
         if let (Some(lease), true) = (&leases.destination, is_done) {
@@ -300,7 +287,7 @@ impl Job<'_> {
     }
 
     /// Starts the channels; the caller has claimed them.
-    async fn start(
+    pub(super) async fn start(
         &self,
         piece: Piece,
         leases: &Leases,
@@ -309,11 +296,7 @@ impl Job<'_> {
         let engine = &self.driver.engine;
         let is_copy = leases.source.is_some() && leases.destination.is_some();
         engine.set_loopback(self.cpu, is_copy).await?;
-        let extra = if self.has(Mistake::ProgramsTooLong) {
-            EXTRA_BYTES
-        } else {
-            0
-        };
+        let extra = self.extra_bytes();
         let bytes = u32::try_from(piece.bytes + extra).expect("a mapping is shorter than 4 GiB");
         let mut works = Vec::new();
         if let Some(lease) = &leases.destination {
@@ -324,10 +307,12 @@ impl Job<'_> {
                 drop(self.driver.source.push(Packet::new(packet)));
             }
             let dma = lease.dma.wrapping_add(piece.in_mapping);
+            self.board_mut().traffic_mut().begin(Direction::Write);
             works.push(engine.start(self.cpu, Channel::S2mm, dma, bytes).await?);
         }
         if let Some(lease) = &leases.source {
             let dma = lease.dma.wrapping_add(piece.in_mapping);
+            self.board_mut().traffic_mut().begin(Direction::Read);
             works.push(engine.start(self.cpu, Channel::Mm2s, dma, bytes).await?);
         }
         Ok(works)
@@ -360,20 +345,11 @@ impl Job<'_> {
         direction: DataDirection,
         data: &[u8],
     ) -> Result<Lease, DriverError> {
-        let direction = match direction {
-            DataDirection::ToDevice if self.has(Mistake::SwapsDirection) => {
-                DataDirection::FromDevice
-            }
-            DataDirection::FromDevice if self.has(Mistake::SwapsDirection) => {
-                DataDirection::ToDevice
-            }
-            right => right,
-        };
         let request = Request {
             transfer: self.number,
             buffer,
             offset: piece.offset,
-            direction,
+            direction: self.declared(direction),
             expected: data.to_vec(),
         };
         if self.has(Mistake::SkipsBouncing) {
@@ -384,48 +360,11 @@ impl Job<'_> {
         Ok(lease)
     }
 
-    async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
+    pub(super) async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
         for lease in leases.source.into_iter().chain(leases.destination) {
             self.mapper().unmap(self.cpu, lease).await?;
         }
         Ok(())
-    }
-
-    fn write_buffer(&self, buffer: usize, offset: u64, data: &[u8]) {
-        let phys = self.driver.board.borrow().buffers()[buffer].phys + offset;
-        self.driver
-            .host
-            .memory()
-            .write(PhysAddr::new(phys), data)
-            .expect("the plan places buffers in RAM");
-    }
-
-    pub(super) fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {
-        self.board_mut().buffer_mut(buffer).expect(offset, data);
-    }
-
-    /// What a piece should carry in a round: the source's bytes, or those that the stream brings.
-    fn data(&self, piece: Piece, round: u32) -> Vec<u8> {
-        let board = self.driver.board.borrow();
-        match self.transfer.movement {
-            Movement::ToDevice { source } | Movement::Copy { source, .. } if round == 0 => board
-                .buffers()[source]
-                .content(piece.offset, piece.bytes)
-                .to_vec(),
-            Movement::ToDevice { source: buffer }
-            | Movement::Copy { source: buffer, .. }
-            | Movement::FromDevice {
-                destination: buffer,
-            } => {
-                let salt = board.buffers()[buffer].salt;
-                pattern::filled(
-                    Kind::Source { round },
-                    salt,
-                    piece.offset,
-                    index(piece.bytes),
-                )
-            }
-        }
     }
 
     pub(super) fn report(&self, check: Check, text: String) {
@@ -439,42 +378,10 @@ impl Job<'_> {
         self.board_mut().report(violation);
     }
 
-    fn channels(&self) -> &'static [Channel] {
-        match self.transfer.movement {
-            Movement::ToDevice { .. } => &[Channel::Mm2s],
-            Movement::FromDevice { .. } => &[Channel::S2mm],
-            Movement::Copy { .. } => &[Channel::Mm2s, Channel::S2mm],
-        }
-    }
-
-    const fn source(&self) -> Option<usize> {
-        match self.transfer.movement {
-            Movement::ToDevice { source } | Movement::Copy { source, .. } => Some(source),
-            Movement::FromDevice { .. } => None,
-        }
-    }
-
-    const fn destination(&self) -> Option<usize> {
-        match self.transfer.movement {
-            Movement::FromDevice { destination } | Movement::Copy { destination, .. } => {
-                Some(destination)
-            }
-            Movement::ToDevice { .. } => None,
-        }
-    }
-
     /// Beats of the engine's bus so far, both directions.
     fn beats(&self) -> u64 {
         let counters = self.driver.host.bus_counters(0);
         counters.read.beats + counters.write.beats
-    }
-
-    pub(super) fn buffer_name(&self) -> String {
-        self.driver.plan.buffer_of(&self.transfer).name.clone()
-    }
-
-    fn has(&self, mistake: Mistake) -> bool {
-        self.transfer.mistake == Some(mistake)
     }
 
     fn mapper(&self) -> &Mapper {

@@ -76,6 +76,16 @@ impl Channel {
         self.is_busy && self.burst.is_none() && (self.left == 0 || self.failure != 0)
     }
 
+    /// Asks for one beat of a transfer that was refused.
+    fn ask_at_once(&mut self) {
+        self.asks = true;
+        self.burst = Some(Burst {
+            addr: self.addr,
+            bytes: BEAT - self.addr % BEAT,
+            done: 0,
+        });
+    }
+
     /// Takes the next burst, if `ready_bytes` bytes are enough for it.
     fn ask(&mut self, engine: &EnginePlan, ready_bytes: u64) -> Option<Burst> {
         let longest = BURST_BYTES - self.next % BEAT;
@@ -100,6 +110,25 @@ impl Channel {
     }
 }
 
+/// What the model does wrong, so that a check has something to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quirk {
+    /// The lowest bit of each written burst is flipped.
+    FlipsABit,
+    /// `BYTES_DONE` is one too few.
+    ShortBytesDone,
+    /// `FAIL_ADDR` is another one.
+    WrongFailAddr,
+    /// A transfer beyond the limit is refused, but its first burst is read.
+    ReadsWhenRefused,
+    /// What was read is not sent, though the channel says that it was.
+    SendsNoPacket,
+    /// A channel waits while the other has a burst in flight.
+    OneChannelAtATime,
+    /// Writing stops after the first burst, and never ends.
+    StopsHalfway,
+}
+
 /// The model's `$fatal`.
 #[derive(Debug, thiserror::Error)]
 #[error("the model was told to end here")]
@@ -110,6 +139,8 @@ pub(crate) struct Fatal;
 pub(crate) struct ModelEngine {
     /// Steps until the model ends the simulation, for tests.
     pub(crate) steps_left: u64,
+    /// What it does wrong.
+    pub(crate) quirk: Option<Quirk>,
     engine: EnginePlan,
     manager: [AxiManagerPins; 1],
     lite: [AxiLitePins; 1],
@@ -137,6 +168,7 @@ impl ModelEngine {
     pub(crate) fn new(engine: EnginePlan) -> Self {
         Self {
             steps_left: u64::MAX,
+            quirk: None,
             engine,
             manager: Default::default(),
             lite: Default::default(),
@@ -158,6 +190,10 @@ impl ModelEngine {
         }
     }
 
+    fn has(&self, quirk: Quirk) -> bool {
+        self.quirk == Some(quirk)
+    }
+
     fn int_status(&self) -> u32 {
         let bits = |state: &Channel| state.status >> 1 & 3;
         bits(&self.mm2s) | bits(&self.s2mm) << 8
@@ -166,7 +202,10 @@ impl ModelEngine {
     fn read_register(&self, addr: u32) -> u32 {
         let of = |state: &Channel, at: u32| match at {
             channel::STATUS => state.status | u32::from(state.is_busy),
-            channel::BYTES_DONE => state.bytes_done,
+            channel::BYTES_DONE => state
+                .bytes_done
+                .saturating_sub(self.has(Quirk::ShortBytesDone).into()),
+            channel::FAIL_ADDR_LO if self.has(Quirk::WrongFailAddr) => low(state.fail_addr) ^ 0x40,
             channel::FAIL_ADDR_LO => low(state.fail_addr),
             channel::FAIL_ADDR_HI => low(state.fail_addr >> 32),
             _ => 0,
@@ -182,8 +221,14 @@ impl ModelEngine {
 
     fn write_register(&mut self, addr: u32, value: u32) {
         let engine = self.engine;
+        let reads_when_refused = self.has(Quirk::ReadsWhenRefused);
         let to = |state: &mut Channel, at: u32| match at {
-            channel::CONTROL if value & channel::CONTROL_START != 0 => state.start(&engine),
+            channel::CONTROL if value & channel::CONTROL_START != 0 => {
+                state.start(&engine);
+                if reads_when_refused && state.failure == regs::ERROR_KIND_ADDR_LIMIT {
+                    state.ask_at_once();
+                }
+            }
             channel::STATUS => state.status &= !(value & 6),
             channel::ADDR_LO => state.addr = state.addr >> 32 << 32 | u64::from(value),
             channel::ADDR_HI => {
@@ -257,7 +302,9 @@ impl ModelEngine {
                 self.mm2s.burst = None;
             }
         }
-        let _ = self.mm2s.ask(&self.engine, u64::MAX);
+        if !(self.has(Quirk::OneChannelAtATime) && self.s2mm.burst.is_some()) {
+            let _ = self.mm2s.ask(&self.engine, u64::MAX);
+        }
     }
 
     fn step_writes(&mut self) {
@@ -285,7 +332,9 @@ impl ModelEngine {
                 self.s2mm.bytes_done += low(burst.bytes);
             }
         }
-        if let Some(burst) = self.s2mm.ask(&self.engine, self.incoming.len() as u64) {
+        let waits = self.has(Quirk::OneChannelAtATime) && self.mm2s.burst.is_some()
+            || self.has(Quirk::StopsHalfway) && self.s2mm.bytes_done > 0;
+        if !waits && let Some(burst) = self.s2mm.ask(&self.engine, self.incoming.len() as u64) {
             self.fill_write_beats(burst);
         }
         if self.s2mm.has_moved() && self.packet_ended {
@@ -305,6 +354,9 @@ impl ModelEngine {
                 data |= u64::from(byte) << (8 * lane);
                 strobes |= 1 << lane;
             }
+            if self.has(Quirk::FlipsABit) && at == burst.addr {
+                data ^= 1 << (8 * (at % BEAT));
+            }
             at += count;
             let loses = self.engine.planted_fault == Some(PlantedFault::LostTail);
             if loses && at == end && self.s2mm.left == 0 {
@@ -315,6 +367,9 @@ impl ModelEngine {
     }
 
     fn step_stream_out(&mut self) {
+        if self.has(Quirk::SendsNoPacket) {
+            return self.drop_packet();
+        }
         let pins = &mut self.stream_out[0];
         let (data, keep, is_last) = self.out_beat.unwrap_or_default();
         pins.valid = self.out_beat.is_some().into();
@@ -336,6 +391,14 @@ impl ModelEngine {
                 keep |= 1 << lane;
             }
             self.out_beat = Some((data, keep, has_all && self.outgoing.is_empty()));
+        }
+    }
+
+    fn drop_packet(&mut self) {
+        self.mm2s.bytes_done += low(self.outgoing.len() as u64);
+        self.outgoing.clear();
+        if self.mm2s.has_moved() {
+            self.mm2s.end();
         }
     }
 

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::UsageError;
-use crate::report::Row;
+use crate::report::{Row, names};
+use crate::result::Counts;
 use crate::scenario::plan::Expect;
 
 /// The columns of `sim.csv`, with what they mean.
-pub const CSV_COLUMNS: [(&str, &str); 28] = [
+pub const CSV_COLUMNS: [(&str, &str); 32] = [
     ("scenario", "name of the scenario"),
     ("seed", "seed of the run, hexadecimal"),
     (
@@ -17,7 +18,7 @@ pub const CSV_COLUMNS: [(&str, &str); 28] = [
     ),
     (
         "expected",
-        "`pass`, or the check that has to catch the planted fault",
+        "`pass`, or the checks that have to catch the planted fault, separated by spaces",
     ),
     (
         "first_check",
@@ -31,6 +32,16 @@ pub const CSV_COLUMNS: [(&str, &str); 28] = [
         "unbounced_cycles",
         "cycles of the same work with a 64-bit engine and mask, or empty",
     ),
+    ("unbounced_read_beats", "R beats of that run, or empty"),
+    ("unbounced_write_beats", "W beats of that run, or empty"),
+    (
+        "unbounced_cpu_copy_cycles",
+        "CPU cycles spent copying in that run, or empty",
+    ),
+    (
+        "unbounced_cpu_wait_cycles",
+        "CPU cycles spent waiting in that run, or empty",
+    ),
     (
         "cost_permille",
         "cycles over unbounced_cycles, in thousandths, or empty",
@@ -40,8 +51,8 @@ pub const CSV_COLUMNS: [(&str, &str); 28] = [
         "cycles that the parameters of the plan justify",
     ),
     (
-        "engine_busy_cycles",
-        "cycles in which a channel of the engine had a transfer in work",
+        "bus_busy_cycles",
+        "cycles in which the engine had a burst in flight on its bus",
     ),
     ("read_beats", "R beats"),
     ("write_beats", "W beats"),
@@ -186,28 +197,33 @@ fn csv_text(rows: &[Row]) -> Result<Vec<u8>, UsageError> {
 fn record(row: &Row) -> [String; CSV_COLUMNS.len()] {
     let counts = &row.counts;
     let expected = match &row.expect {
-        Expect::Pass => "pass",
-        Expect::Caught { must, .. } => must.name(),
+        Expect::Pass => "pass".to_owned(),
+        Expect::Caught { must, .. } => names(must.iter().map(|wanted| &wanted.check), " "),
     };
     let optional = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let unbounced = |count: fn(&Counts) -> u64| optional(row.unbounced.as_ref().map(count));
     let cost = row
-        .unbounced_cycles
+        .unbounced_cycles()
         .and_then(|cycles| (counts.cycles * 1000).checked_div(cycles));
     [
         row.scenario.clone(),
         row.seed.to_string(),
         row.verdict.name().into(),
-        expected.into(),
+        expected,
         row.decisive()
             .map_or_else(String::new, |violation| violation.check.name().into()),
         row.violation_count().to_string(),
         counts.transfers.to_string(),
         counts.bytes.to_string(),
         counts.cycles.to_string(),
-        optional(row.unbounced_cycles),
+        unbounced(|counts| counts.cycles),
+        unbounced(|counts| counts.read_beats),
+        unbounced(|counts| counts.write_beats),
+        unbounced(|counts| counts.cpu_copy_cycles),
+        unbounced(|counts| counts.cpu_wait_cycles),
         optional(cost),
         counts.budget_cycles.to_string(),
-        counts.engine_busy_cycles.to_string(),
+        counts.bus_busy_cycles.to_string(),
         counts.read_beats.to_string(),
         counts.write_beats.to_string(),
         row.utilisation_permille.to_string(),
@@ -238,7 +254,7 @@ mod tests {
             .iter()
             .map(|scenario| {
                 let plan = (scenario.plan)(Seed::new(1));
-                Row::new(scenario.name, &plan, RunResult::default(), None)
+                Row::new(scenario.name, &plan, RunResult::default(), None, None)
             })
             .collect()
     }

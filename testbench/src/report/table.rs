@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::report::Row;
 use crate::result::Verdict;
-use crate::scenario::plan::Expect;
-use crate::violation::Violation;
+use crate::scenario::plan::{Expect, Wanted};
+use crate::violation::{Check, Violation};
 
 /// Returns the heading of the table.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn lines(row: &Row) -> Vec<String> {
     } else {
         format!("{} of {}", counts.pool_peak_slots, counts.pool_slots)
     };
-    let unbounced = row.unbounced_cycles;
+    let unbounced = row.unbounced_cycles();
     let first = format!(
         "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>9} {:>9} {:>8} {:>7} {:>8}  {pool}",
         row.verdict.name(),
@@ -56,12 +56,12 @@ pub fn lines(row: &Row) -> Vec<String> {
         counts.cpu_wait_cycles,
     );
     let mut lines = vec![first.trim_end().to_owned()];
-    let decisive = row.decisive();
+    let deciding = row.deciding();
     match row.verdict {
         Verdict::Pass => {}
         Verdict::Caught => {
-            lines.extend(decisive.map(located));
-            lines.extend(rest_text(row));
+            lines.extend(deciding.iter().copied().map(located));
+            lines.extend(rest_text(row, &deciding));
         }
         Verdict::Fail => {
             let broken: Vec<String> = row
@@ -75,16 +75,25 @@ pub fn lines(row: &Row) -> Vec<String> {
                 row.violation_count(),
                 broken.join(", ")
             ));
-            lines.extend(decisive.map(located));
+            lines.extend(deciding.into_iter().map(located));
             lines.push(format!("       replay: {}", row.replay));
         }
         Verdict::Missed => {
-            let must = match &row.expect {
-                Expect::Caught { must, .. } => must.name(),
-                Expect::Pass => "none",
+            let silent = match &row.expect {
+                Expect::Caught { must, .. } => {
+                    let is_silent =
+                        |wanted: &&Wanted| !row.violations.iter().any(|found| wanted.is(found));
+                    let silent: Vec<String> = must
+                        .iter()
+                        .filter(is_silent)
+                        .map(ToString::to_string)
+                        .collect();
+                    silent.join(" and ")
+                }
+                Expect::Pass => "none".to_owned(),
             };
             lines.push(format!(
-                "       seed {}, the planted fault went unnoticed: expected a violation of check {must}, \
+                "       seed {}, the planted fault went unnoticed: expected a violation of check {silent}, \
                  found {}",
                 row.seed,
                 row.violation_count()
@@ -95,17 +104,17 @@ pub fn lines(row: &Row) -> Vec<String> {
     lines
 }
 
-/// Tells what else the planted fault broke, the violation that is shown not counted.
-fn rest_text(row: &Row) -> Option<String> {
-    let shown = row.decisive()?.check;
+/// Tells what else the planted fault broke, the violations that are shown not counted.
+fn rest_text(row: &Row, shown: &[&Violation]) -> Option<String> {
+    let shown_of = |check: Check| shown.iter().filter(|found| found.check == check).count() as u64;
     let rest: Vec<String> = row
         .broken
         .iter()
-        .map(|(check, count)| (check, count - u64::from(*check == shown)))
+        .map(|(check, count)| (check, count.saturating_sub(shown_of(*check))))
         .filter(|(_, count)| *count > 0)
         .map(|(check, count)| format!("{check} {count}"))
         .collect();
-    let total = row.violation_count() - 1;
+    let total = row.violation_count().saturating_sub(shown.len() as u64);
     (total > 0).then(|| format!("       and {total} more ({})", rest.join(", ")))
 }
 
@@ -184,7 +193,6 @@ mod tests {
     use super::*;
     use crate::result::Counts;
     use crate::seed::Seed;
-    use crate::violation::Check;
 
     fn row(verdict: Verdict, expect: Expect, checks: &[Check]) -> Row {
         Row {
@@ -199,7 +207,10 @@ mod tests {
                 ..Counts::default()
             },
             utilisation_permille: 412,
-            unbounced_cycles: Some(40_000),
+            unbounced: Some(Counts {
+                cycles: 40_000,
+                ..Counts::default()
+            }),
             broken: checks
                 .iter()
                 .map(|check| (*check, 3))
@@ -215,7 +226,7 @@ mod tests {
                 })
                 .collect(),
             wave: None,
-            replay: super::super::replay("bounce/partial-write", Seed::new(0x2b)),
+            replay: super::super::replay("bounce/partial-write", Seed::new(0x2b), None),
         }
     }
 
@@ -252,8 +263,7 @@ mod tests {
     #[test]
     fn a_missed_fault_names_the_check_that_should_have_fired() {
         let expect = Expect::Caught {
-            must: Check::Leak,
-            words: None,
+            must: vec![Check::Leak.into()],
             may: Vec::new(),
         };
         let lines = lines(&row(Verdict::Missed, expect, &[]));
@@ -268,8 +278,7 @@ mod tests {
     #[test]
     fn a_caught_fault_counts_what_else_it_broke() {
         let expect = Expect::Caught {
-            must: Check::Leak,
-            words: None,
+            must: vec![Check::Leak.into()],
             may: vec![Check::Hang],
         };
         let lines = lines(&row(Verdict::Caught, expect, &[Check::Leak, Check::Hang]));

@@ -70,7 +70,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn mixed(seed: Seed, bus: BusPolicy) -> Plan {
+/// Two CPUs, one that sends and one that receives.
+pub(super) fn mixed(seed: Seed, bus: BusPolicy) -> Plan {
     let mut layout = Layout::new(seed, 32).cpus(2).with(|plan| plan.bus = bus);
     let mut stream = seed.stream("scenario.mixed");
     for number in 0..6 {

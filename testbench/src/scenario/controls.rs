@@ -1,8 +1,10 @@
 //! Negative controls: a fault is planted, and the verdict is good only if it is caught.
 
+use rebound_sim::axi::BusPolicy;
+
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage};
-use crate::scenario::{Scenario, limits};
+use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage, Wanted};
+use crate::scenario::{Scenario, bus, limits};
 use crate::seed::Seed;
 use crate::violation::Check;
 
@@ -82,6 +84,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         plan: slow_bus,
     },
     Scenario {
+        name: "control/one-burst",
+        stimulus: "At a memory latency of 50 cycles, an engine that promises 16 bursts in flight has one.",
+        checking: "The run exceeds its cycle budget.",
+        plan: one_burst,
+    },
+    Scenario {
         name: "control/no-interrupt",
         stimulus: "The driver waits for an interrupt that it left disabled.",
         checking: "The run is given up at its cycle limit and says what it waited for.",
@@ -90,9 +98,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn caught(must: Check, may: &[Check]) -> Expect {
+    caught_by(&[must], may)
+}
+
+fn caught_by(must: &[Check], may: &[Check]) -> Expect {
     Expect::Caught {
-        must,
-        words: None,
+        must: must.iter().copied().map(Wanted::from).collect(),
         may: may.to_vec(),
     }
 }
@@ -103,9 +114,9 @@ fn no_bouncing(seed: Seed) -> Plan {
     layout.receive(0, Above, 600, 0).mistake = Some(Mistake::SkipsBouncing);
     bystanders_where_cut(layout)
         .with(|plan| {
-            plan.expect = caught(
-                Check::Unmapped,
-                &[Check::Guard, Check::Stream, Check::NotWritten],
+            plan.expect = caught_by(
+                &[Check::Unmapped, Check::Guard],
+                &[Check::Stream, Check::NotWritten],
             );
         })
         .finish()
@@ -247,10 +258,18 @@ fn slow_bus(seed: Seed) -> Plan {
         .finish()
 }
 
+fn one_burst(seed: Seed) -> Plan {
+    let mut plan = bus::mixed(seed, BusPolicy::with_latency(50));
+    plan.promised_bursts = Some(plan.engine.max_reads);
+    (plan.engine.max_reads, plan.engine.max_writes) = (1, 1);
+    plan.expect = caught(Check::Budget, &[]);
+    plan
+}
+
 fn no_interrupt(seed: Seed) -> Plan {
     let mut layout = Layout::new(seed, 32);
     layout.send(0, Below, 300, 0).mistake = Some(Mistake::KeepsInterruptDisabled);
     layout
-        .with(|plan| plan.expect = caught(Check::Hang, &[Check::Leak]))
+        .with(|plan| plan.expect = caught(Check::Hang, &[]))
         .finish()
 }

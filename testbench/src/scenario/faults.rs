@@ -9,7 +9,7 @@ use rebound_sim::stream::StreamPolicy;
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{Expect, Plan, PlantedFault};
+use crate::scenario::plan::{Expect, Plan, PlantedFault, Wanted};
 use crate::seed::Seed;
 use crate::violation::Check;
 
@@ -153,8 +153,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 /// The fault is caught by a check.
 fn check(must: Check) -> Expect {
     Expect::Caught {
-        must,
-        words: None,
+        must: vec![must.into()],
         may: Vec::new(),
     }
 }
@@ -162,8 +161,7 @@ fn check(must: Check) -> Expect {
 /// The fault is caught by a protocol rule.
 fn rule(name: &str) -> Expect {
     Expect::Caught {
-        must: Check::Protocol,
-        words: Some(format!("{name} ")),
+        must: vec![Wanted::rule(name)],
         may: Vec::new(),
     }
 }

@@ -75,6 +75,7 @@ impl Layout {
             bus: BusPolicy::with_latency(20),
             stream: StreamPolicy::default(),
             unplanned_latency_cycles: 0,
+            promised_bursts: None,
             costs: CostModel::default(),
             buffers: Vec::new(),
             transfers: Vec::new(),

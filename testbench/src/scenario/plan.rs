@@ -1,5 +1,7 @@
 //! A plan: everything that a run does, as plain data that a seed decides and a person can read.
 
+use std::fmt;
+
 use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
 use rebound_sim::stream::StreamPolicy;
@@ -26,6 +28,9 @@ pub struct Plan {
     pub stream: StreamPolicy,
     /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
     pub unplanned_latency_cycles: u32,
+    /// Bursts in flight that the budget takes for granted, however the engine is built: only in the negative
+    /// control of the budget.
+    pub promised_bursts: Option<u32>,
     /// What the CPUs' work costs.
     pub costs: CostModel,
     /// The buffers, guards not counted.
@@ -387,26 +392,67 @@ pub enum Demand {
 pub enum Expect {
     /// No violation.
     Pass,
-    /// A planted fault is caught: `must` fires, and nothing beside it and `may`.
+    /// A planted fault is caught: there is every violation of `must`, and nothing beside these checks and `may`.
     Caught {
-        /// The check that has to fire.
-        must: Check,
-        /// What its violation has to begin with: the name of a protocol rule, for instance.
-        words: Option<String>,
+        /// The violations that there have to be.
+        must: Vec<Wanted>,
         /// Checks that may fire as a consequence.
         may: Vec<Check>,
     },
 }
 
-impl Expect {
-    /// Returns whether the planted fault is caught by this violation.
+/// A violation that a planted fault has to lead to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The check that it breaks.
+    pub check: Check,
+    /// What its text begins with: the name of a protocol rule, for instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+}
+
+impl Wanted {
+    /// A breach of the protocol rule `name`.
     #[must_use]
-    pub fn wants(&self, violation: &Violation) -> bool {
+    pub fn rule(name: &str) -> Self {
+        Self {
+            check: Check::Protocol,
+            words: Some(format!("{name} ")),
+        }
+    }
+
+    /// Returns whether this is such a violation.
+    #[must_use]
+    pub fn is(&self, violation: &Violation) -> bool {
+        let words = self.words.as_deref().unwrap_or_default();
+        violation.check == self.check && violation.text.starts_with(words)
+    }
+}
+
+impl From<Check> for Wanted {
+    fn from(check: Check) -> Self {
+        Self { check, words: None }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}`", self.check)?;
+        match &self.words {
+            Some(words) => write!(formatter, ", {}", words.trim()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Expect {
+    /// Returns whether a violation of `check` was not to be expected.
+    #[must_use]
+    pub fn is_foreign(&self, check: Check) -> bool {
         match self {
-            Self::Pass => false,
-            Self::Caught { must, words, .. } => {
-                let words = words.as_deref().unwrap_or_default();
-                violation.check == *must && violation.text.starts_with(words)
+            Self::Pass => true,
+            Self::Caught { must, may } => {
+                must.iter().all(|wanted| wanted.check != check) && !may.contains(&check)
             }
         }
     }
@@ -430,6 +476,18 @@ impl Plan {
             Movement::ToDevice { source } | Movement::Copy { source, .. } => &self.buffers[source],
             Movement::FromDevice { destination } => &self.buffers[destination],
         }
+    }
+
+    /// Returns whether a mapping of these bytes has to go through the pool: the device does not reach all of
+    /// them, or bouncing is forced.
+    #[must_use]
+    pub fn should_bounce(&self, phys: u64, bytes: u64) -> bool {
+        let is_forced = self
+            .machine
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.is_forced);
+        is_forced || phys + (bytes - 1) > self.device.dma_mask
     }
 
     /// Returns whether the same work can be done unbounced: every transfer should succeed.

@@ -1,6 +1,7 @@
 //! The ledger: which DMA ranges are lent to the device, and what it should find or leave there.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use swiotlb::{DataDirection, DmaAddr, PhysAddr};
 
@@ -27,7 +28,8 @@ pub struct Mapping {
     pub is_bounced: bool,
     /// Who may move data.
     pub direction: DataDirection,
-    /// What the device should read, or write, byte by byte; its length is that of the mapping.
+    /// What the device should read, or write, byte by byte; its length is that of the mapping. Empty once
+    /// it is closed.
     pub expected: Vec<u8>,
     /// What the mapping held before the CPU's last change, to tell stale bytes from wrong ones.
     pub previous: Option<Vec<u8>>,
@@ -35,19 +37,13 @@ pub struct Mapping {
     pub mapped_at: u64,
 }
 
-impl Mapping {
-    /// Returns the length in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.expected.len() as u64
-    }
-}
-
 /// A mapping with what has happened to it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The mapping itself.
     pub mapping: Mapping,
+    /// Its length in bytes.
+    pub bytes: u64,
     /// Bytes that the device wrote since the last hand-over.
     pub written: Bits,
     /// Cycle of the unmap, if that has happened.
@@ -58,7 +54,7 @@ impl Entry {
     /// First DMA address past the mapping.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.mapping.dma.raw().saturating_add(self.mapping.bytes())
+        self.mapping.dma.raw().saturating_add(self.bytes)
     }
 
     /// Returns whether `addr` lies in the mapping.
@@ -75,6 +71,40 @@ pub struct Ledger {
     /// Live mappings by DMA address; several may begin at the same one.
     live: BTreeMap<(u64, MappingId), u64>,
     longest: u64,
+    closed: Closed,
+}
+
+/// Who held each DMA address last: ranges that do not overlap, by their first address.
+#[derive(Debug, Clone, Default)]
+struct Closed {
+    ranges: BTreeMap<u64, (u64, MappingId)>,
+}
+
+impl Closed {
+    /// Enters a half-open range, over whatever held it before.
+    fn insert(&mut self, start: u64, end: u64, id: MappingId) {
+        if let Some((first, (last, before))) = self.range_at(start) {
+            self.ranges.insert(first, (start, before));
+            if last > end {
+                self.ranges.insert(end, (last, before));
+            }
+        }
+        while let Some((&first, &(last, before))) = self.ranges.range(start..end).next() {
+            self.ranges.remove(&first);
+            if last > end {
+                self.ranges.insert(end, (last, before));
+            }
+        }
+        if start < end {
+            self.ranges.insert(start, (end, id));
+        }
+    }
+
+    /// Returns the range that holds `addr`.
+    fn range_at(&self, addr: u64) -> Option<(u64, (u64, MappingId))> {
+        let (start, range) = self.ranges.range(..=addr).next_back()?;
+        (addr < range.0).then_some((*start, *range))
+    }
 }
 
 impl Ledger {
@@ -83,21 +113,26 @@ impl Ledger {
         let id = MappingId(self.entries.len() as u64);
         let entry = Entry {
             written: Bits::new(mapping.expected.len()),
+            bytes: mapping.expected.len() as u64,
             mapping,
             unmapped_at: None,
         };
-        self.longest = self.longest.max(entry.mapping.bytes());
+        self.longest = self.longest.max(entry.bytes);
         self.live.insert((entry.mapping.dma.raw(), id), entry.end());
         self.entries.insert(id, entry);
         id
     }
 
-    /// Closes a mapping; its data are kept for messages only as far as they are short.
+    /// Closes a mapping. Where it was, how long, and which bytes were written stays known; the bytes that
+    /// it should carry are forgotten.
     pub fn close(&mut self, id: MappingId, cycle: u64) {
         let entry = self.entry_mut(id);
         entry.unmapped_at = Some(cycle);
-        let start = entry.mapping.dma.raw();
+        entry.mapping.expected = Vec::new();
+        entry.mapping.previous = None;
+        let (start, end) = (entry.mapping.dma.raw(), entry.end());
         self.live.remove(&(start, id));
+        self.closed.insert(start, end, id);
     }
 
     /// Returns a mapping, dead or alive.
@@ -134,7 +169,7 @@ impl Ledger {
     #[must_use]
     pub fn next_start(&self, addr: u64) -> Option<u64> {
         self.live
-            .range((addr + 1, MappingId(0))..)
+            .range((Excluded((addr, MappingId(u64::MAX))), Unbounded))
             .next()
             .map(|((start, _), _)| *start)
     }
@@ -142,10 +177,8 @@ impl Ledger {
     /// Returns the mapping that held `addr` and was unmapped last.
     #[must_use]
     pub fn dead_at(&self, addr: u64) -> Option<&Entry> {
-        self.entries
-            .values()
-            .filter(|entry| entry.unmapped_at.is_some() && entry.contains(addr))
-            .max_by_key(|entry| entry.unmapped_at)
+        let (_, (_, id)) = self.closed.range_at(addr)?;
+        Some(self.entry(id))
     }
 
     /// Returns the live mapping that ends at or shortly below `addr`, within `reach` bytes.
@@ -203,5 +236,48 @@ mod tests {
         let dead = ledger.dead_at(0x10ff).expect("it was mapped");
         assert_eq!(dead.unmapped_at, Some(20));
         assert!(ledger.dead_at(0x1100).is_none());
+    }
+
+    #[test]
+    fn a_mapping_at_the_last_address_has_nothing_above_it() {
+        let mut ledger = Ledger::default();
+        let last = ledger.insert(mapping(u64::MAX, 1));
+        assert_eq!(ledger.next_start(u64::MAX), None);
+        assert_eq!(ledger.next_start(u64::MAX - 1), Some(u64::MAX));
+        ledger.close(last, 10);
+        assert_eq!(ledger.next_start(u64::MAX - 1), None);
+    }
+
+    #[test]
+    fn a_closed_mapping_keeps_its_place_and_forgets_its_data() {
+        let mut ledger = Ledger::default();
+        let id = ledger.insert(mapping(0x1000, 0x100));
+        ledger.entry_mut(id).written.set(7);
+        ledger.close(id, 10);
+        let entry = ledger.entry(id);
+        assert_eq!((entry.bytes, entry.end()), (0x100, 0x1100));
+        assert!(entry.written.get(7));
+        assert!(entry.mapping.expected.is_empty());
+    }
+
+    proptest::proptest! {
+        /// The index agrees with a search of every mapping that was closed.
+        #[test]
+        fn the_last_holder_of_an_address_is_found(
+            spans in proptest::collection::vec((0_u64..64, 1_usize..32), 1..24),
+        ) {
+            let mut ledger = Ledger::default();
+            let mut holder = [None; 96];
+            for (cycle, (start, bytes)) in spans.into_iter().enumerate() {
+                let id = ledger.insert(mapping(start, bytes));
+                ledger.close(id, cycle as u64);
+                let at = usize::try_from(start).expect("it is small");
+                holder[at..at + bytes].fill(Some(cycle as u64));
+            }
+            for (addr, expected) in holder.into_iter().enumerate() {
+                let found = ledger.dead_at(addr as u64).and_then(|entry| entry.unmapped_at);
+                proptest::prop_assert_eq!(found, expected, "address {}", addr);
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn buffer_violation(
         let position = offset.checked_sub_unsigned(entry.mapping.offset)?;
         usize::try_from(position)
             .ok()
-            .filter(|position| (*position as u64) < entry.mapping.bytes())
+            .filter(|position| (*position as u64) < entry.bytes)
             .map(|position| (entry, position))
     });
     let was_written = in_mapping.is_some_and(|(entry, position)| entry.written.get(position));

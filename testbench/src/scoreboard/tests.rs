@@ -3,7 +3,7 @@
 use swiotlb::{DataDirection, DmaAddr, PhysAddr};
 
 use super::*;
-use crate::pattern;
+use crate::pattern::{self, Kind};
 
 const PHYS: u64 = 0x1_8000_1000;
 const DMA: u64 = 0x400_2000;
@@ -158,7 +158,7 @@ fn a_write_past_the_end_tells_how_far() {
     let violation = only(&bench.board);
     assert_eq!(violation.check, Check::PastEnd);
     assert!(
-        violation.text.contains("it 4 bytes further"),
+        violation.text.contains("found it 4 bytes further"),
         "{}",
         violation.text
     );
@@ -214,6 +214,25 @@ fn an_access_elsewhere_is_explained_by_its_lost_address_bits() {
         "device read of 8 bytes at dma 0x80001008: expected dma 0x180001008 of tx0+0x8, found only \
          its low 32 bits (victim+0x8, phys 0x80001008, dma 0x80001008, cycle 3)"
     );
+}
+
+#[test]
+fn an_access_after_the_unmap_tells_its_age() {
+    for (cycle, when) in [
+        (20, "in the same cycle"),
+        (21, "1 cycle ago"),
+        (25, "5 cycles ago"),
+    ] {
+        let mut bench = bench(DataDirection::FromDevice);
+        bench.board.unmapped(bench.id, 20);
+        bench.board.observe_write(cycle, DMA, &[0; 8], |_| true);
+        assert_eq!(only(&bench.board).check, Check::UseAfterUnmap);
+        let text = &only(&bench.board).text;
+        assert!(
+            text.ends_with(&format!("found one unmapped {when}")),
+            "{text}"
+        );
+    }
 }
 
 #[test]
