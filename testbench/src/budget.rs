@@ -9,7 +9,7 @@
 //!
 //! It takes all transfers one after the other, so overlap between CPUs and channels is a reserve.
 
-use rebound_sim::axi::ResponseOrder;
+use rebound_sim::axi::{Bandwidth, ResponseOrder};
 use rebound_sim::stall::Stall;
 
 use crate::scenario::plan::{EnginePlan, Movement, Plan, Transfer, Usage};
@@ -77,9 +77,9 @@ fn bus_cycles(plan: &Plan, transfer: &Transfer, bytes: u64) -> u64 {
     let stalls = &plan.bus.stalls;
     let reads = || {
         let latency = plan.bus.read_latency_cycles + plan.bus.read_jitter_cycles;
-        let window = plan.engine.max_reads;
+        let window = plan.engine.reads_in_flight();
         let (beats, bursts) = shape(&plan.engine, bytes);
-        stalled(stalls.r, beats)
+        stalled(stalls.r, paced(plan.bus.read_bandwidth, beats))
             + stalled(stalls.ar, bursts)
             + latencies(plan, latency, bursts, window)
     };
@@ -87,7 +87,7 @@ fn bus_cycles(plan: &Plan, transfer: &Transfer, bytes: u64) -> u64 {
         let latency = plan.bus.write_latency_cycles + plan.bus.write_jitter_cycles;
         let window = plan.engine.max_writes;
         let (beats, bursts) = shape(&plan.engine, bytes);
-        stalled(stalls.w, beats)
+        stalled(stalls.w, paced(plan.bus.write_bandwidth, beats))
             + stalled(stalls.aw, bursts)
             + stalled(stalls.b, bursts)
             + latencies(plan, latency, bursts, window)
@@ -117,6 +117,17 @@ fn latencies(plan: &Plan, latency: u32, bursts: u64, window: u32) -> u64 {
         // The burst that the engine needs next may be the last of its window.
         ResponseOrder::ReorderById { .. } => 2 * once,
     }
+}
+
+/// Returns the cycles in which so many beats move at a bandwidth.
+fn paced(bandwidth: Option<Bandwidth>, beats: u64) -> u64 {
+    bandwidth.map_or(
+        beats,
+        |Bandwidth {
+             beats: moved,
+             cycles,
+         }| { (beats * u64::from(cycles)).div_ceil(u64::from(moved.max(1))) },
+    )
 }
 
 /// Returns an upper bound of the cycles that `beats` handshakes take on a channel with these stalls.
@@ -173,6 +184,14 @@ mod tests {
         let one = cycles(&plan(200 << 10, 20)) - START_CYCLES;
         let four = cycles(&plan(800 << 10, 20)) - START_CYCLES;
         assert!(four > 39 * one / 10 && four < 41 * one / 10, "{four} {one}");
+    }
+
+    #[test]
+    fn a_bandwidth_lengthens_a_channel_by_its_share() {
+        let limit = |beats, cycles| Some(Bandwidth { beats, cycles });
+        assert_eq!(paced(None, 100), 100);
+        assert_eq!(paced(limit(1, 3), 100), 300);
+        assert_eq!(paced(limit(2, 5), 101), 253);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod plan;
 mod bus;
 mod controls;
 mod limits;
+mod parameters;
 mod pool;
 mod self_test;
 mod sync;
@@ -33,6 +34,7 @@ pub fn suite() -> Vec<Scenario> {
     [
         transfers::SCENARIOS,
         limits::SCENARIOS,
+        parameters::SCENARIOS,
         pool::SCENARIOS,
         sync::SCENARIOS,
         bus::SCENARIOS,
@@ -119,6 +121,6 @@ mod tests {
                 [plan.engine, plan.unbounced().engine]
             })
             .collect();
-        assert!(cores.len() <= 16, "{} cores: {cores:#?}", cores.len());
+        assert!(cores.len() <= 20, "{} cores: {cores:#?}", cores.len());
     }
 }
