@@ -400,7 +400,8 @@ module dma_engine #(
         .broken_o         (read_broken)
     );
 
-    assign read_ready  = loopback ? write_ready : stream_ready;
+    // A soft reset stops both sides of a copy: then nobody is there to take the end of what broke off.
+    assign read_ready  = loopback ? (write_ready || soft_reset) : stream_ready;
     // In loopback a packet ends where the stream would have TLAST.
     assign read_closes = read_end && (read_broken || !regs_out.MM2S.CONTROL.keep_open.value);
 

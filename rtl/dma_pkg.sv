@@ -63,7 +63,7 @@ package dma_pkg;
     localparam int unsigned FaultBadSize        = 13;  // AWSIZE is wider than the bus.
     localparam int unsigned FaultSwappedBytes   = 14;  // The two lowest bytes of a write beat are swapped.
     localparam int unsigned FaultNeverDone      = 15;  // s2mm never ends.
-    localparam int unsigned FaultWrongAddress   = 16;  // The second write burst goes one beat too far.
+    localparam int unsigned FaultWrongAddress   = 16;  // The last write burst of a transfer goes one beat too far.
     localparam int unsigned FaultStreamUnstable = 17;  // mm2s TDATA changes while TREADY is low.
     localparam int unsigned FaultStreamDropped  = 18;  // mm2s TVALID falls without TREADY.
     localparam int unsigned FaultValidInReset   = 19;  // ARVALID is high during reset.

@@ -58,6 +58,7 @@ for file in dma_*.sv; do
     [ "$module" = dma_pkg ] && continue
     [ "$module" = dma_engine ] || lint "$module"
 done
+lint dma_engine_regs
 
 for width in 32 64 128 256 512; do
     lint dma_engine -GDataWidth=$width
@@ -68,6 +69,12 @@ done
 lint_rules sva/axi_manager_rules.sv -GAddrWidth=32 -GIdWidth=1 -GAxi3=1
 lint_rules sva/axi_manager_rules.sv -GDataWidth=8 -GIdWidth=16
 lint_rules sva/axi_manager_rules.sv -GDataWidth=1024
+lint_rules sva/axi_manager_rules.sv -GMaxTracked=2
+# For proofs the rules are assertions and assumptions.
+lint_rules sva/axi_manager_rules.sv -DFORMAL -GMaxReads=16 -GMaxWrites=16
+lint_rules sva/axi_manager_rules.sv -DFORMAL -GAddrWidth=32 -GIdWidth=1 -GAxi3=1
+lint_rules sva/axi_stream_rules.sv -DFORMAL
+lint_rules sva/axi_stream_rules.sv -DFORMAL -GIsInput=1
 for bits in 16 24 32 40; do
     for mode in 0 1 2; do
         lint dma_engine -GAddrBits=$bits -GAddrMode=$mode

@@ -5,8 +5,8 @@
 // `rebound_violation`, made at the clock edge at which it is seen. Under FORMAL the manager's rules are
 // assertions and the other side's are assumptions.
 //
-// Limits: up to MaxTracked reads and as many writes in flight are followed; a core with more turns the checks
-// of responses off for the rest of the run. Ids wider than 12 bits are not told apart in responses. W beats that
+// Limits: up to MaxTracked reads and as many writes in flight are followed; one more is reported once, and
+// turns the checks of data order and responses off until the next reset. Ids wider than 12 bits are not told apart in responses. W beats that
 // come before their address are counted, but their strobes are not judged. AXI3 write interleaving is not
 // followed (WID must follow the order of the addresses).
 
@@ -32,8 +32,10 @@ module axi_manager_rules #(
     parameter int unsigned DataWidth  = 64,
     // Width of the ids in bits.
     parameter int unsigned IdWidth    = 4,
-    // Handed back with each violation, to tell ports apart.
+    // Handed back with each violation, to tell ports apart (matters to simulation only).
+    // verilator lint_off UNUSEDPARAM
     parameter int          Port       = 0,
+    // verilator lint_on UNUSEDPARAM
     // Most read bursts outstanding that the core promises; 0 = not checked.
     parameter int unsigned MaxReads   = 0,
     // Most write bursts outstanding that the core promises; 0 = not checked.
@@ -237,10 +239,13 @@ module axi_manager_rules #(
 
     // ---- What an address may ask for ----
 
+    // Under FORMAL nothing is reported, so what only the report uses is not used.
+    // verilator lint_off UNUSEDSIGNAL
     task automatic judge_address(
         input bit is_write, input logic [63:0] addr, input logic [7:0] len, input logic [2:0] size,
         input logic [1:0] burst, input logic [1:0] lock, input logic [3:0] cache);
         logic [63:0] beat_bytes, bytes, last;
+        // verilator lint_on UNUSEDSIGNAL
         beat_bytes = 64'd1 << size;
         bytes      = (64'(len) + 64'd1) << size;
         last       = (addr & ~(beat_bytes - 64'd1)) + bytes - 64'd1;
@@ -292,6 +297,7 @@ module axi_manager_rules #(
 
     task automatic begin_read(input logic [KeyBits-1:0] key, input logic [7:0] len, input bit exclusive);
         logic [SlotBits-1:0] slot;
+        `REBOUND_MANAGER_RULE(reads_in_flight != CountBits'(MaxTracked), "AXI_AR_TRACKED", "limit of the rules", "more reads are in flight than the rules follow: until the next reset, read data is not judged any more (values: bursts)", MaxTracked, ({reads_in_flight + 1'b1}))
         if (reads_in_flight == CountBits'(MaxTracked)) begin
             lost_reads = 1'b1;
         end else begin
@@ -387,6 +393,7 @@ module axi_manager_rules #(
     endtask
 
     task automatic begin_write(input logic [KeyBits-1:0] key, input address_t address);
+        `REBOUND_MANAGER_RULE(writes_in_flight != CountBits'(MaxTracked), "AXI_AW_TRACKED", "limit of the rules", "more writes are in flight than the rules follow: until the next reset, write data and responses are not judged any more (values: bursts)", MaxTracked, ({writes_in_flight + 1'b1}))
         if (writes_in_flight == CountBits'(MaxTracked)) begin
             lost_writes = 1'b1;
         end else begin
@@ -471,6 +478,7 @@ module axi_manager_rules #(
         end else begin
             `REBOUND_MANAGER_RULE(wlast || beats_so_far != 9'd256, "AXI_W_LAST", "IHI 0022 A3.4.1", "a burst has at most 256 beats: WLAST is missing (values: beats)", 256, beats_so_far)
             if (wlast || beats_so_far == 9'd256) begin
+                `REBOUND_MANAGER_RULE(early_count != CountBits'(MaxTracked), "AXI_W_TRACKED", "limit of the rules", "data of more writes came before its address than the rules follow: until the next reset, write data and responses are not judged any more (values: bursts)", MaxTracked, ({early_count + 1'b1}))
                 if (early_count == CountBits'(MaxTracked)) begin
                     lost_writes = 1'b1;
                 end else begin

@@ -15,10 +15,10 @@
 module axi_stream_rules #(
     // Width of TDATA in bits.
     parameter int unsigned DataWidth = 64,
-    // Handed back with each violation, to tell ports apart.
+    // verilator lint_off UNUSEDPARAM
+    // Handed back with each violation, to tell ports apart (matters to simulation only).
     parameter int          Port      = 0,
     // The core receives this stream (matters to proofs only).
-    // verilator lint_off UNUSEDPARAM
     parameter int unsigned IsInput   = 0
     // verilator lint_on UNUSEDPARAM
 ) (

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use predicates::prelude::*;
 use predicates::str::contains;
 use wellen::simple;
 
@@ -218,65 +217,6 @@ fn a_manifest_without_a_parameter_that_the_suite_sets_is_refused_by_name() {
         !here.path().join("sim.csv").exists(),
         "nothing half-written"
     );
-}
-
-#[test]
-fn the_default_waveform_shows_the_bounced_transfer_and_the_driver() {
-    let here = folder();
-    sim(
-        here.path(),
-        &["--scenario", "bounce/waveform", "--no-comparison"],
-    )
-    .success()
-    .stdout(contains("waveform: ").and(contains("bounce-waveform-0x1.fst")))
-    .stdout(contains("open it with `rebound waves "));
-    let mut wave = simple::read(here.path().join("bounce-waveform-0x1.fst")).expect("an FST");
-    let states: Vec<String> = changes(&mut wave, "cpu0_state")
-        .iter()
-        .map(|bits| ascii(bits))
-        .collect();
-    let text = states.join(" | ");
-    for state in [
-        "mapping",
-        "copying in",
-        "registers",
-        "waiting",
-        "interrupt",
-        "copying out",
-    ] {
-        assert!(states.iter().any(|seen| seen == state), "{state}: {text}");
-    }
-    let bounced = changes(&mut wave, "bounce_addr");
-    assert!(bounced.iter().any(|addr| addr.contains('1')), "{bounced:?}");
-}
-
-/// The values that a signal takes, in order.
-fn changes(wave: &mut simple::Waveform, name: &str) -> Vec<String> {
-    let hierarchy = wave.hierarchy();
-    let signal = hierarchy
-        .all_vars()
-        .map(|var| &hierarchy[var])
-        .find(|var| var.name(hierarchy) == name)
-        .unwrap_or_else(|| panic!("no signal {name}"))
-        .signal_ref();
-    wave.load_signals(&[signal]);
-    let signal = wave.get_signal(signal).expect("it was just loaded");
-    signal
-        .iter_changes()
-        .map(|(_, value)| value.to_string())
-        .collect()
-}
-
-/// Reads a vector of bits as text, the first character in the highest bits.
-fn ascii(bits: &str) -> String {
-    bits.as_bytes()
-        .chunks(8)
-        .filter_map(|byte| u8::from_str_radix(std::str::from_utf8(byte).ok()?, 2).ok())
-        .filter(|byte| *byte != 0)
-        .map(char::from)
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
 }
 
 #[test]

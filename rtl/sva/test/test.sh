@@ -40,5 +40,6 @@ test_module() {
 status=0
 test_module axi_manager_rules axi_manager_rules_test -GMaxReads=4 -GMaxWrites=4 || status=1
 test_module axi_manager_rules axi3_manager_rules_test -GMaxReads=4 -GMaxWrites=4 -GAxi3=1 || status=1
+test_module axi_manager_rules axi_manager_tracking_test -GMaxTracked=2 || status=1
 test_module axi_stream_rules axi_stream_rules_test || status=1
 exit $status

@@ -51,7 +51,9 @@ pub(super) fn cycles(plan: &Plan, transfer: &Transfer, bytes: u64) -> u64 {
 
 fn reads(plan: &Plan, bytes: u64) -> Direction {
     let (bus, stalls) = (&plan.bus, &plan.bus.stalls);
-    let window = plan.promised_bursts.unwrap_or(plan.engine.max_reads);
+    let window = plan
+        .promised_bursts
+        .unwrap_or(plan.engine.reads_in_flight());
     Direction {
         latency: u64::from(bus.read_latency_cycles) + u64::from(bus.read_jitter_cycles),
         handshakes: stalled(stalls.ar, 1),

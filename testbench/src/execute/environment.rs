@@ -208,6 +208,7 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         ("MaxBurstBeats", engine.max_burst_beats.into()),
         ("MaxReads", engine.max_reads.into()),
         ("MaxWrites", engine.max_writes.into()),
+        ("FifoDepth", engine.fifo_depth.into()),
         ("PlantedFault", fault.into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

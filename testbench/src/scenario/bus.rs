@@ -1,7 +1,7 @@
 //! What the bus and several CPUs do to a transfer: latency, stalls, order, errors, contention.
 
 use rebound_sim::axi::{
-    BusPolicy, ChannelStalls, FaultAccess, FaultResponse, FaultWindow, ResponseOrder,
+    Bandwidth, BusPolicy, ChannelStalls, FaultAccess, FaultResponse, FaultWindow, ResponseOrder,
 };
 use rebound_sim::stall::Stall;
 use swiotlb::DmaAddr;
@@ -57,6 +57,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         plan: |seed| stalled(seed, Stall::LongHold { run: 60, hold: 100 }),
     },
     Scenario {
+        name: "bus/bandwidth",
+        stimulus: "Memory delivers one beat in 3 cycles and takes two in 5; both channels work at once.",
+        checking: "All bytes arrive within a budget that expects the bus to be busy all the time.",
+        plan: bandwidth,
+    },
+    Scenario {
         name: "bus/jitter",
         stimulus: "Each response comes 30 to 50 cycles after its burst, so reads and writes overtake each other. The engine uses one id, so its reads stay in order, and so do its writes.",
         checking: "All bytes arrive in their places. Reordering between ids is tested with the bus model, which answers masters of many ids.",
@@ -88,6 +94,21 @@ fn stalled(seed: Seed, stall: Stall) -> Plan {
     let bus = BusPolicy {
         stalls: ChannelStalls::uniform(stall),
         ..BusPolicy::with_latency(10)
+    };
+    mixed(seed, bus)
+}
+
+fn bandwidth(seed: Seed) -> Plan {
+    let bus = BusPolicy {
+        read_bandwidth: Some(Bandwidth {
+            beats: 1,
+            cycles: 3,
+        }),
+        write_bandwidth: Some(Bandwidth {
+            beats: 2,
+            cycles: 5,
+        }),
+        ..BusPolicy::with_latency(20)
     };
     mixed(seed, bus)
 }

@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{AddrMode, Demand, DeviceLimits, Outcome, Plan};
+use crate::scenario::plan::{AddrMode, BufferUse, Demand, DeviceLimits, Movement, Outcome, Plan};
 use crate::seed::Seed;
 
 use Placement::{Above, Across, Below};
@@ -10,27 +10,51 @@ use Placement::{Above, Across, Below};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "limit/24-bit",
-        stimulus: "A device of 24 address bits copies, sends and receives below, above and across 16 MiB.",
+        stimulus: "A device of 24 address bits copies, sends and receives below and above 16 MiB, and receives across.",
         checking: "What lies above or across is bounced as a whole, what lies below is not; all bytes arrive.",
         plan: |seed| around(seed, 24),
     },
     Scenario {
         name: "limit/30-bit",
-        stimulus: "A device of 30 address bits copies, sends and receives below, above and across 1 GiB.",
+        stimulus: "A device of 30 address bits copies, sends and receives below and above 1 GiB, and receives across.",
         checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 30),
     },
     Scenario {
         name: "limit/32-bit",
-        stimulus: "A device of 32 address bits copies, sends and receives below, above and across 4 GiB.",
+        stimulus: "A device of 32 address bits copies, sends and receives below and above 4 GiB, and receives across.",
         checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 32),
     },
     Scenario {
         name: "limit/36-bit",
-        stimulus: "A device of 36 address bits copies, sends and receives below, above and across 64 GiB.",
+        stimulus: "A device of 36 address bits copies, sends and receives below and above 64 GiB, and receives across.",
         checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 36),
+    },
+    Scenario {
+        name: "limit/24-bit-source-across",
+        stimulus: "A device of 24 address bits sends a buffer that lies across 16 MiB, and copies it above and below.",
+        checking: "The buffer is bounced as a whole each time, the destination below is not; all bytes arrive.",
+        plan: |seed| source_across(seed, 24),
+    },
+    Scenario {
+        name: "limit/30-bit-source-across",
+        stimulus: "A device of 30 address bits sends a buffer that lies across 1 GiB, and copies it above and below.",
+        checking: "As limit/24-bit-source-across.",
+        plan: |seed| source_across(seed, 30),
+    },
+    Scenario {
+        name: "limit/32-bit-source-across",
+        stimulus: "A device of 32 address bits sends a buffer that lies across 4 GiB, and copies it above and below.",
+        checking: "As limit/24-bit-source-across.",
+        plan: |seed| source_across(seed, 32),
+    },
+    Scenario {
+        name: "limit/36-bit-source-across",
+        stimulus: "A device of 36 address bits sends a buffer that lies across 64 GiB, and copies it above and below.",
+        checking: "As limit/24-bit-source-across.",
+        plan: |seed| source_across(seed, 36),
     },
     Scenario {
         name: "limit/64-bit",
@@ -69,6 +93,29 @@ fn around(seed: Seed, bits: u32) -> Plan {
         layout = layout.with(|plan| plan.demands.push(Demand::MixedMappings));
     }
     layout.finish()
+}
+
+/// One buffer at a time can lie across a limit: here it is a source, in [`around`] a destination.
+fn source_across(seed: Seed, bits: u32) -> Plan {
+    let mut layout = Layout::new(seed, bits);
+    let mut stream = seed.stream("scenario.source-across");
+    let bytes = stream.between(2, 9000);
+    let source = layout.buffer(BufferUse::Source, Across, bytes, stream.below(64));
+    layout.transfer(0, Movement::ToDevice { source });
+    for placement in [Above, Below] {
+        let misalign = stream.below(64);
+        let destination = layout.buffer(BufferUse::Destination, placement, bytes, misalign);
+        layout.transfer(
+            0,
+            Movement::Copy {
+                source,
+                destination,
+            },
+        );
+    }
+    layout
+        .with(|plan| plan.demands.push(Demand::MixedMappings))
+        .finish()
 }
 
 fn refused(seed: Seed) -> Plan {

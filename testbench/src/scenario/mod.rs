@@ -7,6 +7,7 @@ mod bus;
 mod controls;
 mod faults;
 mod limits;
+mod parameters;
 mod pool;
 mod self_test;
 mod sync;
@@ -34,6 +35,7 @@ pub fn suite() -> Vec<Scenario> {
     [
         transfers::SCENARIOS,
         limits::SCENARIOS,
+        parameters::SCENARIOS,
         pool::SCENARIOS,
         sync::SCENARIOS,
         bus::SCENARIOS,
@@ -142,6 +144,6 @@ mod tests {
                 [plan.engine, plan.unbounced().engine]
             })
             .collect();
-        assert!(cores.len() <= 16, "{} cores: {cores:#?}", cores.len());
+        assert!(cores.len() <= 20, "{} cores: {cores:#?}", cores.len());
     }
 }

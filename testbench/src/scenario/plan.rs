@@ -230,6 +230,8 @@ pub struct EnginePlan {
     pub max_reads: u32,
     /// Write bursts in flight.
     pub max_writes: u32,
+    /// Depth of the read FIFO in beats, which every read burst in flight claims its share of.
+    pub fifo_depth: u32,
     /// A planted fault, in negative controls.
     pub planted_fault: Option<PlantedFault>,
 }
@@ -245,6 +247,7 @@ impl EnginePlan {
             max_burst_beats: 16,
             max_reads: 16,
             max_writes: 16,
+            fifo_depth: 512,
             planted_fault: None,
         }
     }
@@ -253,6 +256,17 @@ impl EnginePlan {
     #[must_use]
     pub const fn beat_bytes(&self) -> u64 {
         self.data_width as u64 / 8
+    }
+
+    /// Full read bursts that can be in flight together: as many as the FIFO has room for, at most `max_reads`.
+    #[must_use]
+    pub const fn reads_in_flight(&self) -> u32 {
+        let room = self.fifo_depth / self.max_burst_beats;
+        if room < self.max_reads {
+            room
+        } else {
+            self.max_reads
+        }
     }
 }
 

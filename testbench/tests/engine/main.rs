@@ -1,0 +1,9 @@
+//! The reference engine at register level, on the verilated RTL: each row of the tables in `rtl/README.md`.
+
+mod bench;
+mod failures;
+mod limits;
+mod packets;
+mod registers;
+mod stops;
+mod torn;
