@@ -20,7 +20,7 @@ use crate::scenario::plan::Plan;
 /// Cycles for reset and set-up of the engine.
 const START_CYCLES: u64 = 40;
 /// What the bound leaves to chance and rounding: one part in this many.
-const RESERVE: u64 = 20;
+const RESERVE: u64 = 10;
 
 /// Returns the cycles that the plan justifies.
 #[must_use]

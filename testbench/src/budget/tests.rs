@@ -38,7 +38,7 @@ fn work_of_two_cpus_on_two_channels_counts_once() {
 fn only_what_bounces_is_copied() {
     let below = cycles(&plan(&[(0, true, Placement::Below, 16_000)]));
     let above = cycles(&plan(&[(0, true, Placement::Above, 16_000)]));
-    let copy = 16_000 / 16 + 10;
+    let copy = 16_000_u64 / 16 + 10;
     let reserve = copy.div_ceil(RESERVE);
     assert!(
         (copy..=copy + reserve).contains(&(above - below)),
