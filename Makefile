@@ -53,7 +53,7 @@ help: ## print this text
 	BEGIN { FS = ":.*## "; print "Rebound: DMA-limited IP cores against the bounce buffers of Linux.\n" } \
 	/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } \
 	/^# [A-Z]+ +[^ ]/ { options = options "  " substr($$0, 3) "\n" } \
-	END { print "\nOptions:\n" options "\nExample: make sim SCENARIO=bus/reordered SEED=7 WAVES=1" } \
+	END { print "\nOptions:\n" options "\nExample: make sim SCENARIO=bus/jitter SEED=7 WAVES=1" } \
 	' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: sim

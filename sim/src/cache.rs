@@ -2,36 +2,55 @@
 //!
 //! A core is found in two steps. Its *request* (manifest, sources, tools, flags) leads to the list of every
 //! file that Verilator read last time, includes among them; the contents of those lead to the library.
+//!
+//! | folder | holds |
+//! | --- | --- |
+//! | `cores` | finished cores |
+//! | `requests` | for each request, the files that its core was made from |
+//! | `runtime` | Verilator's runtime, compiled, for each set of tools and flags |
+//! | `work` | builds under way, each locked by its process: the unlocked ones are of dead processes |
+//! | `locks` | one lock for each request; empty files |
+
+mod prune;
+mod work;
 
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use prune::Bounds;
+pub(crate) use work::WorkFolder;
+
 /// How long a build waits for another process that builds the same.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Age at which a work folder is taken to be of a build that was killed.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// The lock of those who find entries, shared, and of those who remove some.
+const ENTRIES: &str = "entries";
 
 /// A folder of built cores.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
     longest_wait: Duration,
+    bounds: Bounds,
 }
 
 /// The cache cannot be used.
 #[derive(Debug, Error, miette::Diagnostic)]
 pub enum CacheError {
     /// A file operation failed.
-    #[error("{}: expected to {action}, got {error}", path.display())]
+    #[error(
+        "{}: expected to {action}, got {error}; make it accessible, or set REBOUND_CACHE to a folder that can be \
+         written",
+        path.display()
+    )]
     Io {
         /// What was tried.
         action: &'static str,
@@ -42,7 +61,8 @@ pub enum CacheError {
     },
     /// Another process holds the lock for too long.
     #[error(
-        "{}: expected the other build of this core to end within {} s; if none is running, remove the file",
+        "{}: expected the other build of this core to end within {} s, got one that still holds the lock; wait \
+         for it, or end it, and try again",
         path.display(),
         waited.as_secs()
     )]
@@ -54,9 +74,24 @@ pub enum CacheError {
     },
     /// No place for a cache.
     #[error(
-        "no folder for built cores: expected REBOUND_CACHE, XDG_CACHE_HOME or HOME to be set, got none"
+        "no folder for built cores: expected REBOUND_CACHE, XDG_CACHE_HOME or HOME to be set, got none; set \
+         REBOUND_CACHE to a folder that can be written"
     )]
     NoFolder,
+    /// A bound is no number.
+    #[error(
+        "{variable}={got}: expected a whole number from 1 to {most}; leave it unset for {usual}"
+    )]
+    BadBound {
+        /// Variable.
+        variable: &'static str,
+        /// What was given.
+        got: String,
+        /// Largest value allowed.
+        most: u64,
+        /// Value when it is unset.
+        usual: u64,
+    },
 }
 
 impl CacheError {
@@ -64,8 +99,17 @@ impl CacheError {
         move |error| Self::Io {
             action,
             path: path.to_owned(),
-            error,
+            error: plain(error),
         }
+    }
+}
+
+/// The system's own words: `tempfile` adds the name of a temporary file, which means nothing to a user.
+fn plain(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path \"") {
+        Some((words, _)) => std::io::Error::new(error.kind(), words),
+        None => error,
     }
 }
 
@@ -115,7 +159,11 @@ pub(crate) struct Lock {
 
 impl Cache {
     /// The cache that the environment names: `$REBOUND_CACHE`, else `.cache/rebound` in the project around
-    /// the working folder (the nearest one with `.git` or `.venv`), else the user's cache folder.
+    /// the working folder (the nearest one with `.git` or `.venv`), else the user's cache folder. Its bounds
+    /// are [`Bounds::from_environment`].
+    ///
+    /// # Errors
+    /// If the environment names no folder, or a bound that is no number.
     pub fn discover() -> Result<Self, CacheError> {
         let variable = |name: &str| {
             env::var_os(name)
@@ -128,12 +176,12 @@ impl Cache {
                 .find(|folder| folder.join(".git").exists() || folder.join(".venv").is_dir())
                 .map(|folder| folder.join(".cache/rebound"))
         };
-        variable("REBOUND_CACHE")
+        let folder = variable("REBOUND_CACHE")
             .or_else(project)
             .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("rebound")))
             .or_else(|| Some(variable("HOME")?.join(".cache/rebound")))
-            .map(Self::at)
-            .ok_or(CacheError::NoFolder)
+            .ok_or(CacheError::NoFolder)?;
+        Ok(Self::at(folder).with_bounds(Bounds::from_environment()?))
     }
 
     /// A cache in `folder`, which is made when needed.
@@ -141,7 +189,15 @@ impl Cache {
         Self {
             folder: folder.into(),
             longest_wait: LONGEST_WAIT,
+            bounds: Bounds::default(),
         }
+    }
+
+    /// The same cache, kept within other bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
     }
 
     /// The same cache, waiting no longer than `wait` for another build.
@@ -164,18 +220,22 @@ impl Cache {
             .map_err(CacheError::io("find the folder", &path))
     }
 
-    /// A folder for work in progress, on the cache's file system so that it can be moved into place.
-    pub(crate) fn work_folder(&self) -> Result<tempfile::TempDir, CacheError> {
-        let parent = self.sub_folder("work")?;
-        remove_abandoned(&parent);
-        tempfile::Builder::new()
-            .prefix("build-")
-            .tempdir_in(&parent)
-            .map_err(CacheError::io("make a folder in", &parent))
-    }
-
     /// Waits for the lock `name`; `on_wait` is called once if another process has it.
     pub(crate) fn lock(&self, name: &str, on_wait: impl FnOnce()) -> Result<Lock, CacheError> {
+        self.lock_by(name, File::try_lock, on_wait)
+    }
+
+    /// Waits for the lock `name`, which others may share.
+    fn lock_shared(&self, name: &str) -> Result<Lock, CacheError> {
+        self.lock_by(name, File::try_lock_shared, || {})
+    }
+
+    fn lock_by(
+        &self,
+        name: &str,
+        try_lock: fn(&File) -> Result<(), TryLockError>,
+        on_wait: impl FnOnce(),
+    ) -> Result<Lock, CacheError> {
         let path = self.sub_folder("locks")?.join(format!("{name}.lock"));
         let file = File::options()
             .create(true)
@@ -186,14 +246,10 @@ impl Cache {
         let start = Instant::now();
         let mut on_wait = Some(on_wait);
         loop {
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::Error(error)) => {
-                    return Err(CacheError::Io {
-                        action: "lock",
-                        path,
-                        error,
-                    });
+                    return Err(CacheError::io("lock", &path)(error));
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -210,21 +266,34 @@ impl Cache {
         }
     }
 
+    /// A folder below the cache that is kept while it is in use, made if absent.
+    pub(crate) fn used_folder(&self, name: &str) -> Result<PathBuf, CacheError> {
+        let _entries = self.lock_shared(ENTRIES)?;
+        let path = self.sub_folder(name)?;
+        note_use(&path);
+        Ok(path)
+    }
+
     fn dependency_list(&self, request: &str) -> PathBuf {
         self.folder.join("requests").join(format!("{request}.json"))
     }
 
-    /// The entry for a request, if every file it was built from still has the same contents.
+    /// The entry for a request, if every file it was built from still has the same contents. It is noted as
+    /// used, so that nobody removes it while it is being loaded.
     pub(crate) fn find<T: DeserializeOwned>(
         &self,
         core: &str,
         request: &str,
     ) -> Option<(PathBuf, T)> {
         let list = fs::read(self.dependency_list(request)).ok()?;
+        // A cache that cannot be written can still be read; nobody removes entries from that.
+        let _entries = self.lock_shared(ENTRIES).ok();
         let dependencies: Dependencies = serde_json::from_slice(&list).ok()?;
         let key = content_key(request, &dependencies.files).ok()?;
         let entry = self.entry(core, &key);
         let description = fs::read(entry.join("core.json")).ok()?;
+        note_use(&entry);
+        note_use(&self.dependency_list(request));
         Some((entry, serde_json::from_slice(&description).ok()?))
     }
 
@@ -237,7 +306,7 @@ impl Cache {
         &self,
         core: &str,
         request: &str,
-        finished: tempfile::TempDir,
+        finished: WorkFolder,
         files: Vec<PathBuf>,
         description: &T,
     ) -> Result<PathBuf, CacheError> {
@@ -250,8 +319,8 @@ impl Cache {
             // What is there could not be read, or this build would not have been made.
             fs::remove_dir_all(&entry).map_err(CacheError::io("remove", &entry))?;
         }
-        let finished = finished.keep();
-        fs::rename(&finished, &entry)
+        finished
+            .move_to(&entry)
             .map_err(CacheError::io("move the finished core to", &entry))?;
         let requests = self.sub_folder("requests")?;
         write_whole(
@@ -263,20 +332,12 @@ impl Cache {
     }
 }
 
-/// Removes what builds that were killed have left. Best effort: a build needs none of it.
-fn remove_abandoned(work: &Path) {
-    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
-        let age = entry
-            .metadata()
-            .and_then(|found| found.modified())
-            .map(|time| time.elapsed());
-        if matches!(age, Ok(Ok(age)) if age > ABANDONED_AFTER) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+/// Makes now the time of last use. Best effort: an entry of another user keeps its time.
+fn note_use(path: &Path) {
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
-fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("descriptions hold text, numbers and lists only")
 }
 
@@ -289,6 +350,14 @@ pub(crate) fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> Result<
     file.persist(path)
         .map_err(|error| CacheError::io("write", path)(error.error))?;
     Ok(())
+}
+
+/// Hash of a file's content, to notice damage.
+pub(crate) fn hash_of(path: &Path) -> Result<String, CacheError> {
+    let content = fs::read(path).map_err(CacheError::io("read", path))?;
+    let mut hasher = KeyHasher::default();
+    hasher.add("content", &content);
+    Ok(hasher.finish())
 }
 
 fn content_key(request: &str, files: &[PathBuf]) -> Result<String, CacheError> {
@@ -358,19 +427,6 @@ mod tests {
     }
 
     #[test]
-    fn work_that_was_left_long_ago_is_removed() {
-        let (_folder, cache) = cache();
-        let left = cache.work_folder().expect("work folder").keep();
-        let new = cache.work_folder().expect("work folder").keep();
-        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
-        File::open(&left)
-            .and_then(|folder| folder.set_modified(long_ago))
-            .expect("ours");
-        cache.work_folder().expect("work folder");
-        assert!(!left.exists() && new.exists());
-    }
-
-    #[test]
     fn a_lock_that_is_held_is_waited_for_and_then_given_up() {
         let (_folder, cache) = cache();
         let held = cache.lock("k", || {}).expect("free");
@@ -396,6 +452,22 @@ mod tests {
             .work_folder()
             .expect_err("a file is in the way")
             .to_string();
-        assert!(error.contains("expected to make the folder"), "{error}");
+        assert!(
+            error.contains("expected to make the folder") && error.contains("set REBOUND_CACHE to"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_failure_names_no_temporary_file() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let absent = folder.path().join("absent");
+        let error = write_whole(&absent, &absent.join("a.json"), b"")
+            .expect_err("no such folder")
+            .to_string();
+        assert!(
+            error.contains("absent: expected to make a file in") && !error.contains("at path"),
+            "{error}"
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! for the length of one call and never across an `await`.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -100,7 +100,7 @@ impl Host {
         }
     }
 
-    /// Gives a future `cycles` cycles to be ready.
+    /// Gives a future `cycles` cycles to be ready. [`Host::limit`] tells a reader more.
     ///
     /// # Errors
     /// If it is not ready by then; it is dropped.
@@ -109,11 +109,37 @@ impl Host {
         cycles: u64,
         future: F,
     ) -> Result<F::Output, WaitTimeout> {
-        self.limit(cycles, Wait::Other, future).await
+        self.limit_of(cycles, Wait::Other, future).await
+    }
+
+    /// Gives a future `cycles` cycles to be ready, and a name to what is waited for, such as "channel 0 to be
+    /// done". A run that meets its cycle limit meanwhile reports the name, and what the future waits for; so
+    /// does the error.
+    ///
+    /// # Errors
+    /// If it is not ready by then; it is dropped.
+    pub async fn limit<F: Future>(
+        &self,
+        name: &'static str,
+        cycles: u64,
+        future: F,
+    ) -> Result<F::Output, WaitTimeout> {
+        self.limit_of(cycles, Wait::Named(name), self.named(name, future))
+            .await
+    }
+
+    /// Gives a name to what a future waits for, as [`Host::limit`] does, without a limit of its own.
+    pub async fn named<F: Future>(&self, name: &'static str, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let tasks = &self.shared.tasks;
+            tasks.poll_named(name, || future.as_mut().poll(cx))
+        })
+        .await
     }
 
     /// As [`Host::timeout`], with what is waited for.
-    pub(crate) async fn limit<F: Future>(
+    pub(crate) async fn limit_of<F: Future>(
         &self,
         cycles: u64,
         wait: Wait,

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod memory;
 pub mod parameters;
 pub mod pins;
+pub mod process;
 pub mod seed;
 pub mod simulation;
 pub mod stall;

@@ -356,6 +356,23 @@ impl Manifest {
         SourceSet::of(self)
     }
 
+    /// Checks that the manifest names one of the drivers that a testbench has, or none.
+    ///
+    /// # Errors
+    /// If it names another: the known ones, and the one that was probably meant.
+    pub fn check_driver(&self, known: &[&str]) -> Result<(), ManifestError> {
+        match &self.driver {
+            Some(driver) if !known.contains(&driver.as_str()) => Err(self
+                .error_at(
+                    "driver",
+                    format!("one of the drivers of the testbench: {}", known.join(", ")),
+                    format!("\"{driver}\""),
+                )
+                .with_suggestion(driver, known.iter().copied())),
+            _ => Ok(()),
+        }
+    }
+
     /// An error at the field `field`, written like `axi[0].data_width`.
     pub fn error_at(
         &self,

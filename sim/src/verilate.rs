@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cache::{Cache, CacheError, KeyHasher};
+use crate::cache::{Cache, CacheError, KeyHasher, hash_of};
 use crate::interfaces::Interfaces;
 use crate::manifest::{Manifest, ManifestError, SourceSet};
 use crate::parameters::{ParameterError, ParameterValue, Parameters, ResolvedLimits};
+use crate::process::ProcessError;
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
 use crate::wrapper::{self, Variant};
@@ -91,8 +92,19 @@ pub enum BuildError {
         /// Command that can be pasted.
         command: String,
     },
+    /// Verilator or the compiler did not end in time.
+    #[error("{purpose}: {error}")]
+    ToolHung {
+        /// What was tried.
+        purpose: String,
+        /// Limit and command.
+        error: ProcessError,
+    },
     /// A tool is gone.
-    #[error("{}: expected to run it, got {error}", program.display())]
+    #[error(
+        "{}: expected to run it, got {error}; it was there when the build began: install it again",
+        program.display()
+    )]
     ToolDidNotStart {
         /// Program.
         program: PathBuf,
@@ -123,14 +135,6 @@ pub struct CoreLibrary {
     path: PathBuf,
     is_cached: bool,
     description: Description,
-}
-
-/// Hash of a file's content.
-fn hash_of(path: &Path) -> Result<String, CacheError> {
-    let content = fs::read(path).map_err(CacheError::io("read", path))?;
-    let mut hasher = KeyHasher::default();
-    hasher.add("content", &content);
-    Ok(hasher.finish())
 }
 
 /// What is kept beside a library.
@@ -404,6 +408,7 @@ impl CoreBuilder {
             generated.read,
             &description,
         )?;
+        cache.prune();
         Ok(CoreLibrary {
             path: entry.join("core.so"),
             is_cached: false,

@@ -122,7 +122,7 @@ impl Wire {
             value: value & mask,
             key: None,
         };
-        self.host.limit(limit, wait, level).await
+        self.host.limit_of(limit, wait, level).await
     }
 }
 

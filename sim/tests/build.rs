@@ -11,6 +11,8 @@ use rebound_sim::cache::Cache;
 use rebound_sim::device::Device;
 use rebound_sim::manifest::Manifest;
 use rebound_sim::parameters::ParameterValue;
+use rebound_sim::toolchain::{ToolSearch, Toolchain};
+use rebound_sim::trace::TraceKind;
 use rebound_sim::verilate::ports::PortDirection;
 use rebound_sim::verilate::{BuildError, BuildStep, CoreBuilder};
 
@@ -168,6 +170,28 @@ fn an_impossible_parameter_is_refused() {
 }
 
 #[test]
+fn a_parameter_that_the_module_lacks_is_named_with_line_and_those_it_has() {
+    refused(
+        "probe.toml",
+        "IdWidth = { default = 4, min = 1, max = 32 }",
+        "IdWidth = { default = 4, min = 1, max = 32 }\nIdWitdh = { default = 4 }",
+        "probe.toml:14: parameters.IdWitdh: expected a parameter of module probe: DataWidth, IdWidth, got `IdWitdh` \
+         (did you mean `IdWidth`?)",
+    );
+}
+
+#[test]
+fn a_value_that_the_module_would_cut_is_refused() {
+    refused(
+        "probe.toml",
+        "IdWidth = { default = 4, min = 1, max = 32 }",
+        "IdWidth = { default = 1099511627780 }",
+        "probe.toml:13: parameters.IdWidth: expected a value of 32 bits, as module probe has it, got 1099511627780, of \
+         which 4 is left (choose a smaller value",
+    );
+}
+
+#[test]
 fn a_syntax_error_shows_verilators_words_and_the_command() {
     let copy = Copy::new();
     copy.replace(
@@ -203,30 +227,81 @@ fn a_failed_build_leaves_nothing_behind() {
     assert_eq!((left("work"), left("cores"), left("requests")), (0, 0, 0));
 }
 
-#[test]
-fn a_compiler_that_fails_is_shown_with_its_words() {
+/// The error of building the probe with a compiler that does this, and a limit of 20 seconds, which is ample for Verilator.
+fn error_with_compiler(script: &str) -> String {
     let folder = tempfile::tempdir().expect("temporary folder");
     let compiler = folder.path().join("g++");
-    fs::write(
-        &compiler,
-        "#!/bin/sh\ncase $1 in -dump*) echo 12; exit 0;; esac\necho out of ink >&2\nexit 4\n",
-    )
-    .expect("written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&compiler, mode).expect("executable");
-    let search = rebound_sim::toolchain::ToolSearch {
+    common::compiler(&compiler, script);
+    let search = ToolSearch {
         compiler: Some(compiler),
-        ..rebound_sim::toolchain::ToolSearch::from_environment()
+        limit: Some("20".into()),
+        ..ToolSearch::from_environment()
     };
-    let toolchain = rebound_sim::toolchain::Toolchain::find(&search).expect("found");
-    let error = probe()
-        .build(&toolchain, &Cache::at(folder.path()))
-        .expect_err("it fails")
-        .to_string();
+    let toolchain = Toolchain::find(&search).expect("found");
+    let result = probe().build(&toolchain, &Cache::at(folder.path()));
+    let work = fs::read_dir(folder.path().join("work")).expect("work was begun");
+    assert_eq!(work.count(), 0, "no work is left");
+    result.expect_err("it does not compile").to_string()
+}
+
+#[test]
+fn a_compiler_that_fails_is_shown_with_its_words() {
+    let error = error_with_compiler("echo out of ink >&2; exit 4");
     assert!(
         error.contains("exit status: 4") && error.contains("out of ink"),
         "{error}"
     );
+}
+
+#[test]
+fn a_compiler_that_hangs_is_stopped_and_shown_with_its_command() {
+    let error = error_with_compiler("sleep 600");
+    for part in [
+        "compile ",
+        ".cpp: expected an end within 20 s, got none: it was killed",
+        "REBOUND_TOOL_SECONDS=SECONDS (now 20)",
+        "command: cd ",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_damaged_runtime_is_mended() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let cache = Cache::at(folder.path());
+    let build = |random_reset| {
+        let builder = CoreBuilder {
+            trace: TraceKind::Fst,
+            random_reset,
+            ..probe()
+        };
+        builder
+            .build(&toolchain(), &cache)
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    build(false);
+    let runtime = fs::read_dir(folder.path().join("runtime"))
+        .expect("there")
+        .next()
+        .expect("one")
+        .expect("readable")
+        .path();
+    let whole: Vec<_> = ["verilated.o", "libz.a", "rebound_shim.h"]
+        .map(|name| runtime.join(name))
+        .map(|path| (fs::read(&path).expect("readable"), path))
+        .into();
+    for (content, path) in &whole {
+        fs::write(path, &content[..content.len() / 2]).expect("writable");
+    }
+    // Another core with the same runtime.
+    let library = build(true);
+    assert!(!library.is_cached());
+    Device::load(&library, 1).expect("loads");
+    for (content, path) in &whole {
+        let again = fs::read(path).expect("readable");
+        assert_eq!(again.len(), content.len(), "{}", path.display());
+    }
 }
 
 #[test]

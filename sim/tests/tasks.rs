@@ -141,6 +141,51 @@ fn tasks_wake_each_other_by_other_means_too() {
 }
 
 #[test]
+fn a_named_wait_is_told_by_its_name_and_its_means() {
+    let mut simulation = simulation(1);
+    let host = simulation.host();
+    let task = simulation.spawn("impatient", {
+        let host = host.clone();
+        async move {
+            let (_sender, receiver) = futures::channel::oneshot::channel::<()>();
+            let done = host.limit("the interrupt of channel 1", 5, receiver).await;
+            done.unwrap_err().to_string()
+        }
+    });
+    let (_sender, receiver) = futures::channel::oneshot::channel::<()>();
+    simulation.spawn("plain", {
+        let host = host.clone();
+        async move { host.limit("channel 0 to be done", 1000, receiver).await }
+    });
+    simulation.spawn("nested", {
+        let irq = host.wire(0);
+        let host = host.clone();
+        async move { host.named("the engine", irq.wait_high(1000)).await }
+    });
+    let (_other, nobody) = futures::channel::oneshot::channel::<()>();
+    simulation.spawn("nameless", async move { host.timeout(1000, nobody).await });
+    assert!(!simulation.run(100, |_, _| ()).is_finished());
+    assert_eq!(
+        task.take().unwrap(),
+        "waited 5 cycles, up to cycle 5, for the interrupt of channel 1: nothing came"
+    );
+    let waits: Vec<_> = simulation
+        .stuck_report()
+        .tasks
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        waits,
+        [
+            "task 1 `plain` waits for channel 0 to be done",
+            "task 2 `nested` waits for the engine: wire 0 & 0x1 to become 0x1",
+            "task 3 `nameless` waits for something outside the simulation",
+        ]
+    );
+}
+
+#[test]
 fn an_interrupt_wakes_all_who_wait_for_it_and_a_missing_one_is_an_error() {
     let mut simulation = simulation(1);
     let host = simulation.host();

@@ -34,6 +34,10 @@ pub struct Counts {
     pub bounced_mappings: u64,
     /// Bytes of the bounced mappings.
     pub bounced_bytes: u64,
+    /// Bytes that the CPUs copied into bounce buffers.
+    pub copied_in_bytes: u64,
+    /// Bytes that the CPUs copied out of bounce buffers.
+    pub copied_out_bytes: u64,
     /// Times that a mapping was tried again because the pool was full.
     pub pool_full_retries: u64,
     /// Most slots in use at once.
@@ -142,18 +146,22 @@ impl Verdict {
 /// Judges a run by what its plan expects.
 #[must_use]
 pub fn judge(expect: &Expect, result: &RunResult) -> Verdict {
-    verdict(expect, &result.broken)
+    verdict(expect, &result.violations, &result.broken)
 }
 
-fn verdict(expect: &Expect, broken: &BTreeMap<Check, u64>) -> Verdict {
+fn verdict(expect: &Expect, violations: &[Violation], broken: &BTreeMap<Check, u64>) -> Verdict {
     match expect {
         Expect::Pass if broken.is_empty() => Verdict::Pass,
         Expect::Pass => Verdict::Fail,
-        Expect::Caught { must, may } => {
+        Expect::Caught { must, may, .. } => {
             let is_foreign = |check: &Check| !must.contains(check) && !may.contains(check);
+            let fires = |check: &Check| {
+                let mut found = violations.iter().filter(|found| found.check == *check);
+                found.any(|found| expect.wants(found))
+            };
             if broken.keys().any(is_foreign) {
                 Verdict::Fail
-            } else if must.iter().all(|check| broken.contains_key(check)) {
+            } else if must.iter().all(fires) {
                 Verdict::Caught
             } else {
                 Verdict::Missed
@@ -178,20 +186,21 @@ pub fn deciding<'a>(
     violations: &'a [Violation],
     broken: &BTreeMap<Check, u64>,
 ) -> Vec<&'a Violation> {
-    let first = |is_wanted: &dyn Fn(Check) -> bool| {
-        violations
-            .iter()
-            .find(|violation| is_wanted(violation.check))
+    let first = |is_wanted: &dyn Fn(&Violation) -> bool| {
+        violations.iter().find(|violation| is_wanted(violation))
     };
     match expect {
         Expect::Pass => first(&|_| true).into_iter().collect(),
-        Expect::Caught { must, may } if verdict(expect, broken) == Verdict::Fail => {
-            let is_foreign = |check| !must.contains(&check) && !may.contains(&check);
+        Expect::Caught { must, may, .. }
+            if verdict(expect, violations, broken) == Verdict::Fail =>
+        {
+            let is_foreign =
+                |found: &Violation| !must.contains(&found.check) && !may.contains(&found.check);
             first(&is_foreign).into_iter().collect()
         }
         Expect::Caught { must, .. } => must
             .iter()
-            .filter_map(|check| first(&|found| found == *check))
+            .filter_map(|check| first(&|found| found.check == *check && expect.wants(found)))
             .collect(),
     }
 }
@@ -219,6 +228,7 @@ mod tests {
     fn a_planted_fault_must_be_caught_and_nothing_foreign_may_fire() {
         let expect = Expect::Caught {
             must: vec![Check::Stale],
+            words: None,
             may: vec![Check::Stream],
         };
         let verdict = |checks: &[Check]| judge(&expect, &result(checks));
@@ -236,6 +246,7 @@ mod tests {
     fn every_check_that_has_to_catch_a_fault_must_fire_and_is_shown() {
         let expect = Expect::Caught {
             must: vec![Check::Unmapped, Check::Guard],
+            words: None,
             may: Vec::new(),
         };
         let one = result(&[Check::Unmapped]);
@@ -247,6 +258,19 @@ mod tests {
             .map(|violation| violation.check)
             .collect();
         assert_eq!(shown, [Check::Unmapped, Check::Guard]);
+    }
+
+    #[test]
+    fn a_planted_fault_must_break_the_rule_that_is_named() {
+        let expect = |words: &str| Expect::Caught {
+            must: vec![Check::Protocol],
+            words: Some(words.into()),
+            may: Vec::new(),
+        };
+        let mut broken = result(&[Check::Protocol]);
+        broken.violations[0].text = "AXI_W_LAST (IHI 0022 A3.4.1): of".into();
+        assert_eq!(judge(&expect("AXI_W_LAST"), &broken), Verdict::Caught);
+        assert_eq!(judge(&expect("AXI_W_STRB"), &broken), Verdict::Missed);
     }
 
     #[test]

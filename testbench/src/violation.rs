@@ -38,6 +38,10 @@ pub enum Check {
     Assertion,
     /// The engine reported another status than the plan expects.
     Status,
+    /// The engine said that it was done before its last write was answered.
+    EarlyDone,
+    /// The engine was done, yet its interrupt never came.
+    LostInterrupt,
     /// The mapping layer refused a request, or mapped it in a way that the device's limits forbid.
     Mapping,
     /// The run did not come into the situation that its scenario is for.
@@ -54,7 +58,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in report order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Unmapped,
         Self::UseAfterUnmap,
         Self::PastEnd,
@@ -70,6 +74,8 @@ impl Check {
         Self::Protocol,
         Self::Assertion,
         Self::Status,
+        Self::EarlyDone,
+        Self::LostInterrupt,
         Self::Mapping,
         Self::Unreached,
         Self::Budget,
@@ -97,6 +103,8 @@ impl Check {
             Self::Protocol => "protocol",
             Self::Assertion => "assertion",
             Self::Status => "status",
+            Self::EarlyDone => "early-done",
+            Self::LostInterrupt => "lost-interrupt",
             Self::Mapping => "mapping",
             Self::Unreached => "unreached",
             Self::Budget => "budget",

@@ -96,7 +96,13 @@ fn a_missing_manifest_is_named_and_nothing_is_written() {
         ])
         .assert()
         .code(2)
-        .stderr(contains("no/core.toml"));
+        .stderr(contains("no/core.toml").and(contains("--manifest")));
+    rebound(here.path())
+        .args(["sim", "--scenario", "transfer/copy"])
+        .assert()
+        .code(2)
+        .stderr(contains("no manifest of an engine at rtl/dma_engine.toml"))
+        .stderr(contains("--manifest").and(contains("Verilator").not()));
     assert_eq!(entries(here.path()), 0);
 }
 
@@ -108,6 +114,9 @@ fn numbers_out_of_range_are_wrong_usage() {
         ["--timeout", "-3"],
         ["--seed", "many"],
         ["--waves-from", "x"],
+        ["--seed", "-1"],
+        ["--timeout", "0"],
+        ["--waves-to", "-1"],
     ] {
         rebound(here.path())
             .arg("sim")
@@ -185,6 +194,83 @@ fn a_results_folder_that_cannot_be_made_is_an_error_of_the_environment() {
         .stderr(contains("taken/results").and(contains("--results")))
         .stdout(contains("self-test").not());
     assert_eq!(entries(here.path()), 1);
+}
+
+#[test]
+fn a_waves_folder_that_cannot_be_written_is_named_before_anything_is_built() {
+    let here = folder();
+    std::fs::write(here.path().join("taken"), "a file").expect("written");
+    rebound(here.path())
+        .args([
+            "sim",
+            "--scenario",
+            "bounce",
+            "--waves-folder",
+            "taken/waves",
+        ])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot write into taken/waves").and(contains("--waves-folder")));
+    assert_eq!(entries(here.path()), 1);
+}
+
+#[test]
+fn a_file_that_is_no_waveform_is_refused() {
+    let here = folder();
+    std::fs::write(here.path().join("README.md"), "text").expect("written");
+    rebound(here.path())
+        .args(["waves", "README.md"])
+        .assert()
+        .code(2)
+        .stderr(contains("README.md is no waveform").and(contains(".fst or .vcd")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_full_is_an_error_of_the_environment() {
+    let here = folder();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_rebound"))
+        .current_dir(here.path())
+        .arg("list")
+        .stdout(full)
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("cannot write to the standard output"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_suite_ends_at_once_and_leaves_nothing_half_written() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let here = folder();
+    let mut suite = std::process::Command::new(env!("CARGO_BIN_EXE_rebound"))
+        .current_dir(here.path())
+        .args(["sim", "--scenario", "self-test/child-hangs"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // The heading comes when the runs begin.
+    let mut heading = [0; 16];
+    let stdout = suite.stdout.as_mut().expect("piped");
+    std::io::Read::read_exact(stdout, &mut heading).expect("the heading");
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &suite.id().to_string()])
+        .status();
+    assert!(kill.expect("kill is there").success());
+    let ended = suite.wait().expect("it ends");
+    // A shell tells this as exit code 130.
+    assert_eq!(ended.signal(), Some(2), "{ended}");
+    assert_eq!(entries(here.path()), 0);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn text(assert: &assert_cmd::assert::Assert) -> String {
 }
 
 #[test]
-fn two_runs_leave_the_same_report_byte_for_byte() {
+fn two_runs_leave_the_same_report_byte_for_byte_whatever_runs_at_the_same_time() {
     let folders = [folder(), folder()];
     let names = [
         "--scenario",
@@ -49,10 +49,18 @@ fn two_runs_leave_the_same_report_byte_for_byte() {
     // Waves of both runs go to one place, so that the reports name the same files.
     let waves = folder();
     let waves = waves.path().to_str().expect("a path of text");
-    let reports = folders.each_ref().map(|folder| {
+    let reports = [(&folders[0], "1"), (&folders[1], "3")].map(|(folder, jobs)| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rebound"));
         command.current_dir(project()).arg("sim").args(names);
-        command.args(["--waves-folder", waves, "--seed", "0x5eed", "--results"]);
+        command.args([
+            "--waves-folder",
+            waves,
+            "--seed",
+            "0x5eed",
+            "--jobs",
+            jobs,
+            "--results",
+        ]);
         command.arg(folder.path()).assert().success();
         ["sim.csv", "sim.json"]
             .map(|name| std::fs::read(folder.path().join(name)).expect("written"))
@@ -146,9 +154,10 @@ fn another_manifest_is_in_the_replay_command() {
     )
     .success();
     let csv = std::fs::read_to_string(here.path().join("sim.csv")).expect("written");
-    let replay = format!("make sim SCENARIO=limit/64-bit SEED=0x1 MANIFEST='{path}' WAVES=1");
+    let replay =
+        format!("rebound sim --manifest '{path}' --scenario limit/64-bit --seed 0x1 --waves");
     assert!(csv.contains(&replay), "{csv}");
-    // What make makes of it is the option that was given.
+    // `make sim` takes it too.
     let made = std::process::Command::new("make")
         .current_dir(project())
         .args(["--dry-run", "--always-make", "sim"])
@@ -220,7 +229,8 @@ fn the_default_waveform_shows_the_bounced_transfer_and_the_driver() {
         &["--scenario", "bounce/waveform", "--no-comparison"],
     )
     .success()
-    .stdout(contains("waveform: ").and(contains("bounce-waveform-0x1.fst")));
+    .stdout(contains("waveform: ").and(contains("bounce-waveform-0x1.fst")))
+    .stdout(contains("open it with `rebound waves "));
     let mut wave = simple::read(here.path().join("bounce-waveform-0x1.fst")).expect("an FST");
     let states: Vec<String> = changes(&mut wave, "cpu0_state")
         .iter()

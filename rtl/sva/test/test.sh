@@ -21,22 +21,24 @@ for part in verilated verilated_threads; do
     "$CXX" $flags -c "$root/include/$part.cpp" -o "$folder/$part.o"
 done
 
-# test_module MODULE [-GParameter=value ...]
+# test_module MODULE TEST [-GParameter=value ...]: the module with these parameters, against TEST.cpp.
 test_module() {
     module=$1
-    shift
-    "$VERILATOR" --cc --assert "$@" "../$module.sv" --top-module "$module" --Mdir "$folder/$module" \
-        >"$folder/$module.log" 2>&1 || {
-        cat "$folder/$module.log"
+    test=$2
+    shift 2
+    "$VERILATOR" --cc --assert "$@" "../$module.sv" --top-module "$module" --Mdir "$folder/$test" \
+        >"$folder/$test.log" 2>&1 || {
+        cat "$folder/$test.log"
         return 1
     }
     # shellcheck disable=SC2086  # flags are words
-    "$CXX" $flags "-I$folder/$module" "$folder/$module"/*.cpp "${module}_test.cpp" "$folder"/*.o \
-        -o "$folder/$module/test" -lpthread
-    "$folder/$module/test"
+    "$CXX" $flags "-I$folder/$test" "$folder/$test"/*.cpp "$test.cpp" "$folder"/*.o \
+        -o "$folder/$test/test" -lpthread
+    "$folder/$test/test"
 }
 
 status=0
-test_module axi_manager_rules -GMaxReads=4 -GMaxWrites=4 || status=1
-test_module axi_stream_rules || status=1
+test_module axi_manager_rules axi_manager_rules_test -GMaxReads=4 -GMaxWrites=4 || status=1
+test_module axi_manager_rules axi3_manager_rules_test -GMaxReads=4 -GMaxWrites=4 -GAxi3=1 || status=1
+test_module axi_stream_rules axi_stream_rules_test || status=1
 exit $status

@@ -54,11 +54,31 @@ pub(crate) struct TaskTable {
 impl TaskTable {
     /// Notes what the task being polled waits for.
     pub(crate) fn note(&self, wait: Wait) {
-        if let Some(current) = self.current.get()
-            && let Some(entry) = self.entries.borrow_mut().get_mut(current)
+        self.with_waits(|waits| waits.push(wait));
+    }
+
+    /// Polls a part of the task being polled, and notes its wait under a name. What the part itself waits for
+    /// comes after the name, as the means.
+    pub(crate) fn poll_named<T>(
+        &self,
+        name: &'static str,
+        poll: impl FnOnce() -> Poll<T>,
+    ) -> Poll<T> {
+        let place = self.with_waits(|waits| waits.len());
+        let result = poll();
+        if result.is_pending()
+            && let Some(place) = place
         {
-            entry.waits.push(wait);
+            self.with_waits(|waits| waits.insert(place, Wait::Named(name)));
         }
+        result
+    }
+
+    /// The waits of the task being polled, if one is.
+    fn with_waits<T>(&self, act: impl FnOnce(&mut Vec<Wait>) -> T) -> Option<T> {
+        let current = self.current.get()?;
+        let mut entries = self.entries.borrow_mut();
+        Some(act(&mut entries.get_mut(current)?.waits))
     }
 
     /// Returns how many foreground tasks have not finished.
@@ -92,7 +112,8 @@ pub struct TaskReport {
     pub name: String,
     /// Whether the run ends without it.
     pub is_background: bool,
-    /// What it waits for; several, if it waits for the first of them.
+    /// What it waits for; several, if it waits for the first of them. After a [`Wait::Named`] comes what the
+    /// named wait rests on.
     pub waits: Vec<Wait>,
 }
 
@@ -102,9 +123,15 @@ impl fmt::Display for TaskReport {
         if self.waits.is_empty() {
             return write!(f, "{}", Wait::Other);
         }
-        for (place, wait) in self.waits.iter().enumerate() {
-            let separator = if place == 0 { "" } else { " or " };
-            write!(f, "{separator}{wait}")?;
+        let is_name = |wait: &Wait| matches!(wait, Wait::Named(_));
+        let mut waits = self.waits.iter().peekable();
+        while let Some(wait) = waits.next() {
+            write!(f, "{wait}")?;
+            match waits.peek() {
+                Some(next) if is_name(wait) && !is_name(next) => f.write_str(": ")?,
+                Some(_) => f.write_str(" or ")?,
+                None => {}
+            }
         }
         Ok(())
     }

@@ -17,8 +17,10 @@ use std::fmt;
 /// What a task waits for; shown when a run meets its cycle limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Something outside this crate: a channel, another task.
+    /// Something outside this crate that nobody has named: a channel, another task.
     Other,
+    /// What a driver says that it waits for, with [`Host::limit`](crate::host::Host::limit).
+    Named(&'static str),
     /// A cycle.
     Sleep {
         /// First cycle in which the task goes on.
@@ -68,6 +70,7 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Other => write!(f, "something outside the simulation"),
+            Self::Named(name) => f.write_str(name),
             Self::Sleep { until } => write!(f, "cycle {until}"),
             Self::Register {
                 port,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::PLACES;
-use super::{Manifest, ManifestError, Naming, Size, StreamDirection};
+use super::{Manifest, ManifestError, Naming, Size, StreamDirection, closest};
 use crate::parameters::ParameterSpec;
 
 /// Signals of a manager port, for the names in `ports`.
@@ -204,6 +204,19 @@ fn reference(manifest: &Manifest, at: String, size: Option<&Size>) -> Result<(),
         return Ok(());
     }
     let all: Vec<&str> = manifest.parameters.keys().map(String::as_str).collect();
+    let near = closest(name, all.iter().copied());
+    if let Some(declared) = near
+        && is_in_sources(manifest, name)
+        && !is_in_sources(manifest, declared)
+    {
+        return Err(manifest
+            .error_at(
+                format!("parameters.{declared}"),
+                format!("a parameter of module {}", manifest.top),
+                format!("`{declared}`, which no source names"),
+            )
+            .with_help(format!("did you mean `{name}`, as {at} says?")));
+    }
     let expected = if all.is_empty() {
         "a number (the manifest has no parameters)".to_owned()
     } else {
@@ -211,7 +224,18 @@ fn reference(manifest: &Manifest, at: String, size: Option<&Size>) -> Result<(),
     };
     Err(manifest
         .error_at(at, expected, format!("\"{name}\""))
-        .with_suggestion(name, all))
+        .with_suggestion(name, near))
+}
+
+/// Whether a source has `word`, as far as the sources can be read.
+fn is_in_sources(manifest: &Manifest, word: &str) -> bool {
+    let files = manifest.source_set().map(|sources| sources.files);
+    files.unwrap_or_default().iter().any(|file| {
+        std::fs::read_to_string(file).is_ok_and(|text| {
+            text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '$'))
+                .any(|found| found == word)
+        })
+    })
 }
 
 impl StreamDirection {

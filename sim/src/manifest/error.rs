@@ -84,7 +84,7 @@ impl ManifestError {
             field: what.to_owned(),
             expected: "a readable text file".to_owned(),
             got: error.to_string(),
-            help: None,
+            help: Some(what_to_do(path, error)),
             source: NamedSource::new(path.display().to_string(), String::new()),
             span: None,
         }))
@@ -98,6 +98,12 @@ impl ManifestError {
             .map(|span| locate::field_at(&source.text, span))
             .filter(|field| !field.is_empty())
             .unwrap_or_else(|| "manifest".to_owned());
+        let written = span.as_ref().and_then(|span| source.text.get(span.clone()));
+        if let Some(number) = written.filter(|text| is_too_long(text)) {
+            let expected = format!("a whole number from {} to {}", i64::MIN, i64::MAX);
+            let got = number.trim().to_owned();
+            return Self::placed(source, span, field, expected, got);
+        }
         let message = error.message().trim();
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         if message.starts_with("unknown field") || message.starts_with("unknown variant") {
@@ -142,6 +148,11 @@ impl ManifestError {
                     .trim_start_matches("invalid value: ")
                     .to_owned();
                 Self::placed(source, span, field, expected.to_owned(), got)
+            }
+            // What a value of several kinds expects is all that is said of it.
+            _ if message.starts_with("a ") => {
+                let got = written.unwrap_or("something else").to_owned();
+                Self::placed(source, span, field, message.to_owned(), got)
             }
             _ => Self::placed(
                 source,
@@ -240,5 +251,34 @@ impl Diagnostic for ManifestError {
             span.len(),
         );
         Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// Whether this is a whole number that TOML's 64 bits do not hold.
+fn is_too_long(text: &str) -> bool {
+    let digits = text.trim().replace('_', "");
+    let (digits, radix) = match digits.strip_prefix("0x") {
+        Some(hex) => (hex.to_owned(), 16),
+        None => (digits, 10),
+    };
+    let unsigned = digits.trim_start_matches(['+', '-']);
+    !unsigned.is_empty()
+        && unsigned.chars().all(|digit| digit.is_digit(radix))
+        && i64::from_str_radix(&digits, radix).is_err()
+}
+
+/// What to do about a file that cannot be read.
+fn what_to_do(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound if path.is_relative() => {
+            let here = std::env::current_dir().unwrap_or_default();
+            format!(
+                "looked for in {}: run in the project's folder, or give the file's whole path",
+                here.display()
+            )
+        }
+        std::io::ErrorKind::NotFound => "check the path".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "make it readable".to_owned(),
+        _ => "give the path of the file that was meant".to_owned(),
     }
 }

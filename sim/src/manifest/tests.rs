@@ -121,6 +121,83 @@ fn a_reference_to_no_parameter_lists_the_parameters() {
 }
 
 #[test]
+fn a_misspelt_declaration_is_told_from_a_misspelt_reference_by_the_sources() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("core.toml");
+    let source = "module core #(parameter Width = 64) (input clk); endmodule";
+    std::fs::write(folder.path().join("core.sv"), source).expect("written");
+    let load = |from: &str, to: &str| {
+        std::fs::write(&path, GOOD.replacen(from, to, 1)).expect("written");
+        Manifest::load(&path).expect_err("misspelt").to_string()
+    };
+    let text = load("Width = {", "Widht = {");
+    assert!(
+        text.ends_with(
+            "core.toml:11: parameters.Widht: expected a parameter of module core, got `Widht`, which no \
+             source names (did you mean `Width`, as axi[0].data_width says?)"
+        ),
+        "{text}"
+    );
+    let text = load("data_width = \"Width\"", "data_width = \"Widht\"");
+    assert!(
+        text.ends_with(
+            "core.toml:16: axi[0].data_width: expected a number or a parameter: Width, got \"Widht\" \
+             (did you mean `Width`?)"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_driver_that_nobody_has_is_refused_with_the_known_ones() {
+    let manifest = |driver| parse(&format!("driver = \"{driver}\"\n{GOOD}")).expect("good");
+    let known = ["dma_engine", "copy"];
+    assert_eq!(
+        manifest("dma_engin")
+            .check_driver(&known)
+            .expect_err("unknown")
+            .to_string(),
+        "core.toml:1: driver: expected one of the drivers of the testbench: dma_engine, copy, got \
+         \"dma_engin\" (did you mean `dma_engine`?)"
+    );
+    manifest("copy").check_driver(&known).expect("known");
+    parse(GOOD)
+        .expect("good")
+        .check_driver(&known)
+        .expect("none");
+}
+
+#[test]
+fn a_number_that_is_too_long_is_refused_in_our_words() {
+    for number in [
+        "99999999999999999999",
+        "0xFFFFFFFFFFFFFFFF",
+        "-9223372036854775809",
+    ] {
+        let text = message("default = 64", &format!("default = {number}"));
+        assert_eq!(
+            text,
+            format!(
+                "core.toml:11: parameters.Width.default: expected a whole number from -9223372036854775808 to \
+                 9223372036854775807, got {number}"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_parameter_of_another_kind_is_refused_with_what_is_there() {
+    for value in ["1.5", "true", "[]"] {
+        assert_eq!(
+            message("default = 64", &format!("default = {value}")),
+            format!(
+                "core.toml:11: parameters.Width.default: expected a whole number or a string, got {value}"
+            )
+        );
+    }
+}
+
+#[test]
 fn a_default_outside_its_own_values_is_refused() {
     assert_eq!(
         message("default = 64", "default = 48"),
@@ -164,7 +241,17 @@ fn a_missing_source_is_placed_and_a_missing_manifest_is_named() {
     assert!(
         error
             .to_string()
-            .contains("core.toml: manifest: expected a readable text file"),
+            .contains("core.toml: manifest: expected a readable text file")
+            && error.to_string().ends_with("(check the path)"),
+        "{error}"
+    );
+    let error = Manifest::load(Path::new("nowhere/core.toml")).expect_err("not there");
+    let here = std::env::current_dir().expect("there");
+    assert!(
+        error.to_string().ends_with(&format!(
+            "(looked for in {}: run in the project's folder, or give the file's whole path)",
+            here.display()
+        )),
         "{error}"
     );
 

@@ -118,7 +118,9 @@ impl StreamSink {
     /// If no packet was complete in time.
     pub async fn recv(&self, limit: u64) -> Result<Packet, WaitTimeout> {
         let wait = Wait::StreamReceive { port: self.port };
-        self.host.limit(limit, wait, Receive { sink: self }).await
+        self.host
+            .limit_of(limit, wait, Receive { sink: self })
+            .await
     }
 
     /// Takes the next packet, if one is complete.

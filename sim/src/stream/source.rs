@@ -148,7 +148,7 @@ impl StreamSource {
     pub async fn send(&self, packet: Packet, limit: u64) -> Result<(), WaitTimeout> {
         let wait = Wait::StreamSend { port: self.port };
         let sent = self.push(packet);
-        self.host.limit(limit, wait, sent).await
+        self.host.limit_of(limit, wait, sent).await
     }
 
     /// Puts a packet into the queue at once; the future is ready when the core has taken its last beat.

@@ -147,7 +147,7 @@ pub(super) fn compile_all(
                 .arg(&job.source)
                 .arg("-o")
                 .arg(&job.object);
-            if let Err(error) = call.run() {
+            if let Err(error) = call.run(toolchain.limit()) {
                 next.store(jobs.len(), Ordering::Relaxed);
                 failure
                     .lock()
@@ -198,7 +198,7 @@ pub(super) fn link(
         ])
         .arg(library)
         .args(objects)
-        .run()
+        .run(toolchain.limit())
         .map(|_| ())
 }
 

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::compile::Heat;
-use super::ports::{self, CorePort};
+use super::ports::{self, CoreModule, CorePort};
 use super::tool::ToolCall;
 use super::{BuildError, CoreBuilder};
 use crate::cache::CacheError;
-use crate::manifest::SourceSet;
+use crate::manifest::{Manifest, ManifestError, SourceSet};
 use crate::parameters::Parameters;
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
@@ -65,6 +65,83 @@ pub(super) fn elaborate(
     parameters: &Parameters,
     folder: &Path,
 ) -> Result<Vec<CorePort>, BuildError> {
+    let manifest = &builder.manifest;
+    match module(toolchain, builder, sources, parameters, folder) {
+        Ok(module) => {
+            values_arrive(manifest, parameters, &module)?;
+            Ok(module.ports)
+        }
+        Err(error @ BuildError::Tool { .. }) => {
+            // Verilator's words say nothing of the manifest: does the module elaborate by itself?
+            let alone = Parameters::default();
+            let module = module(toolchain, builder, sources, &alone, folder);
+            let unknown = module.map(|module| unknown_parameter(manifest, parameters, &module));
+            Err(unknown.ok().flatten().map_or(error, BuildError::from))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The first parameter of the manifest that the module lacks.
+fn unknown_parameter(
+    manifest: &Manifest,
+    parameters: &Parameters,
+    module: &CoreModule,
+) -> Option<ManifestError> {
+    let known = || {
+        let known = module.parameters.iter();
+        known.map(|parameter| parameter.name.as_str())
+    };
+    let (name, _) = parameters
+        .iter()
+        .find(|(name, _)| known().all(|known| known != *name))?;
+    let expected = if module.parameters.is_empty() {
+        format!("no parameter: module {} has none", manifest.top)
+    } else {
+        let names: Vec<&str> = known().collect();
+        format!(
+            "a parameter of module {}: {}",
+            manifest.top,
+            names.join(", ")
+        )
+    };
+    let error = manifest.error_at(format!("parameters.{name}"), expected, format!("`{name}`"));
+    Some(error.with_suggestion(name, known()))
+}
+
+/// Verilator cuts a number that is too long for its parameter, without a word.
+fn values_arrive(
+    manifest: &Manifest,
+    parameters: &Parameters,
+    module: &CoreModule,
+) -> Result<(), ManifestError> {
+    for parameter in &module.parameters {
+        if let (Some(asked), Some(found)) = (parameters.get(&parameter.name), parameter.value)
+            && !found.is(asked)
+        {
+            return Err(manifest
+                .error_at(
+                    format!("parameters.{}", parameter.name),
+                    format!(
+                        "a value of {} bits, as module {} has it",
+                        found.width, manifest.top
+                    ),
+                    format!("{asked}, of which {found} is left"),
+                )
+                .with_help("choose a smaller value, or set min and max to what the module takes"));
+        }
+    }
+    Ok(())
+}
+
+/// The top module of the core alone, elaborated with `parameters`.
+fn module(
+    toolchain: &Toolchain,
+    builder: &CoreBuilder,
+    sources: &SourceSet,
+    parameters: &Parameters,
+    folder: &Path,
+) -> Result<CoreModule, BuildError> {
     let top = &builder.manifest.top;
     let writes_json = toolchain.version().writes_json();
     let tree = folder.join(if writes_json { "core.json" } else { "core.xml" });
@@ -87,14 +164,14 @@ pub(super) fn elaborate(
         )
         .args(source_arguments(sources))
         .args(&sources.files)
-        .run()?;
+        .run(toolchain.limit())?;
     let text = fs::read_to_string(&tree).map_err(CacheError::io("read", &tree))?;
-    let ports = if writes_json {
+    let module = if writes_json {
         ports::from_json(&text, top)
     } else {
         ports::from_xml(&text, top)
     };
-    ports.map_err(|problem| BuildError::Elaborated {
+    module.map_err(|problem| BuildError::Elaborated {
         file: tree,
         problem,
     })
@@ -171,7 +248,7 @@ pub(super) fn generate(
     if builder.rules {
         call = call.args(RULE_FILES.map(|(name, _)| name));
     }
-    call.arg("rebound.sv").run()?;
+    call.arg("rebound.sv").run(toolchain.limit())?;
 
     let list = folder.join("Vrebound_classes.mk");
     let text = fs::read_to_string(&list).map_err(CacheError::io("read", &list))?;

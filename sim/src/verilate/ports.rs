@@ -1,4 +1,4 @@
-//! The elaborated ports of a core, read from what Verilator says of it in JSON (new) or XML (old).
+//! The elaborated ports and parameters of a core, read from what Verilator says of it in JSON (new) or XML (old).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -28,8 +28,56 @@ pub struct CorePort {
     pub width: Option<u32>,
 }
 
-/// Ports in order of declaration, from the text of a `.tree.json` file.
-pub fn from_json(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
+/// A parameter of the elaborated top module that can be set from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CoreParameter {
+    pub(crate) name: String,
+    /// Its value, if it is a number without unknown bits.
+    pub(crate) value: Option<Constant>,
+}
+
+/// A number of a fixed width, as Verilator writes it: `32'sh8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Constant {
+    pub(crate) width: u32,
+    bits: u128,
+}
+
+impl Constant {
+    fn parse(text: &str) -> Option<Self> {
+        let (width, digits) = text.split_once('\'')?;
+        let width = width
+            .parse()
+            .ok()
+            .filter(|width| (1..=128).contains(width))?;
+        let digits = digits.trim_start_matches('s').strip_prefix('h')?;
+        let bits = u128::from_str_radix(digits, 16).ok()?;
+        Some(Self { width, bits })
+    }
+
+    /// Whether it is `number`, read with or without sign.
+    pub(crate) fn is(self, number: i64) -> bool {
+        let unused = 128 - self.width;
+        let signed = (self.bits << unused).cast_signed() >> unused;
+        signed == i128::from(number) || u128::try_from(number) == Ok(self.bits)
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.bits)
+    }
+}
+
+/// The elaborated top module, seen from outside; everything in order of declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CoreModule {
+    pub(crate) ports: Vec<CorePort>,
+    pub(crate) parameters: Vec<CoreParameter>,
+}
+
+/// The top module, from the text of a `.tree.json` file.
+pub(crate) fn from_json(text: &str, top: &str) -> Result<CoreModule, String> {
     let tree: Node = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut types = HashMap::new();
     for table in tree.miscsp.iter().filter(|node| node.kind == "TYPETABLE") {
@@ -40,24 +88,36 @@ pub fn from_json(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
         .iter()
         .find(|node| node.kind == "MODULE" && (node.name == top || node.orig_name == top))
         .ok_or_else(|| format!("no module {top} in the elaborated design"))?;
-    Ok(module
-        .stmtsp
-        .iter()
-        .filter(|node| node.kind == "VAR")
-        .filter_map(|node| {
-            let direction = direction(&node.direction)?;
-            let name = if node.orig_name.is_empty() {
-                &node.name
-            } else {
-                &node.orig_name
-            };
-            Some(CorePort {
-                name: name.clone(),
-                direction,
-                width: json_width(&types, &node.dtypep, 0),
-            })
+    let variables = || module.stmtsp.iter().filter(|node| node.kind == "VAR");
+    let name_of = |node: &Node| {
+        let is_renamed = !node.orig_name.is_empty();
+        (if is_renamed {
+            &node.orig_name
+        } else {
+            &node.name
         })
-        .collect())
+        .clone()
+    };
+    let ports = variables().filter_map(|node| {
+        Some(CorePort {
+            name: name_of(node),
+            direction: direction(&node.direction)?,
+            width: json_width(&types, &node.dtypep, 0),
+        })
+    });
+    let parameters = variables()
+        .filter(|node| node.var_type == "GPARAM")
+        .map(|node| CoreParameter {
+            name: name_of(node),
+            value: node
+                .valuep
+                .first()
+                .and_then(|value| Constant::parse(&value.name)),
+        });
+    Ok(CoreModule {
+        ports: ports.collect(),
+        parameters: parameters.collect(),
+    })
 }
 
 fn direction(text: &str) -> Option<PortDirection> {
@@ -77,6 +137,8 @@ struct Node {
     orig_name: String,
     addr: String,
     direction: String,
+    var_type: String,
+    valuep: Vec<Node>,
     dtypep: String,
     ref_dtypep: String,
     range: String,
@@ -115,6 +177,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
                 "origName" => node.orig_name = map.next_value()?,
                 "addr" => node.addr = map.next_value()?,
                 "direction" => node.direction = map.next_value()?,
+                "varType" => node.var_type = map.next_value()?,
+                // The type comes first: the values of other nodes may be large.
+                "valuep" if node.kind == "VAR" => node.valuep = map.next_value()?,
                 "dtypep" => node.dtypep = map.next_value()?,
                 "refDTypep" => node.ref_dtypep = map.next_value()?,
                 "range" => node.range = map.next_value()?,
@@ -179,8 +244,8 @@ fn keyword_width(keyword: &str) -> Option<u32> {
     }
 }
 
-/// Ports in order of declaration, from the text of an `.xml` file.
-pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
+/// The top module, from the text of an `.xml` file.
+pub(crate) fn from_xml(text: &str, top: &str) -> Result<CoreModule, String> {
     let document = roxmltree::Document::parse(text).map_err(|error| error.to_string())?;
     let find = |tag: &'static str| {
         document
@@ -194,21 +259,36 @@ pub fn from_xml(text: &str, top: &str) -> Result<Vec<CorePort>, String> {
     let module = find("module")
         .find(|node| [node.attribute("name"), node.attribute("origName")].contains(&Some(top)))
         .ok_or_else(|| format!("no module {top} in the elaborated design"))?;
-    Ok(module
-        .children()
-        .filter(|node| node.has_tag_name("var"))
-        .filter_map(|node| {
-            let name = node.attribute("origName").or(node.attribute("name"))?;
-            let width = node
-                .attribute("dtype_id")
-                .and_then(|id| xml_width(&types, id, 0));
-            Some(CorePort {
-                name: name.to_owned(),
-                direction: direction(node.attribute("dir")?)?,
-                width,
-            })
+    let variables = || module.children().filter(|node| node.has_tag_name("var"));
+    let name_of = |node: &roxmltree::Node<'_, '_>| {
+        let name = node.attribute("origName").or(node.attribute("name"))?;
+        Some(name.to_owned())
+    };
+    let ports = variables().filter_map(|node| {
+        let width = node
+            .attribute("dtype_id")
+            .and_then(|id| xml_width(&types, id, 0));
+        Some(CorePort {
+            name: name_of(&node)?,
+            direction: direction(node.attribute("dir")?)?,
+            width,
         })
-        .collect())
+    });
+    let parameters = variables()
+        .filter(|node| node.attribute("param") == Some("true"))
+        .filter_map(|node| {
+            let value = node.children().find(|child| child.has_tag_name("const"));
+            Some(CoreParameter {
+                name: name_of(&node)?,
+                value: value
+                    .and_then(|value| value.attribute("name"))
+                    .and_then(Constant::parse),
+            })
+        });
+    Ok(CoreModule {
+        ports: ports.collect(),
+        parameters: parameters.collect(),
+    })
 }
 
 fn xml_width(types: &HashMap<&str, roxmltree::Node<'_, '_>>, id: &str, depth: u32) -> Option<u32> {
@@ -254,6 +334,25 @@ fn verilog_integer(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
+    fn parameter(name: &str, value: &str) -> CoreParameter {
+        CoreParameter {
+            name: name.to_owned(),
+            value: Constant::parse(value),
+        }
+    }
+
+    #[test]
+    fn a_constant_is_a_number_with_or_without_sign() {
+        let is = |text, number| Constant::parse(text).expect("a constant").is(number);
+        assert!(is("32'h8", 8) && is("32'sh8", 8) && is("64'h7fffffffffffffff", i64::MAX));
+        assert!(is("32'hfffffffb", -5) && is("32'hfffffffb", 0xffff_fffb));
+        assert!(is("64'h8000000000000000", i64::MIN));
+        assert!(!is("32'h8", (1 << 40) + 8) && !is("4'h1", 17));
+        for text in ["8", "32'bx", "4'h", "200'h1"] {
+            assert_eq!(Constant::parse(text), None, "{text}");
+        }
+    }
+
     #[test]
     fn ranges_are_read_in_both_directions() {
         assert_eq!(span("63:0"), Some(64));
@@ -265,7 +364,8 @@ mod tests {
     fn ports_are_read_from_xml() {
         let text = r#"<verilator_xml><netlist>
             <module name="a" origName="a" topModule="1">
-              <var name="W" dtype_id="3" origName="W" param="true"/>
+              <var name="W" dtype_id="3" origName="W" param="true"><const name="32'sh8" dtype_id="2"/></var>
+              <var name="L" dtype_id="3" origName="L" localparam="true"/>
               <var name="clk" dtype_id="3" dir="input" origName="clk"/>
               <var name="s" dtype_id="6" dir="output" origName="s"/>
               <var name="p" dtype_id="8" dir="input" origName="p"/>
@@ -283,8 +383,10 @@ mod tests {
               </packarraydtype>
               <unpackarraydtype id="10" sub_dtype_id="3"/>
             </typetable></netlist></verilator_xml>"#;
-        let ports = from_xml(text, "a").expect("readable");
-        let found: Vec<_> = ports
+        let module = from_xml(text, "a").expect("readable");
+        assert_eq!(module.parameters, [parameter("W", "32'sh8")]);
+        let found: Vec<_> = module
+            .ports
             .iter()
             .map(|port| (port.name.as_str(), port.direction, port.width))
             .collect();
@@ -304,6 +406,8 @@ mod tests {
         let text = r#"{"type":"NETLIST","modulesp":[{"type":"MODULE","name":"a","stmtsp":[
               {"type":"VAR","name":"d","name":"d","origName":"d","direction":"INPUT","dtypep":"(O)"},
               {"type":"VAR","name":"e","origName":"e","direction":"OUTPUT","dtypep":"(U)"},
+              {"type":"VAR","name":"W","varType":"GPARAM","direction":"NONE","valuep":[{"type":"CONST","name":"32'sh8"}]},
+              {"type":"VAR","name":"L","varType":"LPARAM","direction":"NONE","valuep":[{"type":"CONST","name":"1'h1"}]},
               {"type":"VAR","name":"x","origName":"x","direction":"NONE","dtypep":"(O)"},
               {"type":"ALWAYS","stmtsp":[{"type":"VAR","name":"y"}]}]}],
             "miscsp":[{"type":"TYPETABLE","typesp":[
@@ -311,8 +415,10 @@ mod tests {
               {"type":"REFDTYPE","addr":"(U)","refDTypep":"(W)"},
               {"type":"ENUMDTYPE","addr":"(W)","refDTypep":"(X)"},
               {"type":"BASICDTYPE","addr":"(X)","keyword":"logic","range":"1:0"}]}]}"#;
-        let ports = from_json(text, "a").expect("readable");
-        let found: Vec<_> = ports
+        let module = from_json(text, "a").expect("readable");
+        assert_eq!(module.parameters, [parameter("W", "32'sh8")]);
+        let found: Vec<_> = module
+            .ports
             .iter()
             .map(|port| (port.name.as_str(), port.width))
             .collect();

@@ -184,13 +184,13 @@ fn drive_line(link: &Link) -> String {
     } = link;
     if *width > 64 {
         let mut line = format!(
-            "std::memcpy(&top.{wrapper}[0], {pin}, {});",
+            "std::memcpy(&top.next_{wrapper}[0], {pin}, {});",
             vector_bytes(*width)
         );
         if width % 32 != 0 {
             let _ = write!(
                 line,
-                " top.{wrapper}[{}] &= {:#x}u;",
+                " top.next_{wrapper}[{}] &= {:#x}u;",
                 width / 32,
                 mask_of(width % 32)
             );
@@ -203,9 +203,9 @@ fn drive_line(link: &Link) -> String {
         pin.clone()
     };
     if *width == 64 {
-        format!("top.{wrapper} = {word};")
+        format!("top.next_{wrapper} = {word};")
     } else {
-        format!("top.{wrapper} = {word} & {:#x}ull;", mask_of(*width))
+        format!("top.next_{wrapper} = {word} & {:#x}ull;", mask_of(*width))
     }
 }
 

@@ -19,13 +19,18 @@ pub(crate) struct List {
     #[arg(long)]
     plan: bool,
     /// Seed of the plan
-    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse, allow_negative_numbers = true)]
     seed: Seed,
 }
 
 impl List {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
-        for scenario in sim::select(&self.names)? {
+        let scenarios = if self.names.is_empty() {
+            scenario::all()
+        } else {
+            sim::select(&self.names)?
+        };
+        for scenario in scenarios {
             if self.plan {
                 let plan = (scenario.plan)(self.seed);
                 let text = serde_json::to_string_pretty(&plan)
@@ -42,13 +47,16 @@ impl List {
 fn describe(scenario: &Scenario) -> String {
     let expect = match (scenario.plan)(Seed::new(1)).expect {
         Expect::Pass => String::new(),
-        Expect::Caught { must, .. } => {
+        Expect::Caught { must, words, .. } => {
             let checks = names(&must, "` and `");
-            format!("  (expected: a violation of check `{checks}`)")
+            let words = words.map_or_else(String::new, |words| format!(", {}", words.trim()));
+            format!("  (expected: a violation of check `{checks}`{words})")
         }
     };
     let by_default = if scenario.name == scenario::WAVE_SCENARIO {
         "  (its waveform is always written)"
+    } else if scenario.name.starts_with("fault/") {
+        "  (runs only when named)"
     } else {
         ""
     };

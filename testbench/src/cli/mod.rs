@@ -2,6 +2,7 @@
 
 mod bench;
 mod list;
+mod progress;
 mod run_one;
 mod sim;
 mod vectors;

@@ -42,6 +42,9 @@ pub struct RunOne {
 
 impl RunOne {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        if std::env::var_os(scenario::CHILD_MARK).is_some() {
+            std::thread::spawn(end_with_parent);
+        }
         let report = match self.execute() {
             Ok(result) => ChildReport::Ran(Box::new(result)),
             Err(error) => {
@@ -75,4 +78,11 @@ impl RunOne {
         });
         execute::run(&environment, &plan, wave.as_ref())
     }
+}
+
+/// Ends this process when the one that started it is gone, however that ended: it holds the other end of the
+/// standard input and never writes to it.
+fn end_with_parent() {
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    std::process::exit(1);
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use rebound_sim::trace::TraceKind;
 
+use crate::cli::progress::Progress;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::execute::{Core, Environment};
@@ -18,44 +18,42 @@ use crate::scenario::plan::{Expect, Plan};
 use crate::scenario::{self, Scenario};
 use crate::seed::{self, Seed};
 
-/// The manifest of the engine, from the project's folder.
-const MANIFEST: &str = "rtl/dma_engine.toml";
-
 /// Run the reference engine through the suite and report a verdict for each scenario
 ///
 /// Each scenario also runs with nothing to bounce (a 64-bit engine and mask, the same memory, bus and
-/// work), so that the report can say what bouncing costs.
+/// work), so that the report can say what bouncing costs. The group `fault` (each fault that the engine can be
+/// built with) runs only if it is named: every fault is a core to build.
 #[derive(Debug, Args)]
 pub struct Sim {
     /// Only this scenario, or group of them (`limit/24-bit` or `limit`); may be repeated
     #[arg(long = "scenario", value_name = "NAME", num_args = 1..)]
     scenarios: Vec<String>,
     /// Seed of all random choices
-    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse)]
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse, allow_negative_numbers = true)]
     seed: Seed,
     /// Runs at the same time [default: one for each core of the machine]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = job_count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
     /// Write a waveform of every selected scenario, not only of bounce/waveform
     #[arg(long)]
     waves: bool,
     /// First cycle of the waveforms
-    #[arg(long, value_name = "CYCLE")]
+    #[arg(long, value_name = "CYCLE", allow_negative_numbers = true)]
     waves_from: Option<u64>,
     /// Last cycle of the waveforms
-    #[arg(long, value_name = "CYCLE")]
+    #[arg(long, value_name = "CYCLE", allow_negative_numbers = true)]
     waves_to: Option<u64>,
     /// Format of the waveforms
     #[arg(long, default_value = "fst", value_name = "FORMAT")]
     waves_format: WaveFormat,
     /// Folder of the waveforms
-    #[arg(long, default_value = "waves", value_name = "FOLDER")]
+    #[arg(long, default_value = WAVES_FOLDER, value_name = "FOLDER")]
     waves_folder: PathBuf,
     /// Leave out the runs with nothing to bounce
     #[arg(long)]
     no_comparison: bool,
     /// Manifest of the engine
-    #[arg(long, default_value = MANIFEST, value_name = "FILE")]
+    #[arg(long, default_value = REFERENCE_ENGINE, value_name = "FILE")]
     manifest: PathBuf,
     /// Folder of sim.csv and sim.json
     #[arg(long, default_value = "results", value_name = "FOLDER")]
@@ -64,6 +62,11 @@ pub struct Sim {
     #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: f64,
 }
+
+/// Where `make waves` looks for waveforms.
+const WAVES_FOLDER: &str = "waves";
+/// The engine that is taken if none is named.
+const REFERENCE_ENGINE: &str = "rtl/dma_engine.toml";
 
 /// Formats of waveforms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,6 +99,10 @@ impl Sim {
             .map(|scenario| (scenario.plan)(self.seed))
             .collect();
         report::check_folder(&self.results)?;
+        if scenarios.iter().any(|scenario| self.has_wave(scenario)) {
+            report::check_writable(&self.waves_folder, "--waves-folder")?;
+        }
+        self.check_manifest(&scenarios)?;
         self.build_cores(&scenarios, &plans)?;
         let jobs = self.jobs(&scenarios, &plans)?;
         let rows = self.run_jobs(&scenarios, &plans, &jobs)?;
@@ -109,13 +116,43 @@ impl Sim {
         let waves: Vec<&str> = rows.iter().filter_map(|row| row.wave.as_deref()).collect();
         match waves.as_slice() {
             [] => {}
-            [wave] => say(&format!("waveform: {wave} (open it with `make waves`)"))?,
+            [wave] => say(&format!("waveform: {wave} ({})", self.how_to_open(wave)))?,
             [first, ..] => say(&format!("waveforms: {first} and {} more", waves.len() - 1))?,
         }
         Ok(if summary.failed == 0 {
             Outcome::Pass
         } else {
             Outcome::Violations
+        })
+    }
+
+    /// `make waves` opens what lies in its folder.
+    fn how_to_open(&self, wave: &str) -> String {
+        if self.waves_folder == Path::new(WAVES_FOLDER) {
+            "open it with `make waves`".into()
+        } else {
+            format!("open it with `rebound waves {wave}`")
+        }
+    }
+
+    /// Finds out whether there is a manifest at all, and says how to name one.
+    fn check_manifest(&self, scenarios: &[Scenario]) -> Result<(), UsageError> {
+        if scenarios.iter().all(is_self_test) || self.manifest.exists() {
+            return Ok(());
+        }
+        let error = UsageError::new(format!(
+            "no manifest of an engine at {}: expected a TOML file, found none",
+            self.manifest.display()
+        ));
+        Err(if self.manifest == Path::new(REFERENCE_ENGINE) {
+            error.help(
+                "this is the reference engine's place in Rebound's own folder: start there, or name a \
+                 manifest with `--manifest FILE`",
+            )
+        } else {
+            error.help(
+                "name an existing manifest with `--manifest FILE`; sim/MANIFEST.md explains them",
+            )
         })
     }
 
@@ -144,9 +181,9 @@ impl Sim {
             return Ok(());
         }
         let environment = Environment::load(&self.manifest)?;
-        let progress = progress_bar(cores.len(), "building cores");
-        environment.build_all(&cores, self.job_count(), || progress.inc(1))?;
-        progress.finish_and_clear();
+        let progress = Progress::new(cores.len(), "building cores");
+        environment.build_all(&cores, self.job_count(), || progress.advance())?;
+        progress.finish();
         Ok(())
     }
 
@@ -217,7 +254,7 @@ impl Sim {
         jobs: &[Job],
     ) -> Result<Vec<Row>, UsageError> {
         let commands: Vec<ChildCommand> = jobs.iter().map(|job| job.command.clone()).collect();
-        let progress = progress_bar(jobs.len(), "running");
+        let progress = Progress::quiet(jobs.len(), "running");
         let manifest = self.other_manifest()?;
         let mut rows = Vec::new();
         let mut printed = Ok(());
@@ -227,7 +264,7 @@ impl Sim {
         };
         progress.suspend(|| say(&report::heading()))?;
         runner::run_all(&commands, self.job_count(), |index, result| {
-            progress.inc(1);
+            progress.advance();
             let job = &jobs[index];
             let is_last = jobs
                 .get(index + 1)
@@ -253,7 +290,7 @@ impl Sim {
             }
             rows.push(row);
         })?;
-        progress.finish_and_clear();
+        progress.finish();
         printed.map(|()| rows)
     }
 
@@ -297,7 +334,7 @@ impl Sim {
 
     /// The manifest, if the user named another than the usual one.
     fn other_manifest(&self) -> Result<Option<String>, UsageError> {
-        let is_usual = self.manifest.as_path() == Path::new(MANIFEST);
+        let is_usual = self.manifest.as_path() == Path::new(REFERENCE_ENGINE);
         (!is_usual).then(|| path_text(&self.manifest)).transpose()
     }
 
@@ -313,11 +350,13 @@ impl Sim {
 /// # Errors
 /// If a name selects nothing.
 pub(super) fn select(names: &[String]) -> Result<Vec<Scenario>, UsageError> {
-    let suite = scenario::suite();
     if names.is_empty() {
-        return Ok(suite);
+        return Ok(scenario::suite());
     }
-    let all: Vec<Scenario> = suite.into_iter().chain(scenario::self_tests()).collect();
+    let all: Vec<Scenario> = scenario::all()
+        .into_iter()
+        .chain(scenario::self_tests())
+        .collect();
     let matches = |scenario: &Scenario, name: &str| {
         scenario.name == name
             || scenario
@@ -337,12 +376,7 @@ pub(super) fn select(names: &[String]) -> Result<Vec<Scenario>, UsageError> {
 }
 
 fn unknown(name: &str, all: &[Scenario]) -> UsageError {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let near: Vec<&str> = all
-        .iter()
-        .map(|scenario| scenario.name)
-        .filter(|known| !last.is_empty() && known.contains(last))
-        .collect();
+    let near = near(name, all);
     let error = UsageError::new(format!("no scenario and no group is named `{name}`"));
     if near.is_empty() {
         error.help("`rebound list` prints all names")
@@ -352,6 +386,34 @@ fn unknown(name: &str, all: &[Scenario]) -> UsageError {
             near.join(" or ")
         ))
     }
+}
+
+/// Returns the names that are meant, perhaps: those that hold its last part, or else the nearest of all names
+/// and groups.
+fn near<'a>(name: &str, all: &'a [Scenario]) -> Vec<&'a str> {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let holding: Vec<&str> = all
+        .iter()
+        .map(|scenario| scenario.name)
+        .filter(|known| !last.is_empty() && known.contains(last))
+        .collect();
+    if !holding.is_empty() {
+        return holding;
+    }
+    let groups = all
+        .iter()
+        .filter_map(|scenario| scenario.name.split('/').next());
+    let nearest = all
+        .iter()
+        .map(|scenario| scenario.name)
+        .chain(groups)
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min();
+    nearest
+        .filter(|(distance, _)| *distance <= (name.len() / 3).max(1))
+        .map(|(_, known)| known)
+        .into_iter()
+        .collect()
 }
 
 fn is_self_test(scenario: &Scenario) -> bool {
@@ -368,17 +430,13 @@ fn path_text(path: &Path) -> Result<String, UsageError> {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() && seconds > 0.0 && seconds < 1e9 => Ok(seconds),
-        _ => Err("expected a number of seconds above 0".into()),
+        _ => Err("expected a number of seconds above 0 and below 1e9".into()),
     }
 }
 
-/// A bar on the terminal; nothing if the standard error goes elsewhere.
-fn progress_bar(length: usize, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length as u64)
-        .with_style(style)
-        .with_message(what)
+fn job_count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a number of runs from 1 up".into())
 }
 
 #[cfg(test)]
@@ -406,6 +464,36 @@ mod tests {
         let (message, help) = error.into_parts();
         assert_eq!(message, "no scenario and no group is named `leak`");
         assert!(help.is_some_and(|help| help.contains("control/leak")));
+    }
+
+    #[test]
+    fn a_slip_of_the_keyboard_is_answered_with_the_name_that_is_meant() {
+        for (slip, meant) in [
+            ("transfer/coppy", "transfer/copy"),
+            ("contrl", "control"),
+            ("Limit/24-bit", "limit/24-bit"),
+        ] {
+            let error = select(&[slip.into()]).expect_err("it is misspelt");
+            let help = error.into_parts().1.unwrap_or_default();
+            assert!(
+                help.starts_with(&format!("did you mean {meant}?")),
+                "{help}"
+            );
+        }
+        let error = select(&["quux".into()]).expect_err("there is none like it");
+        let help = error.into_parts().1;
+        assert_eq!(help.as_deref(), Some("`rebound list` prints all names"));
+    }
+
+    #[test]
+    fn faults_of_the_engine_run_only_when_named() {
+        assert!(
+            !select(&[])
+                .expect("the suite")
+                .iter()
+                .any(|one| one.name.starts_with("fault/"))
+        );
+        assert_eq!(select(&["fault".into()]).expect("a group").len(), 21);
     }
 
     #[test]

@@ -56,6 +56,15 @@ impl Waves {
                 UsageError::new(format!("no waveform at {}", file.display())).help(hint(&dumps)),
             );
         }
+        if let Some(file) = &self.file
+            && !is_dump(file)
+        {
+            return Err(UsageError::new(format!(
+                "{} is no waveform: expected a name that ends with .fst or .vcd",
+                file.display()
+            ))
+            .help(hint(&dumps)));
+        }
         for (dump, _) in &dumps {
             say(&dump.display().to_string())?;
         }

@@ -84,6 +84,16 @@ impl Job<'_> {
         let mut is_done = true;
         for completion in completions {
             is_done &= completion.failure.is_none();
+            if completion.unanswered_writes > 0 {
+                self.report(
+                    Check::EarlyDone,
+                    format!(
+                        "engine done too early: expected every write answered before, found {} on the bus \
+                         without a response",
+                        completion.unanswered_writes
+                    ),
+                );
+            }
             let is_short = u64::from(completion.bytes_done) < piece.bytes;
             if completion.failure != expected {
                 let found = completion.failure.map_or_else(

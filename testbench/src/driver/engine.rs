@@ -3,12 +3,14 @@
 //! The driver runs on simulated CPUs: every register access and interrupt occupies one.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
 use rebound_sim::axil::{AxilError, Registers};
 use rebound_sim::cpu::{Cpu, CpuState};
 use rebound_sim::host::Host;
+use rebound_sim::wire::Wire;
 use swiotlb::DmaAddr;
 
 use super::dma_engine_regs as regs;
@@ -17,6 +19,8 @@ use super::turn::{Turn, Turns};
 
 /// Cycles between the acknowledgement of an interrupt and the next look at its wire.
 const SETTLE_CYCLES: u64 = 2;
+/// The engine's manager port.
+const PORT: usize = 0;
 /// CPU that takes the engine's interrupts.
 const INTERRUPT_CPU: usize = 0;
 
@@ -27,6 +31,15 @@ pub enum Channel {
     Mm2s,
     /// Stream to memory (Linux: `DMA_FROM_DEVICE`).
     S2mm,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mm2s => "mm2s",
+            Self::S2mm => "s2mm",
+        })
+    }
 }
 
 impl Channel {
@@ -69,6 +82,8 @@ pub struct Completion {
     pub bytes_done: u32,
     /// The failing address, if it failed.
     pub fail_addr: DmaAddr,
+    /// Writes that were on the bus without their response when the engine said that it was done.
+    pub unanswered_writes: usize,
 }
 
 /// The engine could not be driven.
@@ -114,6 +129,7 @@ struct Shared {
 pub struct Engine {
     host: Host,
     registers: Registers,
+    irq: Wire,
     shared: Rc<Shared>,
 }
 
@@ -141,6 +157,7 @@ impl Engine {
         let engine = Self {
             host: host.clone(),
             registers: host.registers(0),
+            irq: irq.clone(),
             shared: Rc::new(Shared {
                 channels: Default::default(),
                 is_loopback: Cell::new(false),
@@ -166,7 +183,8 @@ impl Engine {
                 if irq.wait_high(u64::MAX).await.is_err() {
                     return;
                 }
-                if let Err(error) = handler.handle_interrupt().await {
+                let unanswered = handler.unanswered_writes();
+                if let Err(error) = handler.handle_interrupt(unanswered).await {
                     *handler.shared.handler_error.borrow_mut() = Some(error);
                     // Waiters learn of it by their senders going away.
                     for channel in &handler.shared.channels {
@@ -271,19 +289,68 @@ impl Engine {
         Ok(value)
     }
 
-    async fn handle_interrupt(&self) -> Result<(), EngineError> {
+    /// Returns the channels that have ended a transfer for which somebody still waits, while the interrupt
+    /// is low: a driver's timeout handler would find them so.
+    ///
+    /// # Errors
+    /// If a register access fails.
+    pub async fn lost_interrupts(&self) -> Result<Vec<Channel>, EngineError> {
+        let mut lost = Vec::new();
+        for channel in Channel::ALL {
+            let addr = channel.base() + u64::from(channel::STATUS);
+            let is_done = self.registers.read(addr).await? & channel::STATUS_DONE != 0;
+            self.host.sleep(SETTLE_CYCLES).await;
+            let is_awaited = self.shared.channels[channel as usize]
+                .waiter
+                .borrow()
+                .is_some();
+            if is_done && is_awaited && self.irq.value() == 0 {
+                lost.push(channel);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Returns the writes on the bus that are still to be answered.
+    fn unanswered_writes(&self) -> usize {
+        self.host.bus_in_flight(PORT).1
+    }
+
+    async fn handle_interrupt(&self, unanswered_at_rise: usize) -> Result<(), EngineError> {
         let cpu = self.host.cpu(INTERRUPT_CPU);
         cpu.interrupt_entry().await;
         let causes = self.read(&cpu, regs::INT_STATUS.into()).await?;
         for channel in Channel::ALL {
             if causes & channel.interrupt_bits() != 0 {
-                self.complete(&cpu, channel).await?;
+                let unanswered = self.unanswered_at_end(channel, causes, unanswered_at_rise);
+                self.complete(&cpu, channel, unanswered).await?;
             }
         }
         Ok(())
     }
 
-    async fn complete(&self, cpu: &Cpu, channel: Channel) -> Result<(), EngineError> {
+    /// Returns the writes that a channel had not had answered when it said that it was done.
+    ///
+    /// Only s2mm writes. If it is the only cause, the interrupt rose for it; otherwise it was done when
+    /// the causes were read, at the latest.
+    fn unanswered_at_end(&self, channel: Channel, causes: u32, unanswered_at_rise: usize) -> usize {
+        if channel == Channel::Mm2s {
+            return 0;
+        }
+        let now = self.unanswered_writes();
+        if causes & Channel::Mm2s.interrupt_bits() == 0 {
+            now.max(unanswered_at_rise)
+        } else {
+            now
+        }
+    }
+
+    async fn complete(
+        &self,
+        cpu: &Cpu,
+        channel: Channel,
+        unanswered_writes: usize,
+    ) -> Result<(), EngineError> {
         let base = channel.base();
         let status = self.read(cpu, base + u64::from(channel::STATUS)).await?;
         let bytes_done = self
@@ -293,6 +360,7 @@ impl Engine {
             failure: None,
             bytes_done,
             fail_addr: DmaAddr::new(0),
+            unanswered_writes,
         };
         if status & channel::STATUS_ERROR != 0 {
             let kind =

@@ -52,6 +52,10 @@ pub struct MapperCounts {
     pub bounced_mappings: u64,
     /// Bytes of the bounced ones.
     pub bounced_bytes: u64,
+    /// Bytes copied into bounce buffers.
+    pub copied_in_bytes: u64,
+    /// Bytes copied out of bounce buffers.
+    pub copied_out_bytes: u64,
     /// Maps tried again because the pool was full.
     pub retries: u64,
     /// Most slots in use at once.
@@ -130,7 +134,7 @@ impl Mapper {
         let view = self.host.view();
         view.set_mapping(phys, bounce.map(|info| info.tlb_addr), mapping.dma_addr());
         if let Some(info) = bounce {
-            cpu.copy_in(info.copied_bytes).await;
+            self.copy_in(cpu, info.copied_bytes).await;
         }
         let dma = mapping.dma_addr();
         let target = bounce.map_or(phys, |info| info.tlb_addr);
@@ -171,7 +175,7 @@ impl Mapper {
         };
         cpu.unmap().await;
         if mapping.bounced().is_some() && mapping.direction().comes_from_device() {
-            cpu.copy_out(mapping.bytes()).await;
+            self.copy_out(cpu, mapping.bytes()).await;
         }
         self.dma
             .borrow_mut()
@@ -202,7 +206,7 @@ impl Mapper {
             offset,
             bytes,
         )?;
-        cpu.copy_in(synced.copied_bytes).await;
+        self.copy_in(cpu, synced.copied_bytes).await;
         Ok(())
     }
 
@@ -228,8 +232,18 @@ impl Mapper {
             offset,
             bytes,
         )?;
-        cpu.copy_out(synced.copied_bytes).await;
+        self.copy_out(cpu, synced.copied_bytes).await;
         Ok(())
+    }
+
+    async fn copy_in(&self, cpu: &Cpu, bytes: u64) {
+        self.counts.borrow_mut().copied_in_bytes += bytes;
+        cpu.copy_in(bytes).await;
+    }
+
+    async fn copy_out(&self, cpu: &Cpu, bytes: u64) {
+        self.counts.borrow_mut().copied_out_bytes += bytes;
+        cpu.copy_out(bytes).await;
     }
 
     fn phys(&self, request: &Request) -> PhysAddr {

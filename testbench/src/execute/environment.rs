@@ -193,11 +193,7 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         AddrMode::Error => 1,
         AddrMode::Wrap64K => 2,
     };
-    let fault = match engine.planted_fault {
-        None => 0,
-        Some(PlantedFault::Cross4K) => 1,
-        Some(PlantedFault::LostTail) => 2,
-    };
+    let fault = engine.planted_fault.map_or(0, PlantedFault::number);
     [
         ("DataWidth", engine.data_width.into()),
         ("AddrBits", engine.addr_bits.into()),
@@ -205,7 +201,7 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         ("MaxBurstBeats", engine.max_burst_beats.into()),
         ("MaxReads", engine.max_reads.into()),
         ("MaxWrites", engine.max_writes.into()),
-        ("PlantedFault", fault),
+        ("PlantedFault", fault.into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -267,6 +263,20 @@ mod tests {
         let violation = Violation::from(broken(None));
         assert_eq!(violation.check, Check::Assertion);
         assert_eq!(violation.text, "a burst must not cross 4 KiB");
+    }
+
+    #[test]
+    fn planted_faults_are_numbered_as_in_the_rtl() {
+        let package = include_str!("../../../rtl/dma_pkg.sv");
+        for fault in PlantedFault::ALL {
+            let start = format!("localparam int unsigned Fault{fault:?} ");
+            let line = package.lines().find(|line| line.contains(&start));
+            let line = line.unwrap_or_else(|| panic!("dma_pkg.sv lacks: {start}"));
+            let number = format!("= {};", fault.number());
+            assert!(line.contains(&number), "{fault:?}: {line}");
+        }
+        let last = format!("FaultLast           = {};", PlantedFault::ALL.len());
+        assert!(package.contains(&last), "dma_pkg.sv lacks: {last}");
     }
 
     #[test]

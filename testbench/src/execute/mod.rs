@@ -32,6 +32,8 @@ const RESET_CYCLES: u64 = 8;
 /// Cycles without anything on the bus after which an unfinished run hangs: more than the longest copy of a
 /// CPU, or wait for an interrupt.
 const QUIET_CYCLES: u64 = 50_000;
+/// Cycles before the limit of a run at which it is looked for lost interrupts.
+const LAST_LOOK_CYCLES: u64 = 1_000;
 /// The engine's bus.
 const PORT: usize = 0;
 
@@ -104,7 +106,7 @@ where
     }
     let result = RunResult {
         counts,
-        violations: board.log().kept().to_vec(),
+        violations: in_order(board.log().kept()),
         broken: board.log().counts().clone(),
         wave: None,
     };
@@ -131,12 +133,40 @@ impl Start {
                 return;
             }
         };
+        if enables {
+            let look = look_for_lost_interrupts(
+                host.clone(),
+                engine.clone(),
+                Rc::clone(&self.board),
+                budget::limit(&self.plan).saturating_sub(LAST_LOOK_CYCLES),
+            );
+            host.spawn_background("look for lost interrupts", look);
+        }
         for cpu in 0..self.plan.machine.cpus {
             let (mapper, board) = (Rc::clone(&self.mapper), Rc::clone(&self.board));
             let driver = Driver::new(Rc::clone(&self.plan), &host, engine.clone(), mapper, board);
             let work = async move { driver.run(cpu).await };
             drop(host.spawn(&format!("driver on CPU {cpu}"), work));
         }
+    }
+}
+
+/// Shortly before a run is given up: asks the engine whether it was done all the time.
+async fn look_for_lost_interrupts(
+    host: Host,
+    engine: Engine,
+    board: Rc<RefCell<Scoreboard>>,
+    cycle: u64,
+) {
+    host.sleep_until(cycle).await;
+    // A register that does not answer is told by the driver's own accesses.
+    for channel in engine.lost_interrupts().await.unwrap_or_default() {
+        let text = format!(
+            "interrupt of {channel} lost: expected it to rise when the engine was done, found STATUS.done set \
+             and the interrupt low"
+        );
+        let found = violation(Check::LostInterrupt, host.cycle(), text);
+        board.borrow_mut().report(found);
     }
 }
 
@@ -242,6 +272,7 @@ fn options(plan: &Plan) -> Options {
         bus,
         cpus: plan.machine.cpus,
         costs: plan.costs.clone(),
+        stream: plan.stream,
         ..Options::default()
     }
 }
@@ -340,11 +371,20 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Count
         mappings: mapped.mappings,
         bounced_mappings: mapped.bounced_mappings,
         bounced_bytes: mapped.bounced_bytes,
+        copied_in_bytes: mapped.copied_in_bytes,
+        copied_out_bytes: mapped.copied_out_bytes,
         pool_full_retries: mapped.retries,
         pool_peak_slots: mapped.peak_slots,
         pool_slots: plan.machine.pool.as_ref().map_or(0, |pool| pool.slots),
         budget_cycles: budget::cycles(plan),
     }
+}
+
+/// Puts violations in the order of their cycles: those of the core's own checks are collected last.
+fn in_order(violations: &[Violation]) -> Vec<Violation> {
+    let mut violations = violations.to_vec();
+    violations.sort_by_key(|violation| violation.cycle.unwrap_or(u64::MAX));
+    violations
 }
 
 fn violation(check: Check, cycle: u64, text: String) -> Violation {

@@ -55,6 +55,7 @@ fn scenarios_of_64_bits_pass_on_the_model() {
         let is_of_budget = plan.expect
             == Expect::Caught {
                 must: vec![Check::Budget],
+                words: None,
                 may: Vec::new(),
             };
         if needs_rtl || is_of_budget {

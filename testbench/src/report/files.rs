@@ -9,7 +9,7 @@ use crate::result::Counts;
 use crate::scenario::plan::Expect;
 
 /// The columns of `sim.csv`, with what they mean.
-pub const CSV_COLUMNS: [(&str, &str); 30] = [
+pub const CSV_COLUMNS: [(&str, &str); 32] = [
     ("scenario", "name of the scenario"),
     ("seed", "seed of the run, hexadecimal"),
     (
@@ -73,6 +73,14 @@ pub const CSV_COLUMNS: [(&str, &str); 30] = [
     ("bounced_mappings", "mappings that went through the pool"),
     ("bounced_bytes", "bytes of the bounced mappings"),
     (
+        "copied_in_bytes",
+        "bytes that the CPUs copied into bounce buffers",
+    ),
+    (
+        "copied_out_bytes",
+        "bytes that the CPUs copied out of bounce buffers",
+    ),
+    (
         "pool_full_retries",
         "mappings tried again because the pool was full",
     ),
@@ -93,6 +101,14 @@ pub fn check_folder(folder: &Path) -> Result<(), UsageError> {
     if let Some(path) = paths(folder).into_iter().find(|path| path.is_dir()) {
         return Err(unwritable(&path, "a folder has its name"));
     }
+    check_writable(folder, "--results")
+}
+
+/// Finds out whether files can be written into `folder`, which may be missing; `option` names another one.
+///
+/// # Errors
+/// If the folder cannot be made, or no file in it.
+pub fn check_writable(folder: &Path, option: &str) -> Result<(), UsageError> {
     let existing = folder
         .ancestors()
         .find(|folder| folder.symlink_metadata().is_ok())
@@ -100,7 +116,10 @@ pub fn check_folder(folder: &Path) -> Result<(), UsageError> {
         .unwrap_or(Path::new("."));
     tempfile::NamedTempFile::new_in(existing)
         .map(drop)
-        .map_err(|error| unwritable(folder, error))
+        .map_err(|error| {
+            UsageError::new(format!("cannot write into {}: {error}", folder.display()))
+                .help(format!("name another folder with `{option}`"))
+        })
 }
 
 fn make_folder(folder: &Path) -> Result<(), UsageError> {
@@ -214,6 +233,8 @@ fn record(row: &Row) -> [String; CSV_COLUMNS.len()] {
         counts.mappings.to_string(),
         counts.bounced_mappings.to_string(),
         counts.bounced_bytes.to_string(),
+        counts.copied_in_bytes.to_string(),
+        counts.copied_out_bytes.to_string(),
         counts.pool_full_retries.to_string(),
         counts.pool_peak_slots.to_string(),
         counts.pool_slots.to_string(),

@@ -3,7 +3,7 @@
 mod files;
 mod table;
 
-pub use files::{CSV_COLUMNS, check_folder, write_files};
+pub use files::{CSV_COLUMNS, check_folder, check_writable, write_files};
 pub use table::{Summary, heading, lines};
 
 use std::collections::BTreeMap;
@@ -116,18 +116,22 @@ fn add_comparison(result: &mut RunResult, unbounced: &RunResult) {
 /// it is not the usual one.
 #[must_use]
 pub fn replay(scenario: &str, seed: Seed, manifest: Option<&str>) -> String {
-    let manifest = manifest.map_or_else(String::new, |path| format!(" MANIFEST={}", quoted(path)));
-    format!("make sim SCENARIO={scenario} SEED={seed}{manifest} WAVES=1")
+    match manifest {
+        None => format!("make sim SCENARIO={scenario} SEED={seed} WAVES=1"),
+        Some(path) => format!(
+            "rebound sim --manifest {} --scenario {scenario} --seed {seed} --waves",
+            quoted(path)
+        ),
+    }
 }
 
-/// Writes a path as a shell and make read it.
+/// Writes a path as a shell reads it.
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c);
     if path.chars().all(is_plain) {
         return path.to_owned();
     }
-    let escaped = path.replace('$', "$$").replace('\'', r"'\''");
-    format!("'{escaped}'")
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// Lists the names of checks.
@@ -204,8 +208,8 @@ mod tests {
         let command = |path| replay("x/y", Seed::new(5), Some(path));
         assert_eq!(
             command("cores/mine.toml"),
-            "make sim SCENARIO=x/y SEED=0x5 MANIFEST=cores/mine.toml WAVES=1"
+            "rebound sim --manifest cores/mine.toml --scenario x/y --seed 0x5 --waves"
         );
-        assert!(command("my cores/a.toml").contains(" MANIFEST='my cores/a.toml' "));
+        assert!(command("my cores/a.toml").contains(" --manifest 'my cores/a.toml' "));
     }
 }

@@ -11,7 +11,7 @@ use crate::violation::{Check, Violation};
 #[must_use]
 pub fn heading() -> String {
     format!(
-        "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8} {:>7} {:>8} {:>7}  {}",
+        "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>9} {:>9} {:>8} {:>7} {:>8}  {}",
         "",
         "scenario",
         "transfers",
@@ -20,10 +20,11 @@ pub fn heading() -> String {
         "unbounced",
         "cost",
         "bus",
+        "copied in",
+        "and out",
         "copying",
         "mapping",
         "waiting",
-        "bounced",
         "pool peak"
     )
 }
@@ -39,7 +40,7 @@ pub fn lines(row: &Row) -> Vec<String> {
     };
     let unbounced = row.unbounced_cycles();
     let first = format!(
-        "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>7} {:>6} {:>8} {:>7} {:>8} {:>7}  {pool}",
+        "{:<6} {:<32} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>9} {:>9} {:>8} {:>7} {:>8}  {pool}",
         row.verdict.name(),
         row.scenario,
         counts.transfers,
@@ -48,19 +49,19 @@ pub fn lines(row: &Row) -> Vec<String> {
         unbounced.map_or_else(|| "-".into(), |cycles| cycles.to_string()),
         unbounced.map_or_else(|| "-".into(), |cycles| cost_text(counts.cycles, cycles)),
         permille_text(row.utilisation_permille),
+        size_text(counts.copied_in_bytes),
+        size_text(counts.copied_out_bytes),
         counts.cpu_copy_cycles,
         counts.cpu_map_cycles,
         counts.cpu_wait_cycles,
-        counts.bounced_mappings,
     );
     let mut lines = vec![first.trim_end().to_owned()];
     let deciding = row.deciding();
     match row.verdict {
         Verdict::Pass => {}
         Verdict::Caught => {
-            let also = row.violation_count().saturating_sub(deciding.len() as u64);
-            lines.extend(deciding.into_iter().map(located));
-            lines.extend((also > 0).then(|| format!("       and {also} more of the same fault")));
+            lines.extend(deciding.iter().copied().map(located));
+            lines.extend(rest_text(row, &deciding));
         }
         Verdict::Fail => {
             let broken: Vec<String> = row
@@ -80,8 +81,11 @@ pub fn lines(row: &Row) -> Vec<String> {
         Verdict::Missed => {
             let silent = match &row.expect {
                 Expect::Caught { must, .. } => {
-                    let broken = |check: &&Check| !row.broken.contains_key(check);
-                    names(must.iter().filter(broken), " and ")
+                    let is_silent = |check: &&Check| {
+                        let mut found = row.violations.iter();
+                        !found.any(|found| found.check == **check && row.expect.wants(found))
+                    };
+                    names(must.iter().filter(is_silent), " and ")
                 }
                 Expect::Pass => "none".to_owned(),
             };
@@ -95,6 +99,20 @@ pub fn lines(row: &Row) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Tells what else the planted fault broke, the violations that are shown not counted.
+fn rest_text(row: &Row, shown: &[&Violation]) -> Option<String> {
+    let is_shown = |check| shown.iter().filter(|shown| shown.check == check).count() as u64;
+    let rest: Vec<String> = row
+        .broken
+        .iter()
+        .map(|(check, count)| (check, count - is_shown(*check)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(check, count)| format!("{check} {count}"))
+        .collect();
+    let total = row.violation_count().saturating_sub(shown.len() as u64);
+    (total > 0).then(|| format!("       and {total} more ({})", rest.join(", ")))
 }
 
 fn located(violation: &Violation) -> String {
@@ -243,6 +261,7 @@ mod tests {
     fn a_missed_fault_names_the_check_that_should_have_fired() {
         let expect = Expect::Caught {
             must: vec![Check::Leak],
+            words: None,
             may: Vec::new(),
         };
         let lines = lines(&row(Verdict::Missed, expect, &[]));
@@ -252,6 +271,17 @@ mod tests {
             lines[1]
         );
         assert!(lines[2].contains("replay: "));
+    }
+
+    #[test]
+    fn a_caught_fault_counts_what_else_it_broke() {
+        let expect = Expect::Caught {
+            must: vec![Check::Leak],
+            words: None,
+            may: vec![Check::Hang],
+        };
+        let lines = lines(&row(Verdict::Caught, expect, &[Check::Leak, Check::Hang]));
+        assert_eq!(lines[2], "       and 5 more (leak 2, hang 3)");
     }
 
     #[test]

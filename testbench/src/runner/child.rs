@@ -46,7 +46,8 @@ pub fn run(command: &ChildCommand) -> Result<RunResult, UsageError> {
         .arg("--report")
         .arg(&report_path)
         .env(CHILD_MARK, "1")
-        .stdin(Stdio::null())
+        // The process ends when this end of the pipe goes away: nobody would read its result.
+        .stdin(Stdio::piped())
         .stdout(output.0)
         .stderr(output.1)
         .spawn()

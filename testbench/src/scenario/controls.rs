@@ -104,6 +104,7 @@ fn caught(must: Check, may: &[Check]) -> Expect {
 fn caught_by(must: &[Check], may: &[Check]) -> Expect {
     Expect::Caught {
         must: must.to_vec(),
+        words: None,
         may: may.to_vec(),
     }
 }

@@ -2,6 +2,7 @@
 
 use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
+use rebound_sim::stream::StreamPolicy;
 
 use crate::scenario::plan::{
     BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
@@ -72,6 +73,7 @@ impl Layout {
             device: DeviceLimits::bits(bits),
             engine: EnginePlan::bits(bits),
             bus: BusPolicy::with_latency(20),
+            stream: StreamPolicy::default(),
             unplanned_latency_cycles: 0,
             promised_bursts: None,
             costs: CostModel::default(),

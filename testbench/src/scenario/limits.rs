@@ -17,19 +17,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "limit/30-bit",
         stimulus: "A device of 30 address bits copies, sends and receives below, above and across 1 GiB.",
-        checking: "As limit/24-bit.",
+        checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 30),
     },
     Scenario {
         name: "limit/32-bit",
         stimulus: "A device of 32 address bits copies, sends and receives below, above and across 4 GiB.",
-        checking: "As limit/24-bit.",
+        checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 32),
     },
     Scenario {
         name: "limit/36-bit",
         stimulus: "A device of 36 address bits copies, sends and receives below, above and across 64 GiB.",
-        checking: "As limit/24-bit.",
+        checking: "As limit/24-bit, and in as many cycles: it is the same work around another limit.",
         plan: |seed| around(seed, 36),
     },
     Scenario {

@@ -5,6 +5,7 @@ pub mod plan;
 
 mod bus;
 mod controls;
+mod faults;
 mod limits;
 mod pool;
 mod self_test;
@@ -41,6 +42,19 @@ pub fn suite() -> Vec<Scenario> {
     .concat()
 }
 
+/// Returns the family of planted faults of the engine; it runs only when it is named, for each fault is a core
+/// of its own.
+#[must_use]
+pub fn faults() -> Vec<Scenario> {
+    faults::SCENARIOS.to_vec()
+}
+
+/// Returns every scenario that a user may ask for, in report order.
+#[must_use]
+pub fn all() -> Vec<Scenario> {
+    [suite(), faults()].concat()
+}
+
 /// Returns the scenarios that test the runner itself; they run only when they are named.
 #[must_use]
 pub fn self_tests() -> Vec<Scenario> {
@@ -50,7 +64,7 @@ pub fn self_tests() -> Vec<Scenario> {
 /// Finds a scenario by name, self-tests included.
 #[must_use]
 pub fn find(name: &str) -> Option<Scenario> {
-    suite()
+    all()
         .into_iter()
         .chain(self_tests())
         .find(|scenario| scenario.name == name)
@@ -71,7 +85,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_scenario_says_what_it_does() {
         let mut names = BTreeSet::new();
-        for scenario in suite().into_iter().chain(self_tests()) {
+        for scenario in all().into_iter().chain(self_tests()) {
             assert!(names.insert(scenario.name), "{} twice", scenario.name);
             assert!(scenario.name.contains('/'), "{}", scenario.name);
             for text in [scenario.stimulus, scenario.checking] {
@@ -84,7 +98,7 @@ mod tests {
 
     #[test]
     fn plans_can_be_made_from_any_seed_and_repeat() {
-        for scenario in suite() {
+        for scenario in all() {
             for seed in [0, 1, 42, u64::MAX] {
                 let plan = (scenario.plan)(Seed::new(seed));
                 assert_eq!(plan, (scenario.plan)(Seed::new(seed)), "{}", scenario.name);
@@ -108,6 +122,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_planted_fault_has_its_scenario() {
+        let planted: Vec<_> = faults()
+            .iter()
+            .filter_map(|scenario| (scenario.plan)(Seed::new(1)).engine.planted_fault)
+            .collect();
+        assert_eq!(planted, plan::PlantedFault::ALL);
     }
 
     #[test]

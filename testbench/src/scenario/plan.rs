@@ -2,10 +2,11 @@
 
 use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
+use rebound_sim::stream::StreamPolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::seed::Seed;
-use crate::violation::Check;
+use crate::violation::{Check, Violation};
 
 /// What one run does, from the machine to the expected verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Plan {
     pub engine: EnginePlan,
     /// How the bus behaves.
     pub bus: BusPolicy,
+    /// How the streams stall.
+    pub stream: StreamPolicy,
     /// Latency that the bus adds without the budget knowing: only in the negative control of the budget.
     pub unplanned_latency_cycles: u32,
     /// Bursts in flight that the budget takes for granted, however the engine is built: only in the negative
@@ -136,6 +139,77 @@ pub enum PlantedFault {
     Cross4K,
     /// The last write beat of a transfer has no strobes.
     LostTail,
+    /// A transfer from the device is done before its last write response.
+    EarlyDone,
+    /// AWADDR changes while AWREADY is low.
+    AwUnstable,
+    /// WLAST is never set.
+    WlastMissing,
+    /// WLAST is set one beat early as well.
+    WlastEarly,
+    /// AWVALID falls without AWREADY.
+    AwDropped,
+    /// ARADDR changes while ARREADY is low.
+    ArUnstable,
+    /// WDATA changes while WREADY is low.
+    WUnstable,
+    /// The first write beat strobes lanes before the buffer.
+    WideStrobes,
+    /// More read bursts are in flight than declared.
+    TooManyReads,
+    /// ARBURST is the reserved value 3.
+    BadBurstType,
+    /// AWSIZE is wider than the bus.
+    BadSize,
+    /// The two lowest bytes of a write beat are swapped.
+    SwappedBytes,
+    /// A transfer from the device never ends.
+    NeverDone,
+    /// The last write burst of a transfer goes one beat too far.
+    WrongAddress,
+    /// TDATA changes while TREADY is low.
+    StreamUnstable,
+    /// TVALID falls without TREADY.
+    StreamDropped,
+    /// ARVALID is high during reset.
+    ValidInReset,
+    /// The interrupt never rises.
+    LostInterrupt,
+    /// The last read burst of a transfer reads the neighbouring page.
+    ReadAstray,
+}
+
+impl PlantedFault {
+    /// Every fault, in the order of its number.
+    pub const ALL: [Self; 21] = [
+        Self::Cross4K,
+        Self::LostTail,
+        Self::EarlyDone,
+        Self::AwUnstable,
+        Self::WlastMissing,
+        Self::WlastEarly,
+        Self::AwDropped,
+        Self::ArUnstable,
+        Self::WUnstable,
+        Self::WideStrobes,
+        Self::TooManyReads,
+        Self::BadBurstType,
+        Self::BadSize,
+        Self::SwappedBytes,
+        Self::NeverDone,
+        Self::WrongAddress,
+        Self::StreamUnstable,
+        Self::StreamDropped,
+        Self::ValidInReset,
+        Self::LostInterrupt,
+        Self::ReadAstray,
+    ];
+
+    /// Returns its number, the value of the engine's parameter `PlantedFault`.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32 + 1
+    }
 }
 
 /// How the engine is built: the parameters of `rtl/dma_engine.toml`.
@@ -320,9 +394,25 @@ pub enum Expect {
     Caught {
         /// The checks that have to fire.
         must: Vec<Check>,
+        /// What their violations have to begin with: the name of a protocol rule, for instance.
+        words: Option<String>,
         /// Checks that may fire as a consequence.
         may: Vec<Check>,
     },
+}
+
+impl Expect {
+    /// Returns whether the planted fault is caught by this violation.
+    #[must_use]
+    pub fn wants(&self, violation: &Violation) -> bool {
+        match self {
+            Self::Pass => false,
+            Self::Caught { must, words, .. } => {
+                let words = words.as_deref().unwrap_or_default();
+                must.contains(&violation.check) && violation.text.starts_with(words)
+            }
+        }
+    }
 }
 
 impl Plan {

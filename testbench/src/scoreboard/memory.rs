@@ -25,13 +25,15 @@ pub(super) fn buffer_violation(
             .map(|position| (entry, position))
     });
     let was_written = in_mapping.is_some_and(|(entry, position)| entry.written.get(position));
+    // Without a bounce buffer there is nothing to sync: what the device wrote is what the CPU sees.
+    let is_bounced = entry.is_some_and(|entry| entry.mapping.is_bounced);
     let (check, what) = if !is_content {
         (Check::Guard, "overwritten outside its buffer")
     } else if buffer.role == Role::Bystander {
         (Check::Guard, "overwritten though nobody lent it")
     } else if buffer.role == Role::Source {
         (Check::SourceOverwritten, "overwritten in a source")
-    } else if was_written {
+    } else if was_written && is_bounced {
         (
             Check::Stale,
             "written by the device but not seen by the CPU, no sync for the CPU",
@@ -44,7 +46,7 @@ pub(super) fn buffer_violation(
     let place = Place {
         dma: in_mapping
             .map(|(entry, position)| entry.mapping.dma.raw().wrapping_add(position as u64)),
-        is_bounced: entry.is_some_and(|entry| entry.mapping.is_bounced),
+        is_bounced,
         ..buffer.place(offset)
     };
     let more = if wrong > 1 {
