@@ -136,8 +136,8 @@ fn the_driver_maps_copies_waits_and_unmaps_in_this_order() {
         "copying in",
         "waiting",
         "interrupt",
-        "copying out",
         "unmapping",
+        "copying out",
     ];
     // Two mappings, neither of them bounced; each channel of the copy has its interrupt.
     let direct = ["mapping", "waiting", "interrupt", "unmapping"];
@@ -151,12 +151,14 @@ fn the_driver_maps_copies_waits_and_unmaps_in_this_order() {
 #[test]
 fn one_slot_is_in_use_while_a_buffer_is_bounced_and_none_else() {
     let mut dump = Dump::record();
-    let slots: Vec<u64> = dump
-        .numbers("rebound.host.slots_used")
-        .iter()
-        .map(|(_, slots)| *slots)
-        .collect();
-    assert_eq!(slots, [0, 1, 0, 1, 0]);
+    let slots = dump.numbers("rebound.host.slots_used");
+    let values: Vec<u64> = slots.iter().map(|(_, slots)| *slots).collect();
+    assert_eq!(values, [0, 1, 0, 1, 0]);
+    for (at, state) in dump.states() {
+        if state.starts_with("copying") {
+            assert_eq!(value(&slots, at), 1, "{state}: the slot is taken");
+        }
+    }
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn every_signal_of_both_layouts_is_in_the_dump() {
             let (scopes, name) = name.rsplit_once('.').expect("a scope");
             let scopes: Vec<&str> = scopes.split('.').collect();
             let variable = hierarchy.lookup_var(&scopes, name).expect("found before");
-            let width = hierarchy[variable].length().expect("bits");
+            let width = hierarchy[variable].length(hierarchy).expect("bits");
             assert_eq!(high.parse(), Ok(width - 1), "{path}");
         }
     }
