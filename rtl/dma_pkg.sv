@@ -45,7 +45,8 @@ package dma_pkg;
         logic [63:0] fail_addr;
     } failure_t;
 
-    // What the registers ask of a channel.
+    // What the registers ask of a channel. Not packed, like the types of the register block: a simulator then
+    // keeps a variable for each member.
     typedef struct {
         // High in the cycle in which the bit is written.
         logic                  start;
