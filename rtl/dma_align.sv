@@ -41,31 +41,29 @@ module dma_align #(
     logic                 flushes_q;
 
     logic [LaneBits-1:0]  turn;
-    logic [BeatBits-1:0]  turned;
+    logic [BeatBits-1:0]  turned, kept_bits;
+    logic [LaneBits+2:0]  turn_bits;
     logic [LaneBits+1:0]  total;
     logic                 is_full, gives, taken;
-    logic [BeatBytes-1:0] below_fill, below_total, below_rest;
+    logic [BeatBytes-1:0] kept_lanes, below_rest;
 
-    // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`.
-    assign turn   = fill_q - lane_i;
-    assign turned = BeatBits'(({data_i, data_i} << {turn, 3'b000}) >> BeatBits);
+    // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`. Whole words instead of a multiplexer for
+    // each byte: the same hardware, and a simulator moves words at once.
+    assign turn      = fill_q - lane_i;
+    assign turn_bits = {turn, 3'b000};
+    assign turned    = (data_i << turn_bits) | (data_i >> ((LaneBits + 4)'(BeatBits) - (LaneBits + 4)'(turn_bits)));
 
     assign total   = (LaneBits + 2)'(fill_q) + (LaneBits + 2)'(count_i);
     assign is_full = total >= (LaneBits + 2)'(BeatBytes);
     assign gives   = is_full || end_i;
 
-    for (genvar lane = 0; lane < BeatBytes; lane++) begin : gen_masks
-        assign below_fill[lane]  = (LaneBits + 2)'(lane) < (LaneBits + 2)'(fill_q);
-        assign below_total[lane] = (LaneBits + 2)'(lane) < total;
-        assign below_rest[lane]  = (LaneBits + 2)'(lane + BeatBytes) < total;
-    end
+    // Lanes from 0 on that hold kept bytes, all of them in a flush; those of the new ones; those of the next beat.
+    assign kept_lanes = flushes_q ? '1 : ~({BeatBytes{1'b1}} << fill_q);
+    assign kept_bits  = flushes_q ? '1 : ~({BeatBits{1'b1}} << {fill_q, 3'b000});
+    assign below_rest = ~({BeatBytes{1'b1}} << total[LaneBits-1:0]);
 
-    for (genvar lane = 0; lane < BeatBytes; lane++) begin : gen_lanes
-        assign data_o[8*lane+:8] = (flushes_q || below_fill[lane]) ? kept_data_q[8*lane+:8]
-                                                                   : turned[8*lane+:8];
-        assign strobes_o[lane]   = (flushes_q || below_fill[lane]) ? kept_strobes_q[lane]
-                                                                   : below_total[lane];
-    end
+    assign data_o    = (kept_data_q & kept_bits) | (turned & ~kept_bits);
+    assign strobes_o = (kept_strobes_q & kept_lanes) | (~({BeatBytes{1'b1}} << total) & ~kept_lanes);
 
     assign valid_o   = flushes_q || (valid_i && gives);
     assign end_o     = flushes_q || (end_i && total <= (LaneBits + 2)'(BeatBytes));

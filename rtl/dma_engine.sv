@@ -147,16 +147,20 @@ module dma_engine #(
 
     // ---- Registers ----
 
-    dma_engine_regs_pkg::dma_engine__in_t  regs_in;
-    dma_engine_regs_pkg::dma_engine__out_t regs_out;
+    logic     loopback, soft_reset, irq_raised;
+    command_t read_command, write_command;
+    status_t  read_status, write_status;
 
-    logic        req, req_is_write, rerror, werror;
-    logic [11:0] req_addr;
-    logic [31:0] req_wdata, req_wmask, req_rdata;
-
-    dma_axil #(
-        .AddrWidth(12)
-    ) u_axil (
+    dma_registers #(
+        .LaneBits     (LaneBits),
+        .AddrBits     (AddrBits),
+        .AddrMode     (AddrMode),
+        .MaxBurstBeats(MaxBurstBeats),
+        .MaxReads     (MaxReads),
+        .MaxWrites    (MaxWrites),
+        .FifoDepth    (FifoDepth),
+        .PlantedFault (PlantedFault)
+    ) u_registers (
         .clk_i         (aclk),
         .rst_ni        (aresetn),
         .awaddr_i      (s_axil_awaddr),
@@ -176,58 +180,27 @@ module dma_engine #(
         .rresp_o       (s_axil_rresp),
         .rvalid_o      (s_axil_rvalid),
         .rready_i      (s_axil_rready),
-        .req_o         (req),
-        .req_is_write_o(req_is_write),
-        .addr_o        (req_addr),
-        .wdata_o       (req_wdata),
-        .wmask_o       (req_wmask),
-        .rdata_i       (req_rdata),
-        .rerror_i      (rerror),
-        .werror_i      (werror)
+        .loopback_o    (loopback),
+        .soft_reset_o  (soft_reset),
+        .mm2s_o        (read_command),
+        .mm2s_i        (read_status),
+        .s2mm_o        (write_command),
+        .s2mm_i        (write_status),
+        .irq_o         (irq_raised)
     );
-
-    dma_engine_regs u_regs (
-        .clk                 (aclk),
-        .rst_n               (aresetn),
-        .s_cpuif_req         (req),
-        .s_cpuif_req_is_wr   (req_is_write),
-        .s_cpuif_addr        (req_addr),
-        .s_cpuif_wr_data     (req_wdata),
-        .s_cpuif_wr_biten    (req_wmask),
-        .s_cpuif_req_stall_wr(),
-        .s_cpuif_req_stall_rd(),
-        .s_cpuif_rd_ack      (),
-        .s_cpuif_rd_err      (rerror),
-        .s_cpuif_rd_data     (req_rdata),
-        .s_cpuif_wr_ack      (),
-        .s_cpuif_wr_err      (werror),
-        .hwif_in             (regs_in),
-        .hwif_out            (regs_out)
-    );
-
-    logic loopback, soft_reset, write_sets_start;
-
-    assign loopback   = regs_out.CONTROL.loopback.value;
-    assign soft_reset = regs_out.CONTROL.soft_reset.value;
-    // A start bit acts in the cycle of its write, one before it would show in the register.
-    assign write_sets_start = req_wdata[0] && req_wmask[0];
 
     // ---- Channel control ----
 
-    logic     read_busy, read_clears, read_sets_done, read_sets_error, read_ignores, read_zero;
-    logic     read_run, read_refused, read_abort, read_done, read_fails;
-    failure_t read_failure, read_move_failure;
-    logic [LengthBits-1:0] read_bytes_done, read_left;
-    logic [63:0]           read_addr;
+    logic                  read_run, read_refused, read_abort, read_done, read_fails;
+    failure_t              read_failure;
+    logic [LengthBits-1:0] read_left;
 
-    logic     write_busy, write_clears, write_sets_done, write_sets_error, write_ignores, write_zero;
-    logic     write_run, write_refused, write_abort, write_done, write_fails, write_packet_end;
-    failure_t write_failure, write_move_failure;
-    logic [LengthBits-1:0] write_bytes_done, write_left;
-    logic [63:0]           write_addr;
+    logic                  write_run, write_refused, write_abort, write_done, write_fails;
+    failure_t              write_failure;
+    logic [LengthBits-1:0] write_left;
 
-    assign read_addr  = {regs_out.MM2S.ADDR_HI.value.value, regs_out.MM2S.ADDR_LO.value.value};
-    assign write_addr = {regs_out.S2MM.ADDR_HI.value.value, regs_out.S2MM.ADDR_LO.value.value};
+    // mm2s takes no packets.
+    assign read_status.packet_end = 1'b0;
 
     dma_channel #(
         .AddrBits(AddrBits),
@@ -235,26 +208,26 @@ module dma_engine #(
     ) u_mm2s (
         .clk_i          (aclk),
         .rst_ni         (aresetn),
-        .start_i        (regs_out.MM2S.CONTROL.start.swmod && write_sets_start),
-        .abort_i        (regs_out.MM2S.CONTROL.stop.value),
+        .start_i        (read_command.start),
+        .abort_i        (read_command.stop),
         .soft_reset_i   (soft_reset),
         .loopback_i     (loopback),
-        .addr_i         (read_addr),
-        .length_i       (regs_out.MM2S.LENGTH.bytes.value),
-        .busy_o         (read_busy),
-        .clears_status_o(read_clears),
-        .sets_done_o    (read_sets_done),
-        .sets_error_o   (read_sets_error),
-        .ignores_start_o(read_ignores),
-        .zero_length_o  (read_zero),
-        .failure_o      (read_failure),
-        .bytes_done_o   (read_bytes_done),
+        .addr_i         (read_command.addr),
+        .length_i       (read_command.length),
+        .busy_o         (read_status.busy),
+        .clears_status_o(read_status.clears_status),
+        .sets_done_o    (read_status.sets_done),
+        .sets_error_o   (read_status.sets_error),
+        .ignores_start_o(read_status.ignores_start),
+        .zero_length_o  (read_status.zero_length),
+        .failure_o      (read_status.failure),
+        .bytes_done_o   (read_status.bytes_done),
         .run_o          (read_run),
         .run_refused_o  (read_refused),
         .run_abort_o    (read_abort),
         .move_done_i    (read_done),
         .move_fails_i   (read_fails),
-        .move_failure_i (read_move_failure),
+        .move_failure_i (read_failure),
         .move_left_i    (read_left)
     );
 
@@ -264,82 +237,28 @@ module dma_engine #(
     ) u_s2mm (
         .clk_i          (aclk),
         .rst_ni         (aresetn),
-        .start_i        (regs_out.S2MM.CONTROL.start.swmod && write_sets_start),
-        .abort_i        (regs_out.S2MM.CONTROL.stop.value),
+        .start_i        (write_command.start),
+        .abort_i        (write_command.stop),
         .soft_reset_i   (soft_reset),
         .loopback_i     (loopback),
-        .addr_i         (write_addr),
-        .length_i       (regs_out.S2MM.LENGTH.bytes.value),
-        .busy_o         (write_busy),
-        .clears_status_o(write_clears),
-        .sets_done_o    (write_sets_done),
-        .sets_error_o   (write_sets_error),
-        .ignores_start_o(write_ignores),
-        .zero_length_o  (write_zero),
-        .failure_o      (write_failure),
-        .bytes_done_o   (write_bytes_done),
+        .addr_i         (write_command.addr),
+        .length_i       (write_command.length),
+        .busy_o         (write_status.busy),
+        .clears_status_o(write_status.clears_status),
+        .sets_done_o    (write_status.sets_done),
+        .sets_error_o   (write_status.sets_error),
+        .ignores_start_o(write_status.ignores_start),
+        .zero_length_o  (write_status.zero_length),
+        .failure_o      (write_status.failure),
+        .bytes_done_o   (write_status.bytes_done),
         .run_o          (write_run),
         .run_refused_o  (write_refused),
         .run_abort_o    (write_abort),
         .move_done_i    (write_done),
         .move_fails_i   (write_fails),
-        .move_failure_i (write_move_failure),
+        .move_failure_i (write_failure),
         .move_left_i    (write_left)
     );
-
-    // ---- Status and interrupt ----
-
-    logic [3:0] int_status, int_enable;
-    logic       irq_raised;
-
-    assign int_status = {regs_out.S2MM.STATUS.error.value, regs_out.S2MM.STATUS.done.value,
-                         regs_out.MM2S.STATUS.error.value, regs_out.MM2S.STATUS.done.value};
-    assign int_enable = {regs_out.INT_ENABLE.s2mm_error.value, regs_out.INT_ENABLE.s2mm_done.value,
-                         regs_out.INT_ENABLE.mm2s_error.value, regs_out.INT_ENABLE.mm2s_done.value};
-    assign irq_raised = |(int_status & int_enable);
-
-    assign regs_in.CAPS0.beat_bytes_log2.next         = 4'(LaneBits);
-    assign regs_in.CAPS0.addr_bits.next               = 7'(AddrBits);
-    assign regs_in.CAPS0.addr_mode.next               = 2'(AddrMode);
-    assign regs_in.CAPS0.has_planted_fault.next       = PlantedFault != FaultNone;
-    assign regs_in.CAPS1.max_burst_beats.next         = 9'(MaxBurstBeats);
-    assign regs_in.CAPS1.max_reads.next               = 8'(MaxReads);
-    assign regs_in.CAPS1.max_writes.next              = 8'(MaxWrites);
-    assign regs_in.CAPS2.fifo_beats.next              = 16'(FifoDepth);
-    assign regs_in.CONTROL.loopback.swwel             = read_busy || write_busy;
-    assign regs_in.CONTROL.soft_reset.hwclr           = !read_busy && !write_busy;
-    assign regs_in.INT_STATUS.mm2s_done.next          = int_status[0];
-    assign regs_in.INT_STATUS.mm2s_error.next         = int_status[1];
-    assign regs_in.INT_STATUS.s2mm_done.next          = int_status[2];
-    assign regs_in.INT_STATUS.s2mm_error.next         = int_status[3];
-
-    assign regs_in.MM2S.STATUS.busy.next             = read_busy;
-    assign regs_in.MM2S.STATUS.done.hwset            = read_sets_done;
-    assign regs_in.MM2S.STATUS.done.hwclr            = read_clears;
-    assign regs_in.MM2S.STATUS.error.hwset           = read_sets_error;
-    assign regs_in.MM2S.STATUS.error.hwclr           = read_clears;
-    assign regs_in.MM2S.STATUS.zero_length.next      = read_zero;
-    assign regs_in.MM2S.STATUS.packet_end.next       = 1'b0;
-    assign regs_in.MM2S.STATUS.start_ignored.hwset   = read_ignores;
-    assign regs_in.MM2S.STATUS.start_ignored.hwclr   = read_clears;
-    assign regs_in.MM2S.STATUS.error_kind.next       = read_failure.kind;
-    assign regs_in.MM2S.BYTES_DONE.bytes.next        = read_bytes_done;
-    assign regs_in.MM2S.FAIL_ADDR_LO.value.next      = read_failure.fail_addr[31:0];
-    assign regs_in.MM2S.FAIL_ADDR_HI.value.next      = read_failure.fail_addr[63:32];
-
-    assign regs_in.S2MM.STATUS.busy.next             = write_busy;
-    assign regs_in.S2MM.STATUS.done.hwset            = write_sets_done;
-    assign regs_in.S2MM.STATUS.done.hwclr            = write_clears;
-    assign regs_in.S2MM.STATUS.error.hwset           = write_sets_error;
-    assign regs_in.S2MM.STATUS.error.hwclr           = write_clears;
-    assign regs_in.S2MM.STATUS.zero_length.next      = write_zero;
-    assign regs_in.S2MM.STATUS.packet_end.next       = write_packet_end;
-    assign regs_in.S2MM.STATUS.start_ignored.hwset   = write_ignores;
-    assign regs_in.S2MM.STATUS.start_ignored.hwclr   = write_clears;
-    assign regs_in.S2MM.STATUS.error_kind.next       = write_failure.kind;
-    assign regs_in.S2MM.BYTES_DONE.bytes.next        = write_bytes_done;
-    assign regs_in.S2MM.FAIL_ADDR_LO.value.next      = write_failure.fail_addr[31:0];
-    assign regs_in.S2MM.FAIL_ADDR_HI.value.next      = write_failure.fail_addr[63:32];
 
     // ---- Data path ----
 
@@ -374,13 +293,13 @@ module dma_engine #(
         .rst_ni           (aresetn),
         .start_i          (read_run),
         .refuse_i         (read_refused),
-        .addr_i           (read_addr),
-        .length_i         (regs_out.MM2S.LENGTH.bytes.value),
+        .addr_i           (read_command.addr),
+        .length_i         (read_command.length),
         .abort_i          (read_abort),
         .downstream_busy_i(stream_busy && !loopback),
         .done_o           (read_done),
         .fails_o          (read_fails),
-        .failure_o        (read_move_failure),
+        .failure_o        (read_failure),
         .left_o           (read_left),
         .araddr_o         (araddr),
         .arlen_o          (m_axi_arlen),
@@ -403,7 +322,7 @@ module dma_engine #(
     // A soft reset stops both sides of a copy: then nobody is there to take the end of what broke off.
     assign read_ready  = loopback ? (write_ready || soft_reset) : stream_ready;
     // In loopback a packet ends where the stream would have TLAST.
-    assign read_closes = read_end && (read_broken || !regs_out.MM2S.CONTROL.keep_open.value);
+    assign read_closes = read_end && (read_broken || !read_command.keep_open);
 
     dma_stream_out #(
         .DataWidth(DataWidth)
@@ -411,7 +330,7 @@ module dma_engine #(
         .clk_i      (aclk),
         .rst_ni     (aresetn),
         .start_i    (read_run),
-        .keep_open_i(regs_out.MM2S.CONTROL.keep_open.value),
+        .keep_open_i(read_command.keep_open),
         .busy_o     (stream_busy),
         .valid_i    (read_valid && !loopback),
         .ready_o    (stream_ready),
@@ -457,15 +376,15 @@ module dma_engine #(
         .rst_ni      (aresetn),
         .start_i     (write_run),
         .refuse_i    (write_refused),
-        .addr_i      (write_addr),
-        .length_i    (regs_out.S2MM.LENGTH.bytes.value),
-        .keep_open_i (regs_out.S2MM.CONTROL.keep_open.value),
+        .addr_i      (write_command.addr),
+        .length_i    (write_command.length),
+        .keep_open_i (write_command.keep_open),
         .abort_i     (write_abort),
         .done_o      (write_done),
         .fails_o     (write_fails),
-        .failure_o   (write_move_failure),
+        .failure_o   (write_failure),
         .left_o      (write_left),
-        .packet_end_o(write_packet_end),
+        .packet_end_o(write_status.packet_end),
         .valid_i     (loopback ? read_valid : in_valid),
         .ready_o     (write_ready),
         .data_i      (loopback ? read_data : in_data),

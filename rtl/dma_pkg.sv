@@ -45,6 +45,30 @@ package dma_pkg;
         logic [63:0] fail_addr;
     } failure_t;
 
+    // What the registers ask of a channel. Not packed, like the types of the register block: a simulator then
+    // keeps a variable for each member.
+    typedef struct {
+        // High in the cycle in which the bit is written.
+        logic                  start;
+        logic                  stop;
+        logic                  keep_open;
+        logic [63:0]           addr;
+        logic [LengthBits-1:0] length;
+    } command_t;
+
+    // What a channel tells the registers: events are high for one cycle.
+    typedef struct {
+        logic                  busy;
+        logic                  clears_status;
+        logic                  sets_done;
+        logic                  sets_error;
+        logic                  ignores_start;
+        logic                  zero_length;
+        logic                  packet_end;
+        logic [LengthBits-1:0] bytes_done;
+        failure_t              failure;
+    } status_t;
+
     // Faults that PlantedFault can plant, so that a testbench can prove that it would notice. README.md
     // says which rule or check each of them provokes.
     localparam int unsigned FaultNone           = 0;

@@ -15,5 +15,6 @@ dma_stream_out.sv
 dma_stream_in.sv
 dma_channel.sv
 dma_axil.sv
+dma_registers.sv
 dma_fault.sv
 dma_engine.sv

@@ -52,6 +52,14 @@ impl Channel {
         }
     }
 
+    /// What a driver waits for, as a hang report says it.
+    const fn end_name(self) -> &'static str {
+        match self {
+            Self::Mm2s => "mm2s to be done",
+            Self::S2mm => "s2mm to be done",
+        }
+    }
+
     const fn interrupt_bits(self) -> u32 {
         match self {
             Self::Mm2s => regs::INT_STATUS_MM2S_DONE | regs::INT_STATUS_MM2S_ERROR,
@@ -261,7 +269,8 @@ impl Engine {
     /// # Errors
     /// If the interrupt handler met an error.
     pub async fn finished(&self, cpu: &Cpu, work: Work) -> Result<Completion, EngineError> {
-        cpu.wait(work.receiver).await.map_err(|_| {
+        let end = self.host.named(work.channel.end_name(), work.receiver);
+        cpu.wait(end).await.map_err(|_| {
             let error = self.shared.handler_error.borrow();
             error.clone().unwrap_or(EngineError::HandlerEnded)
         })

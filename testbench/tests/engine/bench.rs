@@ -229,6 +229,11 @@ impl Bench {
         self.write(regs::CONTROL, bits).await;
     }
 
+    /// The bus events so far.
+    pub(crate) fn events(&self) -> Vec<BusEvent> {
+        self.log.borrow().clone()
+    }
+
     /// The bursts so far.
     pub(crate) fn bursts(&self) -> Vec<AddressEvent> {
         let of = |event: &BusEvent| match event {

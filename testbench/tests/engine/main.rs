@@ -1,9 +1,11 @@
 //! The reference engine at register level, on the verilated RTL: each row of the tables in `rtl/README.md`.
 
 mod bench;
+mod cycles;
 mod failures;
 mod limits;
 mod packets;
+mod parameters;
 mod registers;
 mod stops;
 mod torn;
