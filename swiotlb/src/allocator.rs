@@ -1,37 +1,65 @@
 //! The allocator: pools, flags and counters behind the devices that share them.
 
-use crate::addr::PhysAddr;
+use crossbeam_utils::CachePadded;
+
 use crate::area::CpuId;
 use crate::device::Device;
 use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
-use crate::pool::Pool;
+use crate::pool::{Origin, Pool};
+use crate::pool_list::{PoolList, PoolRef};
 use crate::search::{Search, Wanted};
 use crate::swiotlb::Shared;
+use crate::sync_primitives::{AtomicU64, Ordering};
 
 /// One allocator (`struct io_tlb_mem`).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Allocator {
-    /// Pools, newest first.
-    pub(crate) pools: Vec<Pool>,
-    /// Slots of all pools.
-    pub(crate) total_slots: u64,
+    pub(crate) pools: PoolList,
     /// Every streaming mapping bounces.
     pub(crate) is_forced: bool,
     /// Coherent memory comes from here too.
     pub(crate) is_for_alloc: bool,
     /// The pools are shared (decrypted) memory.
     pub(crate) is_shared: bool,
-    /// Slots in use, counted if tracking is on.
-    pub(crate) total_used: u64,
+    /// Slots of all pools.
+    total_slots: AtomicU64,
+    pub(crate) usage: CachePadded<Usage>,
+}
+
+/// Counters of use. The first two stay zero unless tracking is on.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    /// Slots in use, those of transient pools too.
+    total_used: AtomicU64,
     /// Highest value of `total_used` since the last reset.
-    pub(crate) used_hiwater: u64,
+    pub(crate) used_hiwater: AtomicU64,
+}
+
+impl Usage {
+    #[inline]
+    fn count_taken(&self, slots: u32) {
+        let slots = u64::from(slots);
+        let used = self.total_used.fetch_add(slots, Ordering::Relaxed);
+        self.used_hiwater
+            .fetch_max(used.wrapping_add(slots), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn count_released(&self, slots: u32) {
+        self.total_used
+            .fetch_sub(u64::from(slots), Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.total_used.store(0, Ordering::Relaxed);
+        self.used_hiwater.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Slots that were found and taken.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
-    /// Index of the pool in the list.
-    pub(crate) pool: usize,
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) pool: PoolRef<'a>,
     pub(crate) first_slot: u32,
     pub(crate) slots: u32,
 }
@@ -65,121 +93,130 @@ impl From<NotFound> for AllocError {
 }
 
 impl Allocator {
-    /// Puts a new pool at the head of the list.
-    pub(crate) fn add_pool(&mut self, pool: Pool) {
-        self.total_slots += u64::from(pool.geometry.slots);
-        self.pools.insert(0, pool);
-    }
-
-    /// Returns the index of the pool that holds `addr`.
+    /// Returns the slots of all pools.
     #[inline]
-    pub(crate) fn find_pool(&self, addr: PhysAddr) -> Option<usize> {
-        self.pools.iter().position(|pool| pool.contains(addr))
+    pub(crate) fn total_slots(&self) -> u64 {
+        self.total_slots.load(Ordering::Relaxed)
     }
 
-    /// Returns the slots in use as the areas count them.
+    /// Makes a pool the first one.
+    pub(crate) fn set_first_pool(&mut self, pool: Pool) {
+        self.total_slots = AtomicU64::new(u64::from(pool.geometry.slots));
+        self.pools.set_first(pool);
+    }
+
+    /// Forgets all pools and what was counted in them. Returns them, newest first.
+    pub(crate) fn clear(&mut self) -> Vec<crate::sync_primitives::Arc<Pool>> {
+        self.total_slots = AtomicU64::new(0);
+        self.usage.clear();
+        self.pools.take_all()
+    }
+
+    /// Returns the slots in use as the areas count them, without transient pools.
     pub(crate) fn used(&self) -> u64 {
+        let mut used = 0_u64;
         self.pools
-            .iter()
-            .fold(0, |sum, pool| sum.wrapping_add(pool.used()))
+            .for_each(|pool| used = used.wrapping_add(pool.used()));
+        used
     }
 
     /// Returns the slots in use as reported to the administrator.
     pub(crate) fn reported_used(&self, is_tracking: bool) -> u64 {
         if is_tracking {
-            self.total_used
+            self.usage.total_used.load(Ordering::Relaxed)
         } else {
             self.used()
         }
     }
 
     /// Looks for slots from the area of `cpu` on, and takes them.
+    #[inline]
     pub(crate) fn find_slots(
-        &mut self,
+        &self,
         shared: &Shared,
         dev: &Device,
         wanted: &Wanted,
+        origin: Option<&Origin>,
         cpu: CpuId,
-    ) -> Result<Found, NotFound> {
-        let is_tracking = shared.is_tracking;
-        let Some(pool) = self.pools.first_mut() else {
-            return Err(NotFound::Full(self.full(is_tracking, wanted, None)));
+    ) -> Result<Found<'_>, NotFound> {
+        let Some(pool) = self.pools.first() else {
+            return Err(self.full(shared, wanted, None));
         };
-        let platform = &shared.platform;
-        let pool_dma = dev.phys_to_dma(pool.base(), platform.cc, self.is_shared);
-        let slots = pool.geometry.slots;
-        let page_bytes = platform.page_size.bytes();
-        let search = match Search::new(dev, wanted, pool_dma.raw(), slots, page_bytes) {
-            Ok(search) => search,
-            Err(SearchError::ZeroSize) => return Err(NotFound::ZeroSize),
-            Err(SearchError::BadBoundary { mask }) => return Err(NotFound::BadBoundary { mask }),
-            Err(SearchError::AboveSlotSet) => {
-                return Err(NotFound::Full(self.full(is_tracking, wanted, None)));
-            }
-        };
+        let search = self.prepare(shared, dev, wanted, pool)?;
         let areas = pool.geometry.areas;
         for step in 0..areas {
             let area = cpu.0.wrapping_add(step) & (areas - 1);
-            if let Some(first_slot) = search.take(pool, area) {
+            if let Some(first_slot) = pool.take(&search, area, origin) {
                 let slots = search.slots();
-                self.count_taken(is_tracking, slots);
+                self.count_taken(shared, slots);
                 return Ok(Found {
-                    pool: 0,
+                    pool: PoolRef::First(pool),
                     first_slot,
                     slots,
                 });
             }
         }
-        Err(NotFound::Full(self.full(
-            is_tracking,
-            wanted,
-            Some(&search),
-        )))
+        Err(self.full(shared, wanted, Some(&search)))
     }
 
-    fn count_taken(&mut self, is_tracking: bool, slots: u32) {
-        if is_tracking {
-            self.total_used = self.total_used.wrapping_add(u64::from(slots));
-            self.used_hiwater = self.used_hiwater.max(self.total_used);
+    /// Makes a search in one pool ready.
+    #[inline]
+    fn prepare(
+        &self,
+        shared: &Shared,
+        dev: &Device,
+        wanted: &Wanted,
+        pool: &Pool,
+    ) -> Result<Search, NotFound> {
+        let platform = &shared.platform;
+        let pool_dma = dev.phys_to_dma(pool.base(), platform.cc, self.is_shared);
+        let slots = pool.geometry.slots;
+        let page_bytes = platform.page_size.bytes();
+        Search::new(dev, wanted, pool_dma.raw(), slots, page_bytes).map_err(|cause| match cause {
+            SearchError::ZeroSize => NotFound::ZeroSize,
+            SearchError::BadBoundary { mask } => NotFound::BadBoundary { mask },
+            SearchError::AboveSlotSet => self.full(shared, wanted, None),
+        })
+    }
+
+    #[inline]
+    fn count_taken(&self, shared: &Shared, slots: u32) {
+        if shared.is_tracking {
+            self.usage.count_taken(slots);
         }
     }
 
-    /// Frees slots of a pool and counts them in the area in which they begin.
-    pub(crate) fn release(&mut self, is_tracking: bool, pool: usize, first_slot: u32, slots: u32) {
-        let pool = &mut self.pools[pool];
-        pool.table.release(first_slot, slots);
-        let area = &mut pool.areas[(first_slot / pool.area_slots) as usize];
-        area.used = area.used.wrapping_sub(u64::from(slots));
-        if is_tracking {
-            self.total_used = self.total_used.wrapping_sub(u64::from(slots));
+    /// Counts slots that were released.
+    #[inline]
+    pub(crate) fn count_released(&self, shared: &Shared, slots: u32) {
+        if shared.is_tracking {
+            self.usage.count_released(slots);
         }
     }
 
     /// Says what the "buffer is full" message says, and why.
-    fn full(&mut self, is_tracking: bool, wanted: &Wanted, search: Option<&Search>) -> Full {
+    #[cold]
+    fn full(&self, shared: &Shared, wanted: &Wanted, search: Option<&Search>) -> NotFound {
         let why = search.map_or(FullReason::AboveSlotSet, |search| self.explain(search));
-        Full {
+        NotFound::Full(Full {
             bytes: wanted.alloc_size,
-            total_slots: self.total_slots,
-            used_slots: self.reported_used(is_tracking),
+            total_slots: self.total_slots(),
+            used_slots: self.reported_used(shared.is_tracking),
             why,
-        }
+        })
     }
 
-    fn explain(&mut self, search: &Search) -> FullReason {
+    fn explain(&self, search: &Search) -> FullReason {
         if search.is_above_boundary() {
             return FullReason::AboveBoundary;
         }
-        let free = self.total_slots.saturating_sub(self.used());
+        let free = self.total_slots().saturating_sub(self.used());
         if free < u64::from(search.slots()) {
             return FullReason::FewFree { free };
         }
-        let longest_run = self
-            .pools
-            .iter_mut()
-            .map(|pool| pool.table.longest_free_run())
-            .max()
-            .unwrap_or(0);
+        let mut longest_run = 0;
+        self.pools
+            .for_each(|pool| longest_run = longest_run.max(pool.longest_free_run()));
         if longest_run < search.slots() {
             FullReason::Fragmented { longest_run }
         } else {

@@ -10,7 +10,7 @@ use crate::direction::DataDirection;
 use crate::error::{Full, MapError};
 use crate::memory::PhysMemory;
 use crate::message::Message;
-use crate::pool::PoolId;
+use crate::pool::{Origin, PoolId};
 use crate::search::Wanted;
 use crate::slot::{SLOT_MASK, SLOT_SHIFT};
 use crate::swiotlb::Swiotlb;
@@ -61,16 +61,16 @@ impl Swiotlb {
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &BounceRequest,
     ) -> Result<BounceInfo, MapError> {
         let id = dev.allocator();
-        let Some(allocator) = self.allocators.get_mut(id.0 as usize) else {
+        let Some(allocator) = self.allocator(id) else {
             return Err(MapError::Inactive);
         };
-        if allocator.total_slots == 0 {
+        if allocator.total_slots() == 0 {
             self.warn(dev, Message::TooEarly);
             return Err(MapError::Inactive);
         }
@@ -105,8 +105,17 @@ impl Swiotlb {
             alloc_size: alloc_size.unwrap_or(u64::MAX),
             alloc_align_mask: align_mask,
         };
-        let allocator = &mut self.allocators[id.0 as usize];
-        let found = match allocator.find_slots(&self.shared, dev, &wanted, request.cpu) {
+        // Below 128: the padding is part of an allocation of at most 128 slots.
+        let pad_slots = u8::try_from(offset >> SLOT_SHIFT).unwrap_or(u8::MAX);
+        let in_slot = u16::try_from(offset & SLOT_MASK).unwrap_or(0);
+        let origin = Origin {
+            orig: request.orig,
+            mapped_bytes: u32::try_from(request.bytes).unwrap_or(u32::MAX),
+            offset: in_slot,
+            padding: pad_slots,
+        };
+        let found = allocator.find_slots(&self.shared, dev, &wanted, Some(&origin), request.cpu);
+        let found = match found {
             Ok(found) => found,
             Err(cause) => {
                 if let NotFound::Full(full) = cause {
@@ -117,38 +126,31 @@ impl Swiotlb {
         };
         dev.set_skips_sync(false);
         let Found {
-            pool: pool_index,
+            pool,
             first_slot,
             slots,
-        } = found;
-        // Below 128: the padding is part of an allocation that was found.
-        let pad_slots = u8::try_from(offset >> SLOT_SHIFT).unwrap_or(u8::MAX);
-        let in_slot = u16::try_from(offset & SLOT_MASK).unwrap_or(0);
-        let pool = &mut self.allocators[id.0 as usize].pools[pool_index];
-        let mapped_bytes = u32::try_from(request.bytes).unwrap_or(u32::MAX);
-        pool.table
-            .set_orig(first_slot, pad_slots, in_slot, request.orig, mapped_bytes);
-        let pool_id = pool.id;
+        } = &found;
         let tlb_addr = pool
             .slot_addr(first_slot + u32::from(pad_slots))
             .wrapping_add(u64::from(in_slot));
         if let Err(cause) = mem.copy(request.orig, tlb_addr, request.bytes) {
-            let is_tracking = self.shared.is_tracking;
-            self.allocators[id.0 as usize].release(is_tracking, pool_index, first_slot, slots);
+            pool.release(*first_slot, *slots);
+            allocator.count_released(&self.shared, *slots);
             return Err(cause.into());
         }
         Ok(BounceInfo {
             tlb_addr,
-            pool: pool_id,
-            first_slot,
-            slots,
+            pool: pool.id,
+            first_slot: *first_slot,
+            slots: *slots,
             pad_slots: u32::from(pad_slots),
             copied_bytes: request.bytes,
             is_shared: pool_is_shared,
         })
     }
 
-    fn report_full(&mut self, dev: &Device, full: &Full, attrs: Attrs) {
+    #[cold]
+    fn report_full(&self, dev: &Device, full: &Full, attrs: Attrs) {
         if !attrs.contains(Attrs::NO_WARN) {
             self.warn(
                 dev,
@@ -168,7 +170,7 @@ impl Swiotlb {
     /// As [`Swiotlb::tbl_map_single`]; or if the device cannot address the bounce buffer, which is
     /// then released again without a copy.
     pub fn map<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &BounceRequest,

@@ -279,7 +279,7 @@ impl Swiotlb {
         let page_bytes = self.shared.platform.page_size.bytes();
         let allocator = &mut self.allocators[0];
         allocator.is_shared = is_shared;
-        let Some(pool) = allocator.pools.last_mut() else {
+        let Some(pool) = allocator.pools.first() else {
             return MemAttributes::Unchanged;
         };
         if !is_shared || pool.is_late {
@@ -297,16 +297,14 @@ impl Swiotlb {
     /// Gives the default pool back (`swiotlb_exit`). Returns the bytes freed: 0 if bouncing is
     /// forced, there is no pool, or its pages could not be made private again and are lost.
     pub fn exit(&mut self, source: &mut dyn PageSource) -> u64 {
-        if self.boot.force || self.allocators[0].pools.is_empty() {
+        if self.boot.force || self.allocators[0].pools.first().is_none() {
             return 0;
         }
         self.say(Message::TearingDown);
         let page_bytes = self.shared.platform.page_size.bytes();
         let allocator = &mut self.allocators[0];
         let is_shared = allocator.is_shared;
-        let pools = std::mem::take(&mut allocator.pools);
-        allocator.total_slots = 0;
-        allocator.total_used = 0;
+        let pools = allocator.clear();
         let mut freed = 0;
         for pool in pools {
             let bytes = align_up(pool.geometry.bytes(), page_bytes);
@@ -320,8 +318,8 @@ impl Swiotlb {
     }
 
     /// Tells where the default pool lies, or that there is none (`swiotlb_print_info`).
-    pub fn print_info(&mut self) {
-        let message = match self.allocators[0].pools.last() {
+    pub fn print_info(&self) {
+        let message = match self.allocators[0].pools.first() {
             None => Message::NoLowMem,
             Some(pool) => Message::Mapped {
                 start: pool.base(),
@@ -340,7 +338,7 @@ impl Swiotlb {
         }
     }
 
-    pub(crate) fn say(&mut self, message: Message) {
+    pub(crate) fn say(&self, message: Message) {
         self.shared.log.push(None, message);
     }
 }

@@ -86,14 +86,17 @@ mod cc;
 mod device;
 mod direction;
 mod dma;
+mod domain;
 mod error;
 mod init;
+mod lines;
 mod memory;
 mod message;
 mod page_source;
 mod param;
 mod platform;
 mod pool;
+mod pool_list;
 mod release;
 mod restricted;
 mod search;
@@ -105,6 +108,7 @@ mod sparse_memory;
 mod stats;
 mod swiotlb;
 mod sync;
+mod sync_primitives;
 #[cfg(feature = "vectors")]
 pub mod vectors;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::sync_primitives::{AtomicBool, AtomicU32, AtomicU64, Lock, Ordering};
 
 /// Severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +137,9 @@ pub enum Message {
         count: u64,
     },
 }
+
+/// Number of rate-limited sites.
+const RATE_LIMITED_SITES: usize = 3;
 
 /// How often a message may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -345,49 +349,80 @@ impl RateLimit {
 /// of the hot paths come once or are rate limited.
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
+    is_tracing: AtomicBool,
+    /// Bits of the once messages that were seen.
+    once_seen: AtomicU32,
+    now_nanos: AtomicU64,
+    lines: Lock<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
     events: Vec<Event>,
-    once_seen: u8,
-    limits: [RateLimit; 2],
-    now: Duration,
-    pub(crate) is_tracing: bool,
+    limits: [RateLimit; RATE_LIMITED_SITES],
 }
 
 impl EventLog {
-    pub(crate) const fn set_time(&mut self, now: Duration) {
-        self.now = now;
+    pub(crate) fn set_time(&self, now: Duration) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.now_nanos.store(nanos, Ordering::Relaxed);
     }
 
-    pub(crate) fn push(&mut self, device: Option<&str>, message: Message) {
+    /// Returns the time as told, in nanoseconds.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        self.now_nanos.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tracing(&self, is_on: bool) {
+        self.is_tracing.store(is_on, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_tracing(&self) -> bool {
+        self.is_tracing.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    pub(crate) fn push(&self, device: Option<&str>, message: Message) {
         match message.class() {
-            Class::Always => {}
+            Class::Always => self.lines.lock().store(device, message),
             Class::Once(site) => {
-                if self.once_seen >> site & 1 == 1 {
-                    return;
+                // Looked at first: a message seen long ago needs no write to a shared line.
+                let bit = 1 << site;
+                let is_seen = self.once_seen.load(Ordering::Relaxed) & bit != 0;
+                if !is_seen && self.once_seen.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+                    self.lines.lock().store(device, message);
                 }
-                self.once_seen |= 1 << site;
             }
-            Class::RateLimited(site) => match self.limits[usize::from(site)].pass(self.now) {
-                None => return,
-                Some(0) => {}
-                Some(count) => self.store(None, Message::Suppressed { count }),
-            },
+            Class::RateLimited(site) => {
+                let now = Duration::from_nanos(self.now_nanos());
+                let mut lines = self.lines.lock();
+                match lines.limits[usize::from(site)].pass(now) {
+                    None => return,
+                    Some(0) => {}
+                    Some(count) => lines.store(None, Message::Suppressed { count }),
+                }
+                lines.store(device, message);
+            }
         }
-        self.store(device, message);
     }
 
+    pub(crate) fn trace(&self, trace: BouncedTrace) {
+        self.lines.lock().events.push(Event::Bounced(trace));
+    }
+
+    pub(crate) fn drain(&self) -> Vec<Event> {
+        std::mem::take(&mut self.lines.lock().events)
+    }
+}
+
+impl Lines {
     fn store(&mut self, device: Option<&str>, message: Message) {
         self.events.push(Event::Message {
             device: device.map(str::to_owned),
             message,
         });
-    }
-
-    pub(crate) fn trace(&mut self, trace: BouncedTrace) {
-        self.events.push(Event::Bounced(trace));
-    }
-
-    pub(crate) fn drain(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
     }
 }
 
@@ -405,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_rate_limited_site_prints_ten_in_five_seconds_and_then_counts() {
-        let mut log = EventLog::default();
+        let log = EventLog::default();
         for _ in 0..13 {
             log.push(Some("nic"), full());
         }
@@ -424,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_once_message_comes_once_for_all_devices() {
-        let mut log = EventLog::default();
+        let log = EventLog::default();
         log.push(Some("a"), Message::AlignMayPrevent);
         log.push(Some("b"), Message::AlignMayPrevent);
         assert_eq!(log.drain().len(), 1);

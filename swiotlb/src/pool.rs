@@ -1,9 +1,14 @@
 //! The pool: contiguous bounce memory cut into areas and slots.
 
+use bitvec::prelude::{BitVec, Lsb0};
+use crossbeam_utils::CachePadded;
+
 use crate::addr::PhysAddr;
 use crate::area::Area;
-use crate::slot::SLOT_BYTES;
-use crate::slot_table::SlotTable;
+use crate::domain::Domain;
+use crate::search::Search;
+use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
+use crate::sync_primitives::Lock;
 
 /// Names an allocator: the default one or one of the restricted pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +57,10 @@ impl PoolGeometry {
 }
 
 /// One pool (`struct io_tlb_pool`).
-#[derive(Debug, Clone)]
+///
+/// What changes lies behind the locks of its domains: one per area, or one for all areas where they
+/// are no whole slot sets, because runs then reach from one into the next.
+#[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) id: PoolId,
     pub(crate) geometry: PoolGeometry,
@@ -60,21 +68,108 @@ pub(crate) struct Pool {
     pub(crate) area_slots: u32,
     /// Made after boot: its pages are not converted by `update_mem_attributes`.
     pub(crate) is_late: bool,
-    pub(crate) areas: Vec<Area>,
-    pub(crate) table: SlotTable,
+    domains: Box<[CachePadded<Lock<Domain>>]>,
 }
 
 impl Pool {
     /// Makes a pool whose slots are all free. Its memory is to be zeroed by the caller.
     pub(crate) fn new(id: PoolId, geometry: PoolGeometry, is_late: bool) -> Self {
+        let PoolGeometry { slots, areas, .. } = geometry;
+        let area_slots = slots / areas;
+        let is_separate = area_slots > 0 && area_slots.is_multiple_of(SLOT_SET_SLOTS);
+        let domain = |area: u32| {
+            let domain = if is_separate && areas > 1 {
+                // What a division leaves over belongs to no area, but to the pool.
+                let is_last = area + 1 == areas;
+                let end = if is_last {
+                    slots
+                } else {
+                    (area + 1) * area_slots
+                };
+                Domain::new(area * area_slots, end - area * area_slots, 1, area_slots)
+            } else {
+                Domain::new(0, slots, areas, area_slots)
+            };
+            CachePadded::new(Lock::new(domain))
+        };
+        let domains = if is_separate { areas } else { 1 };
         Self {
             id,
             geometry,
-            area_slots: geometry.slots / geometry.areas,
+            area_slots,
             is_late,
-            areas: vec![Area::default(); geometry.areas as usize],
-            table: SlotTable::new(geometry.slots),
+            domains: (0..domains).map(domain).collect(),
         }
+    }
+
+    /// Returns the domains, in order of their slots.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &Lock<Domain>> {
+        self.domains.iter().map(|domain| &**domain)
+    }
+
+    /// Returns the domain that holds `slot`.
+    #[inline]
+    pub(crate) fn domain_of(&self, slot: u32) -> &Lock<Domain> {
+        match &*self.domains {
+            [only] => only,
+            domains => {
+                let domain = (slot / self.area_slots) as usize;
+                &domains[domain.min(domains.len() - 1)]
+            }
+        }
+    }
+
+    /// Searches an area and takes the slots found. Returns the first one.
+    #[inline]
+    pub(crate) fn take(&self, search: &Search, area: u32, origin: Option<&Origin>) -> Option<u32> {
+        let (domain, area) = match &*self.domains {
+            [only] => (only, area),
+            domains => (&domains[area as usize], 0),
+        };
+        let mut domain = domain.lock();
+        let found = domain.take(search, area)?;
+        if let Some(origin) = origin {
+            let first = found - domain.first_slot;
+            domain.table.set_orig(first, origin);
+        }
+        Some(found)
+    }
+
+    /// Frees slots, which as a rule lie in one domain, counted in the area in which they begin.
+    #[inline]
+    pub(crate) fn release(&self, first_slot: u32, slots: u32) {
+        let left = self
+            .domain_of(first_slot)
+            .lock()
+            .release(first_slot, slots, slots);
+        self.release_rest(first_slot + slots - left, left);
+    }
+
+    /// Frees what a stray release reaches of further domains.
+    pub(crate) fn release_rest(&self, first_slot: u32, slots: u32) {
+        let (mut first, mut left) = (first_slot, slots);
+        while left > 0 {
+            let rest = self.domain_of(first).lock().release(first, left, 0);
+            first += left - rest;
+            left = rest;
+        }
+    }
+
+    /// Returns the areas, in order.
+    pub(crate) fn areas(&self) -> Vec<Area> {
+        let mut areas = Vec::with_capacity(self.geometry.areas as usize);
+        for domain in self.domains() {
+            areas.extend(domain.lock().areas());
+        }
+        areas
+    }
+
+    /// Returns the length of the longest free run.
+    pub(crate) fn longest_free_run(&self) -> u32 {
+        self.domains()
+            .map(|domain| domain.lock().table.longest_free_run())
+            .max()
+            .unwrap_or(0)
     }
 
     /// First byte.
@@ -103,21 +198,41 @@ impl Pool {
         self.geometry.base.wrapping_add(slot as u64 * SLOT_BYTES)
     }
 
-    /// Returns the slots in use, as the areas count them.
+    /// Returns the slots in use, as the areas count them. While other threads map and unmap, this
+    /// is a sum of moments, as in the kernel.
     pub(crate) fn used(&self) -> u64 {
-        self.areas
-            .iter()
-            .fold(0, |sum, area| sum.wrapping_add(area.used))
+        self.domains()
+            .fold(0, |sum, domain| sum.wrapping_add(domain.lock().used()))
+    }
+
+    /// Returns one bit per slot in use, in slot order.
+    pub(crate) fn occupancy(&self) -> BitVec<u64, Lsb0> {
+        let mut bits = BitVec::with_capacity(self.geometry.slots as usize);
+        for domain in self.domains() {
+            bits.extend_from_bitslice(&domain.lock().table.occupancy());
+        }
+        bits
     }
 
     /// Marks the whole pool as used (its memory could not be made accessible).
-    pub(crate) fn disable(&mut self) {
-        self.table.disable();
-        for area in &mut self.areas {
-            area.used = u64::from(self.area_slots);
-            area.cursor = 0;
+    pub(crate) fn disable(&self) {
+        for domain in self.domains() {
+            domain.lock().disable();
         }
     }
+}
+
+/// What a mapping's slots say of the original buffer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// Original address of the first slot behind the padding.
+    pub(crate) orig: PhysAddr,
+    /// Bytes asked for by the caller of the map.
+    pub(crate) mapped_bytes: u32,
+    /// Where in the first data slot the data begins.
+    pub(crate) offset: u16,
+    /// Slots in front of the data.
+    pub(crate) padding: u8,
 }
 
 #[cfg(test)]
@@ -145,10 +260,39 @@ mod tests {
     }
 
     #[test]
+    fn areas_of_whole_slot_sets_have_a_lock_each_and_others_share_one() {
+        let pool_of = |slots, areas| {
+            let base = PhysAddr::new(0x7000_0000);
+            Pool::new(PoolId(0), PoolGeometry { base, slots, areas }, false)
+        };
+        assert_eq!(pool_of(1024, 8).domains().count(), 8);
+        assert_eq!(pool_of(1024, 64).domains().count(), 1);
+        assert_eq!(pool_of(200, 1).domains().count(), 1);
+        assert_eq!(pool_of(1024, 64).areas().len(), 64);
+        let pool = pool_of(1024, 8);
+        assert_eq!(pool.domain_of(255).lock().first_slot, 128);
+    }
+
+    #[test]
+    fn a_stray_release_reaches_into_the_next_area_and_counts_in_its_own() {
+        let geometry = PoolGeometry {
+            base: PhysAddr::new(0x7000_0000),
+            slots: 512,
+            areas: 4,
+        };
+        let pool = Pool::new(PoolId(0), geometry, false);
+        pool.disable();
+        pool.release(127, 2);
+        assert_eq!(pool.longest_free_run(), 1);
+        let used: Vec<u64> = pool.areas().iter().map(|area| area.used).collect();
+        assert_eq!(used, [126, 128, 128, 128]);
+    }
+
+    #[test]
     fn a_disabled_pool_is_full() {
-        let mut pool = pool();
+        let pool = pool();
         pool.disable();
         assert_eq!(pool.used(), 1024);
-        assert_eq!(pool.table.longest_free_run(), 0);
+        assert_eq!(pool.longest_free_run(), 0);
     }
 }

@@ -8,8 +8,8 @@
 //! then a bit pattern on the sets. Irregular masks take the walk itself.
 
 use crate::device::Device;
+use crate::domain::Domain;
 use crate::error::SearchError;
-use crate::pool::Pool;
 use crate::slot::{SLOT_BYTES, SLOT_MASK, SLOT_SET_SLOTS, SLOT_SHIFT, max_slots, slots_of};
 use crate::slot_table::range_mask;
 
@@ -144,33 +144,25 @@ impl Search {
         self.is_above_boundary() || self.base_dma & SLOT_MASK != 0
     }
 
-    /// Searches area `area` and takes the slots found. Returns the first one.
-    pub(crate) fn take(&self, pool: &mut Pool, area: u32) -> Option<u32> {
-        let area_slots = u64::from(pool.area_slots);
-        let found = self.find(pool, area)?;
-        pool.table.take(found, self.slots, self.first_size);
-        let state = &mut pool.areas[area as usize];
-        let behind = u64::from(found - area * pool.area_slots) + u64::from(self.slots);
-        state.cursor = if behind >= area_slots {
-            0
-        } else {
-            u32::try_from(behind).unwrap_or(0)
-        };
-        state.used = state.used.wrapping_add(u64::from(self.slots));
-        Some(found)
+    /// Returns the `alloc_size` of the first slot.
+    pub(crate) const fn first_size(&self) -> i64 {
+        self.first_size
     }
 
-    fn find(&self, pool: &mut Pool, area: u32) -> Option<u32> {
-        let state = pool.areas[area as usize];
-        let area_slots = u64::from(pool.area_slots);
+    /// Searches an area, by its number in the domain. Returns the first slot of a run that fits,
+    /// counted in the pool.
+    #[inline]
+    pub(crate) fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+        let state = *domain.area(area);
+        let area_slots = u64::from(domain.area_slots);
         if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
             return None;
         }
-        let base = u64::from(area) * area_slots;
+        let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;
         let cursor = u64::from(state.cursor);
         match self.regular {
-            Some(regular) => self.find_regular(&regular, pool, base, area_slots, cursor),
-            None => self.walk(pool, base, area_slots, cursor),
+            Some(regular) => self.find_regular(&regular, domain, base, area_slots, cursor),
+            None => self.walk(domain, base, area_slots, cursor),
         }
     }
 
@@ -178,7 +170,7 @@ impl Search {
     fn find_regular(
         &self,
         regular: &Regular,
-        pool: &mut Pool,
+        domain: &mut Domain,
         base: u64,
         area_slots: u64,
         cursor: u64,
@@ -188,7 +180,7 @@ impl Search {
         let mut checked = area_slots - cursor;
         if first < area_slots {
             let end = base + area_slots;
-            if let Some(found) = self.scan(pool, base + first, end, regular.pace) {
+            if let Some(found) = self.scan(domain, base + first, end, regular.pace) {
                 return Some(found);
             }
             let last = first + (area_slots - 1 - first) / regular.pace * regular.pace;
@@ -199,16 +191,16 @@ impl Search {
         if first >= rest {
             return None;
         }
-        self.scan(pool, base + first, base + rest, regular.pace)
+        self.scan(domain, base + first, base + rest, regular.pace)
     }
 
     /// Looks at the slots `from`, `from + pace`, ... below `end`.
-    fn scan(&self, pool: &mut Pool, from: u64, end: u64, pace: u64) -> Option<u32> {
+    fn scan(&self, domain: &mut Domain, from: u64, end: u64, pace: u64) -> Option<u32> {
         const SET: u64 = SLOT_SET_SLOTS as u64;
         if pace > SET {
             let mut slot = from;
             while slot < end {
-                if let Some(found) = self.scan_set(pool, slot / SET, 1 << (slot % SET)) {
+                if let Some(found) = self.scan_set(domain, slot / SET, 1 << (slot % SET)) {
                     return Some(found);
                 }
                 slot += pace;
@@ -223,7 +215,7 @@ impl Search {
                 let left = u32::try_from(end - set * SET).unwrap_or(SLOT_SET_SLOTS);
                 positions &= range_mask(0, left);
             }
-            if let Some(found) = self.scan_set(pool, set, positions) {
+            if let Some(found) = self.scan_set(domain, set, positions) {
                 return Some(found);
             }
             positions = pattern;
@@ -233,9 +225,9 @@ impl Search {
 
     /// Looks at the slots of one set whose bits are set in `positions`.
     #[inline]
-    fn scan_set(&self, pool: &mut Pool, set: u64, positions: u128) -> Option<u32> {
-        let index = usize::try_from(set).ok()?;
-        let fitting = pool.table.fitting(index, self.slots);
+    fn scan_set(&self, domain: &mut Domain, set: u64, positions: u128) -> Option<u32> {
+        let index = usize::try_from(set - u64::from(domain.first_slot / SLOT_SET_SLOTS)).ok()?;
+        let fitting = domain.table.fitting(index, self.slots);
         if fitting == 0 {
             return None;
         }
@@ -249,7 +241,7 @@ impl Search {
     }
 
     /// The kernel's walk, for masks whose aligned slots are no progression.
-    fn walk(&self, pool: &mut Pool, base: u64, area_slots: u64, cursor: u64) -> Option<u32> {
+    fn walk(&self, domain: &mut Domain, base: u64, area_slots: u64, cursor: u64) -> Option<u32> {
         let mut index = cursor;
         let mut checked = 0;
         while checked < area_slots {
@@ -262,7 +254,7 @@ impl Search {
             } else {
                 let set = slot / u64::from(SLOT_SET_SLOTS);
                 let position = 1 << (slot % u64::from(SLOT_SET_SLOTS));
-                if let Some(found) = self.scan_set(pool, set, position) {
+                if let Some(found) = self.scan_set(domain, set, position) {
                     return Some(found);
                 }
                 self.stride

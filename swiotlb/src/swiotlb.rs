@@ -10,10 +10,12 @@ use crate::memory::PhysMemory;
 use crate::message::{BouncedTrace, Event, EventLog, Message};
 use crate::platform::Platform;
 use crate::pool::{AllocatorId, Pool, PoolGeometry, PoolId};
+use crate::pool_list::PoolRef;
 use crate::restricted::RestrictedRegion;
 use crate::sizing::BootConfig;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 use crate::stats::Stats;
+use crate::sync_primitives::{AtomicU32, Ordering};
 
 /// How faithful the layer is to the kernel when a driver releases what it does not own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,20 +40,26 @@ pub(crate) struct Shared {
 ///
 /// Memory is passed to each call that copies, and never stored. What the kernel takes from its
 /// surroundings (the CPU, the time, the page allocator) is an argument.
+///
+/// Mapping, unmapping, syncing, statistics and messages take `&self`, from as many threads as there
+/// are; only start, teardown and restricted pools want the layer for themselves. A memory that
+/// threads share implements [`PhysMemory`] for its reference, as `std::io::Write` is implemented for
+/// `&File`. Searches of different areas do not wait for each other. An address that one thread
+/// hands to another must be handed over by something that synchronises (a channel, a lock).
 #[derive(Debug)]
 pub struct Swiotlb {
     pub(crate) shared: Shared,
     pub(crate) boot: BootConfig,
     pub(crate) allocators: Vec<Allocator>,
     pub(crate) restricted: Vec<RestrictedRegion>,
-    next_pool: u32,
+    next_pool: AtomicU32,
 }
 
 impl Swiotlb {
     /// Makes a bounce layer without a pool.
     #[must_use]
     pub fn new(platform: Platform, mut boot: BootConfig, mode: Mode) -> Self {
-        let mut log = EventLog::default();
+        let log = EventLog::default();
         for message in boot.messages.drain(..) {
             log.push(None, message);
         }
@@ -65,7 +73,7 @@ impl Swiotlb {
             boot,
             allocators: vec![Allocator::default()],
             restricted: Vec::new(),
-            next_pool: 0,
+            next_pool: AtomicU32::new(0),
         }
     }
 
@@ -107,11 +115,14 @@ impl Swiotlb {
             return invalid("the end is above the 64-bit address space");
         }
         mem.zero(geometry.base, geometry.bytes())?;
-        let id = PoolId(self.next_pool);
-        self.next_pool += 1;
+        let id = self.next_pool_id();
         let pool = Pool::new(id, geometry, is_late);
-        self.allocators[allocator.0 as usize].add_pool(pool);
+        self.allocators[allocator.0 as usize].set_first_pool(pool);
         Ok(id)
+    }
+
+    pub(crate) fn next_pool_id(&self) -> PoolId {
+        PoolId(self.next_pool.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns the platform.
@@ -127,33 +138,39 @@ impl Swiotlb {
     }
 
     /// Tells the time, which the rate limit of messages depends on.
-    pub const fn set_time(&mut self, since_boot: Duration) {
+    pub fn set_time(&self, since_boot: Duration) {
         self.shared.log.set_time(since_boot);
     }
 
     /// Switches the tracepoint `swiotlb_bounced` on or off. Events pile up until they are drained.
-    pub const fn set_tracing(&mut self, is_on: bool) {
-        self.shared.log.is_tracing = is_on;
+    pub fn set_tracing(&self, is_on: bool) {
+        self.shared.log.set_tracing(is_on);
     }
 
     /// Takes the messages and trace events since the last call.
-    pub fn drain_events(&mut self) -> Vec<Event> {
+    pub fn drain_events(&self) -> Vec<Event> {
         self.shared.log.drain()
     }
 
+    #[inline]
     pub(crate) fn allocator(&self, id: AllocatorId) -> Option<&Allocator> {
         self.allocators.get(id.0 as usize)
     }
 
-    pub(crate) fn warn(&mut self, dev: &Device, message: Message) {
+    pub(crate) fn warn(&self, dev: &Device, message: Message) {
         self.shared.log.push(Some(dev.name()), message);
     }
 
     /// Emits the tracepoint of a mapping that is about to bounce.
-    pub(crate) fn trace_bounced(&mut self, dev: &Device, orig: PhysAddr, bytes: u64) {
-        if !self.shared.log.is_tracing {
-            return;
+    #[inline]
+    pub(crate) fn trace_bounced(&self, dev: &Device, orig: PhysAddr, bytes: u64) {
+        if self.shared.log.is_tracing() {
+            self.trace_bounced_now(dev, orig, bytes);
         }
+    }
+
+    #[cold]
+    fn trace_bounced_now(&self, dev: &Device, orig: PhysAddr, bytes: u64) {
         let trace = BouncedTrace {
             dev_name: dev.name().to_owned(),
             dma_mask: dev.raw_mask(),
@@ -168,13 +185,13 @@ impl Swiotlb {
     #[must_use]
     pub fn is_active(&self, dev: &Device) -> bool {
         self.allocator(dev.allocator())
-            .is_some_and(|allocator| allocator.total_slots > 0)
+            .is_some_and(|allocator| allocator.total_slots() > 0)
     }
 
     /// Returns whether the default allocator has slots (`is_swiotlb_allocated`).
     #[must_use]
     pub fn is_allocated(&self) -> bool {
-        self.allocators[0].total_slots > 0
+        self.allocators[0].total_slots() > 0
     }
 
     /// Returns whether every streaming mapping of the device bounces (`is_swiotlb_force_bounce`).
@@ -204,9 +221,13 @@ impl Swiotlb {
     /// The only test of "is this a bounce buffer": it looks at whole pools, not at mappings.
     #[must_use]
     pub fn find_pool(&self, dev: &Device, addr: PhysAddr) -> Option<PoolId> {
-        let allocator = self.allocator(dev.allocator())?;
-        let index = allocator.find_pool(addr)?;
-        Some(allocator.pools[index].id)
+        self.locate(dev, addr).map(|pool| pool.id)
+    }
+
+    /// Returns the pool that holds `addr`, of those the device may use.
+    #[inline]
+    pub(crate) fn locate(&self, dev: &Device, addr: PhysAddr) -> Option<PoolRef<'_>> {
+        self.allocator(dev.allocator())?.pools.find(addr)
     }
 
     /// Returns the geometry of a pool, or `None` if there is no such pool.
@@ -215,25 +236,25 @@ impl Swiotlb {
         self.pool(id).map(|pool| pool.geometry)
     }
 
-    pub(crate) fn pool(&self, id: PoolId) -> Option<&Pool> {
+    pub(crate) fn pool(&self, id: PoolId) -> Option<PoolRef<'_>> {
         self.allocators
             .iter()
-            .flat_map(|allocator| &allocator.pools)
-            .find(|pool| pool.id == id)
+            .find_map(|allocator| allocator.pools.get(id))
     }
 
     /// Returns the pools of an allocator, newest first.
     pub fn pools(&self, id: AllocatorId) -> impl Iterator<Item = PoolId> {
-        self.allocator(id)
-            .into_iter()
-            .flat_map(|allocator| &allocator.pools)
-            .map(|pool| pool.id)
+        let mut ids = Vec::new();
+        if let Some(allocator) = self.allocator(id) {
+            allocator.pools.for_each(|pool| ids.push(pool.id));
+        }
+        ids.into_iter()
     }
 
     /// Returns the first byte of the default pool (`default_swiotlb_base`).
     #[must_use]
     pub fn default_base(&self) -> Option<PhysAddr> {
-        self.allocators[0].pools.last().map(Pool::base)
+        self.allocators[0].pools.first().map(Pool::base)
     }
 
     /// Returns the last byte of the default pool (`default_swiotlb_limit`).
@@ -241,7 +262,7 @@ impl Swiotlb {
     pub fn default_limit(&self) -> Option<PhysAddr> {
         self.allocators[0]
             .pools
-            .last()
+            .first()
             .map(|pool| pool.end().wrapping_sub(1))
     }
 
@@ -250,10 +271,10 @@ impl Swiotlb {
     pub fn stats(&self, id: AllocatorId) -> Option<Stats> {
         let allocator = self.allocator(id)?;
         Some(Stats {
-            total_slots: allocator.total_slots,
+            total_slots: allocator.total_slots(),
             used_slots: allocator.reported_used(self.shared.is_tracking),
             counted_slots: allocator.used(),
-            used_hiwater: allocator.used_hiwater,
+            used_hiwater: allocator.usage.used_hiwater.load(Ordering::Relaxed),
         })
     }
 
@@ -261,12 +282,12 @@ impl Swiotlb {
     ///
     /// # Errors
     /// For any other value (`-EINVAL`).
-    pub fn reset_hiwater(&mut self, id: AllocatorId, value: u64) -> Result<(), InvalidHiwater> {
+    pub fn reset_hiwater(&self, id: AllocatorId, value: u64) -> Result<(), InvalidHiwater> {
         if value != 0 {
             return Err(InvalidHiwater { value });
         }
-        if let Some(allocator) = self.allocators.get_mut(id.0 as usize) {
-            allocator.used_hiwater = 0;
+        if let Some(allocator) = self.allocator(id) {
+            allocator.usage.used_hiwater.store(0, Ordering::Relaxed);
         }
         Ok(())
     }

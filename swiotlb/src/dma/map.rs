@@ -114,7 +114,7 @@ impl Dma {
     /// With the cause; the kernel's callers see [`DmaAddr::MAPPING_ERROR`] for each, see
     /// [`Dma::map_phys_addr`].
     pub fn map_phys<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -134,7 +134,7 @@ impl Dma {
     /// As [`Dma::map_phys`], with the kernel's result: an address, or
     /// [`DmaAddr::MAPPING_ERROR`] without a reason.
     pub fn map_phys_addr<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -148,7 +148,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::map_phys`].
     pub fn map_resource<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -159,7 +159,7 @@ impl Dma {
 
     /// The decision of `dma_direct_map_phys`, in its order.
     fn map_direct<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -207,7 +207,7 @@ impl Dma {
             mask,
             bus_limit,
         };
-        self.swiotlb_mut().warn(dev, message);
+        self.swiotlb().warn(dev, message);
         Err(MapError::NotCapable {
             addr,
             bytes,
@@ -227,7 +227,7 @@ impl Dma {
     }
 
     fn map_bounced<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -240,7 +240,7 @@ impl Dma {
             attrs: request.attrs,
             cpu: request.cpu,
         };
-        let (dma_addr, bounce) = self.swiotlb_mut().map(mem, dev, &bounce_request)?;
+        let (dma_addr, bounce) = self.swiotlb().map(mem, dev, &bounce_request)?;
         let cache = if request.attrs.contains(Attrs::SKIP_CPU_SYNC) {
             CacheWork::default()
         } else {
@@ -262,7 +262,7 @@ impl Dma {
     /// # Errors
     /// As [`crate::Swiotlb::tbl_unmap_single`].
     pub fn unmap_phys<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -283,7 +283,7 @@ impl Dma {
             CacheWork::default()
         };
         let bounce = self
-            .swiotlb_mut()
+            .swiotlb()
             .tbl_unmap_single(mem, dev, phys, bytes, dir, attrs)?;
         Ok(Unmapped {
             bounce,

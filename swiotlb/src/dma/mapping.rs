@@ -86,7 +86,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::map_phys`].
     pub fn map_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: MapRequest,
@@ -106,7 +106,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::unmap_single_attrs`].
     pub fn unmap_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
@@ -122,7 +122,7 @@ impl Dma {
     /// If the mapping was made for another device, or the original buffer is not memory any more.
     #[expect(clippy::needless_pass_by_value, reason = "the mapping ends here")]
     pub fn unmap_single_attrs<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
@@ -140,7 +140,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_cpu`].
     pub fn sync_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -153,7 +153,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_device`].
     pub fn sync_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -167,7 +167,7 @@ impl Dma {
     /// If the range leaves the mapping, it belongs to another device, or the original buffer is
     /// not memory any more.
     pub fn sync_range_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -184,7 +184,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_cpu`].
     pub fn sync_range_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,

@@ -49,7 +49,7 @@ impl Dma {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -69,7 +69,7 @@ impl Dma {
             CacheWork::default()
         };
         let copied = self
-            .swiotlb_mut()
+            .swiotlb()
             .sync_single_for_cpu(mem, dev, phys, bytes, dir)?;
         Ok(Synced::of(copied, cache))
     }
@@ -79,7 +79,7 @@ impl Dma {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -94,7 +94,7 @@ impl Dma {
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let copied = self
-            .swiotlb_mut()
+            .swiotlb()
             .sync_single_for_device(mem, dev, phys, bytes, dir)?;
         Ok(Synced::of(copied, CacheWork::clean(dev, bytes)))
     }
@@ -104,7 +104,7 @@ impl Dma {
     /// # Errors
     /// As there.
     pub fn sync_single_range_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -120,7 +120,7 @@ impl Dma {
     /// # Errors
     /// As there.
     pub fn sync_single_range_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
