@@ -5,11 +5,12 @@ use crossbeam_utils::CachePadded;
 use crate::area::CpuId;
 use crate::device::Device;
 use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
+use crate::growth::Growth;
 use crate::pool::{Origin, Pool};
 use crate::pool_list::{PoolList, PoolRef};
 use crate::search::{Search, Wanted};
 use crate::swiotlb::Shared;
-use crate::sync_primitives::{AtomicU64, Ordering};
+use crate::sync_primitives::{Arc, AtomicU64, Ordering, View};
 
 /// One allocator (`struct io_tlb_mem`).
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Allocator {
     pub(crate) is_shared: bool,
     /// Slots of all pools.
     total_slots: AtomicU64,
+    pub(crate) growth: Growth,
     pub(crate) usage: CachePadded<Usage>,
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct Usage {
     total_used: AtomicU64,
     /// Highest value of `total_used` since the last reset.
     pub(crate) used_hiwater: AtomicU64,
+    /// Slots of transient pools.
+    pub(crate) transient_slots: AtomicU64,
 }
 
 impl Usage {
@@ -50,6 +54,16 @@ impl Usage {
             .fetch_sub(u64::from(slots), Ordering::Relaxed);
     }
 
+    pub(crate) fn count_transient(&self, slots: u32) {
+        self.transient_slots
+            .fetch_add(u64::from(slots), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_transient_gone(&self, slots: u32) {
+        self.transient_slots
+            .fetch_sub(u64::from(slots), Ordering::Relaxed);
+    }
+
     fn clear(&self) {
         self.total_used.store(0, Ordering::Relaxed);
         self.used_hiwater.store(0, Ordering::Relaxed);
@@ -62,6 +76,29 @@ pub(crate) struct Found<'a> {
     pub(crate) pool: PoolRef<'a>,
     pub(crate) first_slot: u32,
     pub(crate) slots: u32,
+}
+
+/// Why nothing was found, before anyone asks for details.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Miss {
+    /// No slots in any pool.
+    Full,
+    /// No pool can ever give that much.
+    AboveSlotSet,
+    ZeroSize,
+    BadBoundary {
+        mask: u64,
+    },
+}
+
+impl From<SearchError> for Miss {
+    fn from(cause: SearchError) -> Self {
+        match cause {
+            SearchError::ZeroSize => Self::ZeroSize,
+            SearchError::BadBoundary { mask } => Self::BadBoundary { mask },
+            SearchError::AboveSlotSet => Self::AboveSlotSet,
+        }
+    }
 }
 
 /// Why nothing was found.
@@ -105,10 +142,18 @@ impl Allocator {
         self.pools.set_first(pool);
     }
 
+    /// Puts a pool at the head of the list.
+    pub(crate) fn add_further_pool(&self, pool: Pool) {
+        let slots = u64::from(pool.geometry.slots);
+        self.pools.add(pool);
+        self.total_slots.fetch_add(slots, Ordering::Relaxed);
+    }
+
     /// Forgets all pools and what was counted in them. Returns them, newest first.
-    pub(crate) fn clear(&mut self) -> Vec<crate::sync_primitives::Arc<Pool>> {
+    pub(crate) fn clear(&mut self) -> Vec<Arc<Pool>> {
         self.total_slots = AtomicU64::new(0);
         self.usage.clear();
+        self.growth = Growth::default();
         self.pools.take_all()
     }
 
@@ -129,7 +174,7 @@ impl Allocator {
         }
     }
 
-    /// Looks for slots from the area of `cpu` on, and takes them.
+    /// Looks for slots in the areas of `cpu`, and takes them.
     #[inline]
     pub(crate) fn find_slots(
         &self,
@@ -138,49 +183,95 @@ impl Allocator {
         wanted: &Wanted,
         origin: Option<&Origin>,
         cpu: CpuId,
-    ) -> Result<Found<'_>, NotFound> {
+    ) -> Result<Found<'_>, Miss> {
+        if let Some(further) = self.pools.further() {
+            return self.find_in_list(shared, dev, wanted, origin, cpu, further);
+        }
         let Some(pool) = self.pools.first() else {
-            return Err(self.full(shared, wanted, None));
+            return Err(Miss::Full);
         };
         let search = self.prepare(shared, dev, wanted, pool)?;
         let areas = pool.geometry.areas;
-        for step in 0..areas {
+        for step in 0..areas.min(shared.search_areas) {
             let area = cpu.0.wrapping_add(step) & (areas - 1);
             if let Some(first_slot) = pool.take(&search, area, origin) {
-                let slots = search.slots();
-                self.count_taken(shared, slots);
-                return Ok(Found {
-                    pool: PoolRef::First(pool),
-                    first_slot,
-                    slots,
-                });
+                return Ok(self.found(shared, PoolRef::First(pool), first_slot, &search));
             }
         }
-        Err(self.full(shared, wanted, Some(&search)))
+        Err(Miss::Full)
+    }
+
+    /// Looks through several pools, newest first: first at the area of `cpu` in each, then at the
+    /// next one in each, and so on.
+    fn find_in_list(
+        &self,
+        shared: &Shared,
+        dev: &Device,
+        wanted: &Wanted,
+        origin: Option<&Origin>,
+        cpu: CpuId,
+        further: View<Vec<Arc<Pool>>>,
+    ) -> Result<Found<'_>, Miss> {
+        let first = self.pools.first();
+        let pools = || further.iter().map(|pool| &**pool).chain(first);
+        let most_areas = pools().map(|pool| pool.geometry.areas).max().unwrap_or(0);
+        for step in 0..most_areas.min(shared.search_areas) {
+            for (index, pool) in pools().enumerate() {
+                let areas = pool.geometry.areas;
+                if step >= areas {
+                    continue;
+                }
+                let search = self.prepare(shared, dev, wanted, pool)?;
+                let area = cpu.0.wrapping_add(step) & (areas - 1);
+                let Some(first_slot) = pool.take(&search, area, origin) else {
+                    continue;
+                };
+                let pool = match first {
+                    Some(first) if index == further.len() => PoolRef::First(first),
+                    _ => PoolRef::Further(further, index),
+                };
+                return Ok(self.found(shared, pool, first_slot, &search));
+            }
+        }
+        Err(Miss::Full)
+    }
+
+    #[inline]
+    fn found<'a>(
+        &self,
+        shared: &Shared,
+        pool: PoolRef<'a>,
+        first_slot: u32,
+        search: &Search,
+    ) -> Found<'a> {
+        let slots = search.slots();
+        self.count_taken(shared, slots);
+        Found {
+            pool,
+            first_slot,
+            slots,
+        }
     }
 
     /// Makes a search in one pool ready.
     #[inline]
-    fn prepare(
+    pub(crate) fn prepare(
         &self,
         shared: &Shared,
         dev: &Device,
         wanted: &Wanted,
         pool: &Pool,
-    ) -> Result<Search, NotFound> {
+    ) -> Result<Search, SearchError> {
         let platform = &shared.platform;
         let pool_dma = dev.phys_to_dma(pool.base(), platform.cc, self.is_shared);
         let slots = pool.geometry.slots;
         let page_bytes = platform.page_size.bytes();
-        Search::new(dev, wanted, pool_dma.raw(), slots, page_bytes).map_err(|cause| match cause {
-            SearchError::ZeroSize => NotFound::ZeroSize,
-            SearchError::BadBoundary { mask } => NotFound::BadBoundary { mask },
-            SearchError::AboveSlotSet => self.full(shared, wanted, None),
-        })
+        Search::new(dev, wanted, pool_dma.raw(), slots, page_bytes)
     }
 
+    /// Counts slots that were taken.
     #[inline]
-    fn count_taken(&self, shared: &Shared, slots: u32) {
+    pub(crate) fn count_taken(&self, shared: &Shared, slots: u32) {
         if shared.is_tracking {
             self.usage.count_taken(slots);
         }
@@ -196,8 +287,23 @@ impl Allocator {
 
     /// Says what the "buffer is full" message says, and why.
     #[cold]
-    fn full(&self, shared: &Shared, wanted: &Wanted, search: Option<&Search>) -> NotFound {
-        let why = search.map_or(FullReason::AboveSlotSet, |search| self.explain(search));
+    pub(crate) fn explain_miss(
+        &self,
+        shared: &Shared,
+        dev: &Device,
+        wanted: &Wanted,
+        miss: Miss,
+    ) -> NotFound {
+        let why = match miss {
+            Miss::ZeroSize => return NotFound::ZeroSize,
+            Miss::BadBoundary { mask } => return NotFound::BadBoundary { mask },
+            Miss::AboveSlotSet => FullReason::AboveSlotSet,
+            Miss::Full => self
+                .pools
+                .first()
+                .and_then(|pool| self.prepare(shared, dev, wanted, pool).ok())
+                .map_or(FullReason::AboveSlotSet, |search| self.explain(&search)),
+        };
         NotFound::Full(Full {
             bytes: wanted.alloc_size,
             total_slots: self.total_slots(),

@@ -1,7 +1,7 @@
 //! Mapping through a bounce buffer: take slots and copy the original in.
 
 use crate::addr::{DmaAddr, PhysAddr};
-use crate::allocator::{Found, NotFound};
+use crate::allocator::{Found, Miss, NotFound};
 use crate::area::CpuId;
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
@@ -11,6 +11,7 @@ use crate::error::{Full, MapError};
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::pool::{Origin, PoolId};
+use crate::pool_list::PoolRef;
 use crate::search::Wanted;
 use crate::slot::{SLOT_MASK, SLOT_SHIFT};
 use crate::swiotlb::Swiotlb;
@@ -117,14 +118,12 @@ impl Swiotlb {
         let found = allocator.find_slots(&self.shared, dev, &wanted, Some(&origin), request.cpu);
         let found = match found {
             Ok(found) => found,
-            Err(cause) => {
-                if let NotFound::Full(full) = cause {
-                    self.report_full(dev, &full, request.attrs);
-                }
-                return Err(cause.into());
-            }
+            Err(miss) => self.grow_or_refuse(mem, dev, request.attrs, &wanted, &origin, miss)?,
         };
-        dev.set_skips_sync(false);
+        if self.shared.policy.is_dynamic() {
+            dev.set_uses_io_tlb();
+        }
+        dev.need_sync();
         let Found {
             pool,
             first_slot,
@@ -134,8 +133,7 @@ impl Swiotlb {
             .slot_addr(first_slot + u32::from(pad_slots))
             .wrapping_add(u64::from(in_slot));
         if let Err(cause) = mem.copy(request.orig, tlb_addr, request.bytes) {
-            pool.release(*first_slot, *slots);
-            allocator.count_released(&self.shared, *slots);
+            self.release_found(dev, &found);
             return Err(cause.into());
         }
         Ok(BounceInfo {
@@ -149,7 +147,46 @@ impl Swiotlb {
         })
     }
 
+    /// Asks for a further pool and makes do with one for this mapping alone, where pools can be
+    /// added; else says that the layer is full.
     #[cold]
+    fn grow_or_refuse<'a, M: PhysMemory + ?Sized>(
+        &'a self,
+        mem: &mut M,
+        dev: &Device,
+        attrs: Attrs,
+        wanted: &Wanted,
+        origin: &Origin,
+        miss: Miss,
+    ) -> Result<Found<'a>, MapError> {
+        let Some(allocator) = self.allocator(dev.allocator()) else {
+            return Err(MapError::Inactive);
+        };
+        if matches!(miss, Miss::Full) && allocator.growth.can_grow() {
+            allocator.growth.queue();
+            if let Some(found) = self.take_transient(mem, allocator, dev, wanted, origin) {
+                return Ok(found);
+            }
+        }
+        let cause = allocator.explain_miss(&self.shared, dev, wanted, miss);
+        if let NotFound::Full(full) = cause {
+            self.report_full(dev, &full, attrs);
+        }
+        Err(cause.into())
+    }
+
+    /// Undoes a find.
+    fn release_found(&self, dev: &Device, found: &Found<'_>) {
+        if let PoolRef::Transient(pool) = &found.pool {
+            self.delete_transient(dev, pool);
+            return;
+        }
+        found.pool.release(found.first_slot, found.slots);
+        if let Some(allocator) = self.allocator(dev.allocator()) {
+            allocator.count_released(&self.shared, found.slots);
+        }
+    }
+
     fn report_full(&self, dev: &Device, full: &Full, attrs: Attrs) {
         if !attrs.contains(Attrs::NO_WARN) {
             self.warn(

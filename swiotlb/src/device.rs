@@ -1,11 +1,13 @@
 //! The device as software sees it: what it can address, and how its buffers must lie.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64 as ProcessCounter;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
 use crate::pool::AllocatorId;
+use crate::sync_primitives::{AtomicBool, Ordering};
+use crate::transient::TransientPools;
 
 /// Returns the mask of the lowest `bits` bits (`DMA_BIT_MASK`); all ones from 64 on.
 #[must_use]
@@ -54,15 +56,18 @@ pub struct Device {
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
     skips_sync: AtomicBool,
+    /// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
+    uses_io_tlb: AtomicBool,
+    pub(crate) transient: TransientPools,
 }
 
 impl Device {
     /// Makes a cache-coherent platform device: 32-bit masks, no bus limit, no constraint.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        static NEXT_ID: ProcessCounter = ProcessCounter::new(0);
         Self {
-            id: DeviceId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            id: DeviceId(NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),
             name: name.into(),
             dma_mask: Some(bit_mask(32)),
             coherent_dma_mask: bit_mask(32),
@@ -75,6 +80,8 @@ impl Device {
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
             skips_sync: AtomicBool::new(false),
+            uses_io_tlb: AtomicBool::new(false),
+            transient: TransientPools::default(),
         }
     }
 
@@ -247,6 +254,30 @@ impl Device {
 
     pub(crate) fn set_skips_sync(&self, skips: bool) {
         self.skips_sync.store(skips, Ordering::Relaxed);
+    }
+
+    /// Ends the skipping of syncs. A flag that is down already is not written again: devices are
+    /// shared by threads.
+    #[inline]
+    pub(crate) fn need_sync(&self) {
+        if self.skips_sync.load(Ordering::Relaxed) {
+            self.skips_sync.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether the device was ever given a bounce buffer.
+    #[inline]
+    pub(crate) fn uses_io_tlb(&self) -> bool {
+        self.uses_io_tlb.load(Ordering::Acquire)
+    }
+
+    /// Notes that the device has a bounce buffer. Pairs with [`Device::uses_io_tlb`]: who learns the
+    /// address sees the flag.
+    #[inline]
+    pub(crate) fn set_uses_io_tlb(&self) {
+        if !self.uses_io_tlb.load(Ordering::Relaxed) {
+            self.uses_io_tlb.store(true, Ordering::Release);
+        }
     }
 
     /// Returns whether the device can only use unencrypted memory on `platform`.

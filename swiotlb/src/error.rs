@@ -5,6 +5,7 @@ use std::fmt;
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::direction::DataDirection;
 use crate::memory::MemoryError;
+use crate::pool::AllocatorId;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 
 /// A request that cannot be searched for at all.
@@ -294,6 +295,29 @@ pub enum InitError {
         /// The negative code.
         code: i32,
     },
+    /// The pool has more slots than the layer keeps books on (`-ENOMEM`).
+    #[error(
+        "{slots} slots are more than a pool can have ({})",
+        crate::MAX_POOL_SLOTS
+    )]
+    TooManySlots {
+        /// Slots asked for.
+        slots: u64,
+    },
+    /// The pool does not begin on a multiple of 2048 (`-EINVAL`).
+    #[error("the pool's base {base} is not a multiple of {SLOT_BYTES}")]
+    OffGrid {
+        /// First byte.
+        base: PhysAddr,
+    },
+    /// The pool shares memory with another one (`-EINVAL`).
+    #[error("the pool at {base} overlaps the one at {other}")]
+    Overlaps {
+        /// First byte.
+        base: PhysAddr,
+        /// First byte of the other pool.
+        other: PhysAddr,
+    },
     /// The arguments are impossible (`-EINVAL`).
     #[error("invalid pool: {what}")]
     Invalid {
@@ -310,9 +334,9 @@ impl InitError {
     #[must_use]
     pub const fn errno(&self) -> i32 {
         match self {
-            Self::NoMemory { .. } => -12,
+            Self::NoMemory { .. } | Self::TooManySlots { .. } => -12,
             Self::RemapFailed { code, .. } | Self::ShareFailed { code } => *code,
-            Self::Invalid { .. } => -22,
+            Self::Invalid { .. } | Self::OffGrid { .. } | Self::Overlaps { .. } => -22,
             Self::Memory(_) => -14,
         }
     }
@@ -335,12 +359,22 @@ pub enum MaskError {
     },
 }
 
-/// A value that may not be written.
+/// A write to `io_tlb_used_hiwater` that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("only 0 may be written to io_tlb_used_hiwater, got {value}")]
-pub struct InvalidHiwater {
-    /// Value written.
-    pub value: u64,
+#[non_exhaustive]
+pub enum InvalidHiwater {
+    /// The value may not be written (`-EINVAL`).
+    #[error("only 0 may be written to io_tlb_used_hiwater, got {value}")]
+    Value {
+        /// Value written.
+        value: u64,
+    },
+    /// There is no such allocator.
+    #[error("there is no allocator {}", .id.number())]
+    UnknownAllocator {
+        /// Allocator named.
+        id: AllocatorId,
+    },
 }
 
 #[cfg(test)]

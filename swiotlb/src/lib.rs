@@ -81,6 +81,7 @@ mod addr;
 mod allocator;
 mod area;
 mod attrs;
+mod block;
 mod bounce;
 mod cc;
 mod device;
@@ -88,6 +89,7 @@ mod direction;
 mod dma;
 mod domain;
 mod error;
+mod growth;
 mod init;
 mod lines;
 mod memory;
@@ -95,11 +97,13 @@ mod message;
 mod page_source;
 mod param;
 mod platform;
+mod policy;
 mod pool;
 mod pool_list;
 mod release;
 mod restricted;
 mod search;
+mod shrinker;
 mod sizing;
 mod slot;
 mod slot_table;
@@ -109,6 +113,7 @@ mod stats;
 mod swiotlb;
 mod sync;
 mod sync_primitives;
+mod transient;
 #[cfg(feature = "vectors")]
 pub mod vectors;
 
@@ -124,13 +129,15 @@ pub use error::{
     AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
     UnmapError,
 };
+pub use growth::WorkDone;
 pub use init::{EarlyInit, InitOutcome, MemAttributes, Remap};
 pub use memory::{MemoryError, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
 pub use page_source::{PageOrigin, PageRequest, PageSource, RegionSource, Zone};
 pub use param::ParamWarning;
 pub use platform::{KmallocBounce, PageSize, Platform, RamRange};
-pub use pool::{AllocatorId, PoolGeometry, PoolId};
+pub use policy::{Policy, ShrinkerConfig};
+pub use pool::{AllocatorId, MAX_POOL_SLOTS, PoolGeometry, PoolId};
 pub use release::Released;
 pub use restricted::RestrictedRegion;
 pub use sizing::{BootConfig, BootOptions, coco_default_size, small_buffer_size};

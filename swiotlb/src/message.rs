@@ -64,6 +64,8 @@ pub enum Message {
         /// Bytes to be remapped.
         bytes: u64,
     },
+    /// A further pool could not be made.
+    GrowFailed,
     /// A late start got less than it asked for.
     OnlyAbleToAllocate {
         /// Size in MiB.
@@ -178,6 +180,7 @@ impl Message {
             Self::DmaOverflow { .. } => Class::Once(5),
             Self::TooEarly => Class::RateLimited(0),
             Self::BufferFull { .. } => Class::RateLimited(1),
+            Self::GrowFailed => Class::RateLimited(2),
             _ => Class::Always,
         }
     }
@@ -203,6 +206,7 @@ impl fmt::Display for Message {
                 write!(f, "Failed to allocate {bytes} bytes tlb structure")
             }
             Self::RemapFailed { bytes } => write!(f, "Failed to remap {bytes} bytes"),
+            Self::GrowFailed => f.write_str("Failed to allocate new pool"),
             Self::OnlyAbleToAllocate { mib } => write!(f, "only able to allocate {mib} MB"),
             Self::DecryptDefaultFailed => f.write_str("Failed to decrypt default memory pool"),
             Self::TearingDown => f.write_str("tearing down default memory pool"),

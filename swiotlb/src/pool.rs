@@ -5,10 +5,15 @@ use crossbeam_utils::CachePadded;
 
 use crate::addr::PhysAddr;
 use crate::area::Area;
+use crate::block::Block;
 use crate::domain::Domain;
+use crate::error::InitError;
 use crate::search::Search;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
 use crate::sync_primitives::Lock;
+
+/// Most slots of a pool: 8 GiB of bounce memory, with 128 MiB of bookkeeping.
+pub const MAX_POOL_SLOTS: u32 = 1 << 22;
 
 /// Names an allocator: the default one or one of the restricted pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +59,41 @@ impl PoolGeometry {
     pub const fn bytes(&self) -> u64 {
         self.slots as u64 * SLOT_BYTES
     }
+
+    /// Checks what every pool must keep to: on the grid of slots, inside the address space, not
+    /// larger than its bookkeeping allows, areas a power of two.
+    pub(crate) fn checked(base: PhysAddr, slots: u64, areas: u32) -> Result<Self, InitError> {
+        let count = u32::try_from(slots)
+            .ok()
+            .filter(|&slots| slots <= MAX_POOL_SLOTS);
+        let Some(count) = count else {
+            return Err(InitError::TooManySlots { slots });
+        };
+        if count == 0 || !areas.is_power_of_two() {
+            let what = "slots must be above 0 and areas a power of two";
+            return Err(InitError::Invalid { what });
+        }
+        if !base.raw().is_multiple_of(SLOT_BYTES) {
+            return Err(InitError::OffGrid { base });
+        }
+        let geometry = Self {
+            base,
+            slots: count,
+            areas,
+        };
+        if base.checked_add(geometry.bytes()).is_none() {
+            let what = "the end is above the 64-bit address space";
+            return Err(InitError::Invalid { what });
+        }
+        Ok(geometry)
+    }
+
+    /// Returns whether two pools share memory.
+    pub(crate) const fn overlaps(&self, other: &Self) -> bool {
+        let (start, end) = (self.base.raw(), self.base.raw() + self.bytes());
+        let (other_start, other_end) = (other.base.raw(), other.base.raw() + other.bytes());
+        start < other_end && other_start < end
+    }
 }
 
 /// One pool (`struct io_tlb_pool`).
@@ -68,6 +108,8 @@ pub(crate) struct Pool {
     pub(crate) area_slots: u32,
     /// Made after boot: its pages are not converted by `update_mem_attributes`.
     pub(crate) is_late: bool,
+    /// Where its memory came from; `None` if that is not for the layer to give back.
+    pub(crate) block: Option<Block>,
     domains: Box<[CachePadded<Lock<Domain>>]>,
 }
 
@@ -98,7 +140,21 @@ impl Pool {
             geometry,
             area_slots,
             is_late,
+            block: None,
             domains: (0..domains).map(domain).collect(),
+        }
+    }
+
+    /// Says where the memory came from.
+    pub(crate) fn with_block(mut self, block: Block) -> Self {
+        self.block = Some(block);
+        self
+    }
+
+    /// Notes that the pool was in use until now, for the shrinker.
+    pub(crate) fn set_last_active(&self, now: u64) {
+        for domain in self.domains() {
+            domain.lock().last_active = now;
         }
     }
 

@@ -7,7 +7,9 @@ use crate::direction::DataDirection;
 use crate::domain::Domain;
 use crate::error::UnmapError;
 use crate::memory::PhysMemory;
+use crate::policy::Policy;
 use crate::pool::{Pool, PoolId};
+use crate::pool_list::PoolRef;
 use crate::slot::slots_of;
 use crate::swiotlb::{Mode, Swiotlb};
 use crate::sync::Way;
@@ -88,10 +90,17 @@ impl Swiotlb {
     /// Frees slots and counts them (`swiotlb_release_slots`).
     #[inline]
     fn release(&self, release: &Release<'_>) -> Result<Released, UnmapError> {
-        let pool = release.pool;
+        let pool: &Pool = release.pool;
         let mut domain = release.domain().lock();
         let (first_slot, slots) = release.extent(&domain)?;
+        if matches!(release.pool, PoolRef::Transient(_)) {
+            drop(domain);
+            return Ok(self.delete_transient(release.dev, pool));
+        }
         let left = domain.release(first_slot, slots, slots);
+        if let Policy::Shrinker(_) = self.shared.policy {
+            domain.last_active = self.shared.log.now_nanos();
+        }
         drop(domain);
         if left > 0 {
             pool.release_rest(first_slot + slots - left, left);
@@ -110,7 +119,7 @@ impl Swiotlb {
 
 /// A release that is asked for.
 struct Release<'a> {
-    pool: &'a Pool,
+    pool: &'a PoolRef<'a>,
     dev: &'a Device,
     tlb_addr: PhysAddr,
     /// In strict mode, the bytes that must have been mapped.
@@ -135,6 +144,10 @@ impl Release<'_> {
     fn extent(&self, domain: &Domain) -> Result<(u32, u32), UnmapError> {
         if let Some(bytes) = self.strict_bytes {
             self.check(domain, bytes)?;
+        }
+        if matches!(self.pool, PoolRef::Transient(_)) {
+            // Whatever the address, the pool goes as a whole.
+            return Ok((0, self.pool.geometry.slots));
         }
         let out_of_pool = UnmapError::OutOfPool {
             addr: self.tlb_addr,

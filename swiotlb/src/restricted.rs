@@ -30,13 +30,11 @@ impl Swiotlb {
     /// Makes a region known. Its pool comes into being when the first device is attached.
     ///
     /// # Errors
-    /// If the region has no whole slot, more than 2^32 of them, or ends above the address space.
+    /// If the region has no whole slot or more than [`crate::MAX_POOL_SLOTS`], does not begin on the
+    /// grid of slots, or ends above the address space.
     pub fn add_restricted(&mut self, region: RestrictedRegion) -> Result<AllocatorId, InitError> {
         let slots = region.bytes / SLOT_BYTES;
-        if slots == 0 || u32::try_from(slots).is_err() {
-            let what = "a restricted pool has 1 to 2^32 - 1 slots of 2048 bytes";
-            return Err(InitError::Invalid { what });
-        }
+        PoolGeometry::checked(region.base, slots, 1)?;
         if region.base.checked_add(region.bytes).is_none() {
             let what = "the restricted pool ends above the 64-bit address space";
             return Err(InitError::Invalid { what });
@@ -94,7 +92,12 @@ impl Swiotlb {
             self.warn(dev, Message::DecryptRestrictedFailed);
             return Err(InitError::ShareFailed { code });
         }
-        self.add_pool(mem, id, geometry, false)?;
+        if let Err(cause) = self.add_pool(mem, id, geometry, false) {
+            if is_shared && source.make_private(region.base, region.bytes).is_err() {
+                self.count_leaked(region.bytes);
+            }
+            return Err(cause);
+        }
         let allocator = &mut self.allocators[id.0 as usize];
         allocator.is_shared = is_shared;
         allocator.is_forced = true;
@@ -153,7 +156,12 @@ impl Swiotlb {
             // A mask above 32 bits belongs to a size that no pool can give.
             alloc_align_mask: u32::try_from(mask).unwrap_or(u32::MAX),
         };
-        let found = allocator.find_slots(&self.shared, dev, &wanted, None, cpu)?;
+        let found = allocator
+            .find_slots(&self.shared, dev, &wanted, None, cpu)
+            .map_err(|miss| allocator.explain_miss(&self.shared, dev, &wanted, miss))?;
+        if self.shared.policy.is_dynamic() {
+            dev.set_uses_io_tlb();
+        }
         let addr = found.pool.slot_addr(found.first_slot);
         if !addr.raw().is_multiple_of(page.bytes()) {
             found.pool.release(found.first_slot, found.slots);

@@ -14,6 +14,8 @@ pub struct Stats {
     /// Highest number of slots in use since the last reset; 0 without tracking
     /// (`io_tlb_used_hiwater`).
     pub used_hiwater: u64,
+    /// Slots of pools of single mappings (`io_tlb_transient_nslabs`).
+    pub transient_slots: u64,
 }
 
 impl Stats {
@@ -39,6 +41,7 @@ mod tests {
             used_slots: 3,
             counted_slots: 3,
             used_hiwater: 7,
+            transient_slots: 0,
         };
         assert_eq!(
             stats.debug_files(),

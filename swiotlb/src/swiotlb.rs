@@ -1,21 +1,26 @@
 //! The bounce layer as a whole: all allocators, their messages, and what can be asked of them.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::addr::PhysAddr;
 use crate::allocator::Allocator;
 use crate::device::Device;
 use crate::error::InvalidHiwater;
+use crate::growth::Growth;
 use crate::memory::PhysMemory;
 use crate::message::{BouncedTrace, Event, EventLog, Message};
+use crate::page_source::PageSource;
 use crate::platform::Platform;
+use crate::policy::Policy;
 use crate::pool::{AllocatorId, Pool, PoolGeometry, PoolId};
 use crate::pool_list::PoolRef;
 use crate::restricted::RestrictedRegion;
+use crate::shrinker::Shrinker;
 use crate::sizing::BootConfig;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 use crate::stats::Stats;
-use crate::sync_primitives::{AtomicU32, Ordering};
+use crate::sync_primitives::{Arc, AtomicU32, Lock, Ordering};
 
 /// How faithful the layer is to the kernel when a driver releases what it does not own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) platform: Platform,
     pub(crate) mode: Mode,
     pub(crate) is_tracking: bool,
+    pub(crate) policy: Policy,
+    /// Areas that a search looks at in each pool: `default_nareas` where pools can be added, which
+    /// is 0 before the default pool is made; no limit otherwise.
+    pub(crate) search_areas: u32,
     pub(crate) log: EventLog,
 }
 
@@ -46,13 +55,28 @@ pub(crate) struct Shared {
 /// threads share implements [`PhysMemory`] for its reference, as `std::io::Write` is implemented for
 /// `&File`. Searches of different areas do not wait for each other. An address that one thread
 /// hands to another must be handed over by something that synchronises (a channel, a lock).
-#[derive(Debug)]
 pub struct Swiotlb {
     pub(crate) shared: Shared,
     pub(crate) boot: BootConfig,
     pub(crate) allocators: Vec<Allocator>,
     pub(crate) restricted: Vec<RestrictedRegion>,
     next_pool: AtomicU32,
+    /// Where pages come from that are asked for while running.
+    pub(crate) source: Lock<Option<Box<dyn PageSource + Send>>>,
+    /// Pools that nobody can find any more, until their memory goes back.
+    pub(crate) dropped: Lock<Vec<Arc<Pool>>>,
+    pub(crate) shrinker: Shrinker,
+}
+
+impl fmt::Debug for Swiotlb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Swiotlb")
+            .field("shared", &self.shared)
+            .field("boot", &self.boot)
+            .field("allocators", &self.allocators)
+            .field("restricted", &self.restricted)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Swiotlb {
@@ -68,17 +92,27 @@ impl Swiotlb {
                 platform,
                 mode,
                 is_tracking: boot.track_hiwater,
+                policy: boot.options.policy,
+                search_areas: if boot.options.policy.is_dynamic() {
+                    0
+                } else {
+                    u32::MAX
+                },
                 log,
             },
             boot,
             allocators: vec![Allocator::default()],
             restricted: Vec::new(),
             next_pool: AtomicU32::new(0),
+            source: Lock::default(),
+            dropped: Lock::default(),
+            shrinker: Shrinker::default(),
         }
     }
 
     /// Makes a bounce layer with a default pool at a given place, as a test or a simulation wants
-    /// it: `force` and `track_hiwater` come from `boot`, the size does not.
+    /// it: options, `force` and `track_hiwater` come from `boot`, the size does not. Pools that are
+    /// added lie below 4 GiB.
     ///
     /// # Errors
     /// If the geometry is impossible or not memory.
@@ -89,10 +123,12 @@ impl Swiotlb {
         mode: Mode,
         geometry: PoolGeometry,
     ) -> Result<Self, crate::InitError> {
+        let mut boot = boot;
+        boot.set_geometry(u64::from(geometry.slots), geometry.areas);
         let mut swiotlb = Self::new(platform, boot, mode);
         swiotlb.allocators[0].is_forced = swiotlb.boot.force;
-        swiotlb.boot.set_areas_from_cpus(geometry.areas);
         swiotlb.add_pool(mem, AllocatorId::DEFAULT, geometry, false)?;
+        swiotlb.allow_growth(true, 0xffff_ffff);
         Ok(swiotlb)
     }
 
@@ -104,21 +140,49 @@ impl Swiotlb {
         geometry: PoolGeometry,
         is_late: bool,
     ) -> Result<PoolId, crate::InitError> {
-        let invalid = |what| Err(crate::InitError::Invalid { what });
-        if geometry.slots == 0 || !geometry.areas.is_power_of_two() {
-            return invalid("slots must be above 0 and areas a power of two");
+        let PoolGeometry { base, slots, areas } = geometry;
+        let geometry = PoolGeometry::checked(base, u64::from(slots), areas)?;
+        if areas > slots {
+            let what = "there are more areas than slots";
+            return Err(crate::InitError::Invalid { what });
         }
-        if geometry.areas > geometry.slots {
-            return invalid("there are more areas than slots");
-        }
-        if geometry.base.checked_add(geometry.bytes()).is_none() {
-            return invalid("the end is above the 64-bit address space");
-        }
+        self.check_overlap(&geometry)?;
         mem.zero(geometry.base, geometry.bytes())?;
         let id = self.next_pool_id();
         let pool = Pool::new(id, geometry, is_late);
         self.allocators[allocator.0 as usize].set_first_pool(pool);
         Ok(id)
+    }
+
+    /// Refuses a pool that shares memory with another.
+    pub(crate) fn check_overlap(&self, geometry: &PoolGeometry) -> Result<(), crate::InitError> {
+        let mut overlapped = None;
+        for allocator in &self.allocators {
+            allocator.pools.for_each(|pool| {
+                if pool.geometry.overlaps(geometry) {
+                    overlapped = Some(pool.base());
+                }
+            });
+        }
+        match overlapped {
+            None => Ok(()),
+            Some(other) => Err(crate::InitError::Overlaps {
+                base: geometry.base,
+                other,
+            }),
+        }
+    }
+
+    /// Opens the way to further pools, if the policy knows any.
+    pub(crate) fn allow_growth(&mut self, can_grow: bool, phys_limit: u64) {
+        if self.shared.policy.is_dynamic() {
+            self.shared.search_areas = self.boot.default_areas();
+            self.allocators[0].growth = Growth::new(can_grow, phys_limit);
+        }
+    }
+
+    pub(crate) fn count_leaked(&self, bytes: u64) {
+        self.shrinker.count_leaked(bytes);
     }
 
     pub(crate) fn next_pool_id(&self) -> PoolId {
@@ -227,7 +291,17 @@ impl Swiotlb {
     /// Returns the pool that holds `addr`, of those the device may use.
     #[inline]
     pub(crate) fn locate(&self, dev: &Device, addr: PhysAddr) -> Option<PoolRef<'_>> {
-        self.allocator(dev.allocator())?.pools.find(addr)
+        let allocator = self.allocator(dev.allocator())?;
+        if !self.shared.policy.is_dynamic() {
+            return allocator.pools.find(addr);
+        }
+        if !dev.uses_io_tlb() {
+            return None;
+        }
+        allocator
+            .pools
+            .find(addr)
+            .or_else(|| dev.transient.find(addr).map(PoolRef::Transient))
     }
 
     /// Returns the geometry of a pool, or `None` if there is no such pool.
@@ -251,15 +325,27 @@ impl Swiotlb {
         ids.into_iter()
     }
 
-    /// Returns the first byte of the default pool (`default_swiotlb_base`).
+    /// Returns where the pool lies that holds `addr`, one of a single mapping included.
+    #[must_use]
+    pub fn pool_at(&self, dev: &Device, addr: PhysAddr) -> Option<PoolGeometry> {
+        self.locate(dev, addr).map(|pool| pool.geometry)
+    }
+
+    /// Returns the first byte of the default pool (`default_swiotlb_base`). As in the kernel, asking
+    /// ends growth for ever; what is queued still runs.
     #[must_use]
     pub fn default_base(&self) -> Option<PhysAddr> {
+        self.allocators[0].growth.forbid();
         self.allocators[0].pools.first().map(Pool::base)
     }
 
-    /// Returns the last byte of the default pool (`default_swiotlb_limit`).
+    /// Returns the highest address that growth may use, or, where there is no growth, the last byte
+    /// of the default pool (`default_swiotlb_limit`).
     #[must_use]
     pub fn default_limit(&self) -> Option<PhysAddr> {
+        if let Some(limit) = self.growth_limit() {
+            return Some(limit);
+        }
         self.allocators[0]
             .pools
             .first()
@@ -275,20 +361,22 @@ impl Swiotlb {
             used_slots: allocator.reported_used(self.shared.is_tracking),
             counted_slots: allocator.used(),
             used_hiwater: allocator.usage.used_hiwater.load(Ordering::Relaxed),
+            transient_slots: allocator.usage.transient_slots.load(Ordering::Relaxed),
         })
     }
 
     /// Writes to `io_tlb_used_hiwater`: 0 resets the mark of an allocator.
     ///
     /// # Errors
-    /// For any other value (`-EINVAL`).
+    /// For any other value (`-EINVAL`), and if there is no such allocator.
     pub fn reset_hiwater(&self, id: AllocatorId, value: u64) -> Result<(), InvalidHiwater> {
         if value != 0 {
-            return Err(InvalidHiwater { value });
+            return Err(InvalidHiwater::Value { value });
         }
-        if let Some(allocator) = self.allocator(id) {
-            allocator.usage.used_hiwater.store(0, Ordering::Relaxed);
-        }
+        let Some(allocator) = self.allocator(id) else {
+            return Err(InvalidHiwater::UnknownAllocator { id });
+        };
+        allocator.usage.used_hiwater.store(0, Ordering::Relaxed);
         Ok(())
     }
 }
