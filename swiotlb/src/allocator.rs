@@ -6,9 +6,10 @@ use crate::area::CpuId;
 use crate::device::Device;
 use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
 use crate::growth::Growth;
-use crate::pool::{Origin, Pool};
+use crate::pool::{Origin, Pool, PoolId};
 use crate::pool_list::{PoolList, PoolRef};
 use crate::search::{Search, Wanted};
+use crate::shrinker::Peaks;
 use crate::swiotlb::Shared;
 use crate::sync_primitives::{Arc, AtomicU64, Ordering, View};
 
@@ -28,7 +29,8 @@ pub(crate) struct Allocator {
     pub(crate) usage: CachePadded<Usage>,
 }
 
-/// Counters of use. The first two stay zero unless tracking is on.
+/// Counters of use. The first one is kept only with tracking or for a shrinker, the second one only
+/// with tracking.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// Slots in use, those of transient pools too.
@@ -37,21 +39,35 @@ pub(crate) struct Usage {
     pub(crate) used_hiwater: AtomicU64,
     /// Slots of transient pools.
     pub(crate) transient_slots: AtomicU64,
+    /// The peaks of use, if a shrinker wants to know them.
+    pub(crate) peaks: Option<Peaks>,
 }
 
 impl Usage {
-    #[inline]
-    fn count_taken(&self, slots: u32) {
+    fn count_taken(&self, shared: &Shared, slots: u32) {
         let slots = u64::from(slots);
         let used = self.total_used.fetch_add(slots, Ordering::Relaxed);
-        self.used_hiwater
-            .fetch_max(used.wrapping_add(slots), Ordering::Relaxed);
+        let used = used.wrapping_add(slots);
+        if shared.is_tracking {
+            self.used_hiwater.fetch_max(used, Ordering::Relaxed);
+        }
+        if let Some(peaks) = &self.peaks {
+            peaks.note(shared.log.now_nanos(), used);
+        }
     }
 
-    #[inline]
-    fn count_released(&self, slots: u32) {
-        self.total_used
-            .fetch_sub(u64::from(slots), Ordering::Relaxed);
+    fn count_released(&self, shared: &Shared, slots: u32) {
+        let slots = u64::from(slots);
+        let used = self.total_used.fetch_sub(slots, Ordering::Relaxed);
+        if let Some(peaks) = &self.peaks {
+            peaks.note(shared.log.now_nanos(), used);
+        }
+    }
+
+    /// Returns the peak of use that the shrinker goes by.
+    pub(crate) fn peak(&self, now: u64) -> u64 {
+        let used = self.total_used.load(Ordering::Relaxed);
+        self.peaks.as_ref().map_or(0, |peaks| peaks.peak(now, used))
     }
 
     pub(crate) fn count_transient(&self, slots: u32) {
@@ -147,6 +163,14 @@ impl Allocator {
         let slots = u64::from(pool.geometry.slots);
         self.pools.add(pool);
         self.total_slots.fetch_add(slots, Ordering::Relaxed);
+    }
+
+    /// Takes an empty pool out of the list.
+    pub(crate) fn remove_pool(&self, id: PoolId) -> Option<Arc<Pool>> {
+        let pool = self.pools.remove_if_pristine(id)?;
+        let slots = u64::from(pool.geometry.slots);
+        self.total_slots.fetch_sub(slots, Ordering::Relaxed);
+        Some(pool)
     }
 
     /// Forgets all pools and what was counted in them. Returns them, newest first.
@@ -272,16 +296,16 @@ impl Allocator {
     /// Counts slots that were taken.
     #[inline]
     pub(crate) fn count_taken(&self, shared: &Shared, slots: u32) {
-        if shared.is_tracking {
-            self.usage.count_taken(slots);
+        if shared.is_counting {
+            self.usage.count_taken(shared, slots);
         }
     }
 
     /// Counts slots that were released.
     #[inline]
     pub(crate) fn count_released(&self, shared: &Shared, slots: u32) {
-        if shared.is_tracking {
-            self.usage.count_released(slots);
+        if shared.is_counting {
+            self.usage.count_released(shared, slots);
         }
     }
 

@@ -38,8 +38,12 @@ impl Attrs {
     /// The memory to be allocated shall be shared (internal `ALLOC_CC_SHARED`).
     pub const ALLOC_CC_SHARED: Self = Self(1 << 14);
 
+    /// The call may sleep (`DMA_ATTR_MAY_SLEEP`, a proposal that Linux did not take): a buffer of its
+    /// own ([`crate::Policy::PerBuffer`]) may then be waited for.
+    pub const MAY_SLEEP: Self = Self(1 << 32);
+
     /// The attributes and the names by which trace lines call them.
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::WEAK_ORDERING, "WEAK_ORDERING"),
         (Self::WRITE_COMBINE, "WRITE_COMBINE"),
         (Self::NO_KERNEL_MAPPING, "NO_KERNEL_MAPPING"),
@@ -53,6 +57,7 @@ impl Attrs {
         (Self::REQUIRE_COHERENT, "REQUIRE_COHERENT"),
         (Self::CC_SHARED, "CC_SHARED"),
         (Self::ALLOC_CC_SHARED, "ALLOC_CC_SHARED"),
+        (Self::MAY_SLEEP, "MAY_SLEEP"),
     ];
 
     /// Returns whether every attribute of `other` is set.

@@ -67,8 +67,10 @@ impl Swiotlb {
         dev: &Device,
         request: &BounceRequest,
     ) -> Result<BounceInfo, MapError> {
-        let id = dev.allocator();
-        let Some(allocator) = self.allocator(id) else {
+        if request.dir == DataDirection::None {
+            return Err(MapError::BadDirection(request.dir));
+        }
+        let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
         if allocator.total_slots() == 0 {
@@ -86,6 +88,9 @@ impl Swiotlb {
             if !suits {
                 return Err(MapError::CcMismatch { pool_is_shared });
             }
+        }
+        if let Some(result) = self.map_own(mem, allocator, dev, request) {
+            return result;
         }
         let align_mask = request.alloc_align_mask;
         if u64::from(align_mask) > self.shared.platform.page_size.bytes() - 1 {
@@ -163,6 +168,7 @@ impl Swiotlb {
             return Err(MapError::Inactive);
         };
         if matches!(miss, Miss::Full) && allocator.growth.can_grow() {
+            self.shrinker.note_full(self.shared.log.now_nanos());
             allocator.growth.queue();
             if let Some(found) = self.take_transient(mem, allocator, dev, wanted, origin) {
                 return Ok(found);
@@ -224,7 +230,9 @@ impl Swiotlb {
         if dev.is_capable(addr, request.bytes, attrs, cc) {
             return Ok((addr, bounce));
         }
-        self.release_at(dev, bounce.tlb_addr);
+        if !self.drop_own(dev, bounce.tlb_addr) {
+            self.release_at(dev, bounce.tlb_addr);
+        }
         let (mask, bus_limit) = (dev.raw_mask(), dev.bus_limit());
         self.warn(
             dev,

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64 as ProcessCounter;
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
+use crate::own_buffers::OwnBuffers;
 use crate::pool::AllocatorId;
 use crate::sync_primitives::{AtomicBool, Ordering};
 use crate::transient::TransientPools;
@@ -59,6 +60,7 @@ pub struct Device {
     /// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
     uses_io_tlb: AtomicBool,
     pub(crate) transient: TransientPools,
+    pub(crate) own_buffers: OwnBuffers,
 }
 
 impl Device {
@@ -82,6 +84,7 @@ impl Device {
             skips_sync: AtomicBool::new(false),
             uses_io_tlb: AtomicBool::new(false),
             transient: TransientPools::default(),
+            own_buffers: OwnBuffers::default(),
         }
     }
 

@@ -6,7 +6,7 @@ mod mapping;
 mod sync;
 
 pub use map::{CacheWork, MapRequest, Mapped, Unmapped};
-pub use mapping::Mapping;
+pub use mapping::{FailedUnmap, Mapping};
 pub use sync::Synced;
 
 use crate::swiotlb::Swiotlb;

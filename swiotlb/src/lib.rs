@@ -64,6 +64,7 @@
 //! | `trace_swiotlb_bounced` | [`BouncedTrace`] |
 //! | `struct device` | [`Device`] |
 //! | `dma_set_mask`, `dma_set_coherent_mask`, `dma_set_mask_and_coherent` | [`Dma::set_mask`], [`Dma::set_coherent_mask`], [`Dma::set_mask_and_coherent`] |
+//! | `dma_coerce_mask_and_coherent` | [`Dma::coerce_mask_and_coherent`] |
 //! | `dma_get_required_mask`, `dma_addressing_limited` | [`Dma::required_mask`], [`Dma::is_addressing_limited`] |
 //! | `dma_set_min_align_mask`, `dma_set_seg_boundary`, `dma_set_max_seg_size` | [`Device::with_min_align_mask`], [`Device::with_seg_boundary`], [`Device::with_max_segment`] |
 //! | `phys_to_dma`, `dma_to_phys`, `dma_capable` | [`Device::phys_to_dma`], [`Device::dma_to_phys`], [`Device::is_capable`] |
@@ -94,6 +95,7 @@ mod init;
 mod lines;
 mod memory;
 mod message;
+mod own_buffers;
 mod page_source;
 mod param;
 mod platform;
@@ -124,7 +126,7 @@ pub use bounce::{BounceInfo, BounceRequest};
 pub use cc::{AddressMarker, CcPlatform};
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;
-pub use dma::{CacheWork, Dma, MapRequest, Mapped, Mapping, Synced, Unmapped};
+pub use dma::{CacheWork, Dma, FailedUnmap, MapRequest, Mapped, Mapping, Synced, Unmapped};
 pub use error::{
     AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
     UnmapError,
@@ -140,9 +142,10 @@ pub use policy::{Policy, ShrinkerConfig};
 pub use pool::{AllocatorId, MAX_POOL_SLOTS, PoolGeometry, PoolId};
 pub use release::Released;
 pub use restricted::RestrictedRegion;
+pub use shrinker::ShrinkPressure;
 pub use sizing::{BootConfig, BootOptions, coco_default_size, small_buffer_size};
 pub use slot::{MAX_ALLOC_BYTES, MIN_SLOTS, SLOT_BYTES, SLOT_SET_SLOTS, SLOT_SHIFT, SlotInfo};
 pub use snapshot::{InvariantBreach, PoolSnapshot};
 pub use sparse_memory::{SparseMemory, SparseMemoryError};
-pub use stats::Stats;
+pub use stats::{DebugFile, ShrinkerStats, Stats};
 pub use swiotlb::{Mode, Swiotlb};

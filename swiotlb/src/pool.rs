@@ -10,7 +10,7 @@ use crate::domain::Domain;
 use crate::error::InitError;
 use crate::search::Search;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
-use crate::sync_primitives::Lock;
+use crate::sync_primitives::{Lock, MutexGuard};
 
 /// Most slots of a pool: 8 GiB of bounce memory, with 128 MiB of bookkeeping.
 pub const MAX_POOL_SLOTS: u32 = 1 << 22;
@@ -156,6 +156,24 @@ impl Pool {
         for domain in self.domains() {
             domain.lock().last_active = now;
         }
+    }
+
+    /// Returns when the pool was last in use, in nanoseconds; `None` if it is in use.
+    pub(crate) fn last_active_if_empty(&self) -> Option<u64> {
+        self.domains().try_fold(0, |latest, domain| {
+            let domain = domain.lock();
+            (domain.used() == 0).then(|| domain.last_active.max(latest))
+        })
+    }
+
+    /// Locks all domains, in order (nobody locks two of them the other way round), if no slot is in
+    /// use and every run has its initial length.
+    pub(crate) fn lock_if_pristine(&self) -> Option<Vec<MutexGuard<'_, Domain>>> {
+        let domains: Vec<_> = self.domains().map(Lock::lock).collect();
+        domains
+            .iter()
+            .all(|domain| domain.used() == 0 && domain.table.is_pristine())
+            .then_some(domains)
     }
 
     /// Returns the domains, in order of their slots.

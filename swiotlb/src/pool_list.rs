@@ -71,6 +71,23 @@ impl PoolList {
         self.replace(list);
     }
 
+    /// Takes a pool out of the list if it is empty and every run has its initial length. No slot can
+    /// be taken in it from then on: a search that has it in hand finds it retired.
+    pub(crate) fn remove_if_pristine(&self, id: PoolId) -> Option<Arc<Pool>> {
+        let _changes = self.changes.lock();
+        let old = self.further.load();
+        let index = old.iter().position(|pool| pool.id == id)?;
+        let pool = Arc::clone(&old[index]);
+        let mut domains = pool.lock_if_pristine()?;
+        for domain in &mut domains {
+            domain.is_retired = true;
+        }
+        let list = old.iter().filter(|listed| listed.id != id).cloned();
+        self.replace(list.collect());
+        drop(domains);
+        Some(pool)
+    }
+
     fn replace(&self, list: Further) {
         let len = list.len();
         self.further.store(list);

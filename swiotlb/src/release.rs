@@ -53,6 +53,9 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
+        if let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs)) {
+            return result.map(Some);
+        }
         let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };

@@ -46,6 +46,8 @@ pub struct BootConfig {
     pub noforce: bool,
     /// `track_hiwater`: used slots are counted with a high-water mark.
     pub track_hiwater: bool,
+    /// `dynamic`: larger mappings get a buffer of their own first ([`Policy::PerBuffer`] alone).
+    pub dynamic: bool,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -66,6 +68,7 @@ impl BootConfig {
             force: false,
             noforce: false,
             track_hiwater: false,
+            dynamic: false,
             messages: Vec::new(),
         }
     }

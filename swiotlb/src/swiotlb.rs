@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::pool::{AllocatorId, Pool, PoolGeometry, PoolId};
 use crate::pool_list::PoolRef;
 use crate::restricted::RestrictedRegion;
-use crate::shrinker::Shrinker;
+use crate::shrinker::{Peaks, Shrinker};
 use crate::sizing::BootConfig;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 use crate::stats::Stats;
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) platform: Platform,
     pub(crate) mode: Mode,
     pub(crate) is_tracking: bool,
+    /// Slots in use are counted: tracking is on, or a shrinker wants to know.
+    pub(crate) is_counting: bool,
     pub(crate) policy: Policy,
     /// Areas that a search looks at in each pool: `default_nareas` where pools can be added, which
     /// is 0 before the default pool is made; no limit otherwise.
@@ -83,6 +85,12 @@ impl Swiotlb {
     /// Makes a bounce layer without a pool.
     #[must_use]
     pub fn new(platform: Platform, mut boot: BootConfig, mode: Mode) -> Self {
+        let shrinker = match boot.options.policy {
+            Policy::Shrinker(config) => Some(config),
+            _ => None,
+        };
+        let mut allocator = Allocator::default();
+        allocator.usage.peaks = shrinker.map(|config| Peaks::new(config.window));
         let log = EventLog::default();
         for message in boot.messages.drain(..) {
             log.push(None, message);
@@ -92,6 +100,7 @@ impl Swiotlb {
                 platform,
                 mode,
                 is_tracking: boot.track_hiwater,
+                is_counting: boot.track_hiwater || shrinker.is_some(),
                 policy: boot.options.policy,
                 search_areas: if boot.options.policy.is_dynamic() {
                     0
@@ -101,7 +110,7 @@ impl Swiotlb {
                 log,
             },
             boot,
-            allocators: vec![Allocator::default()],
+            allocators: vec![allocator],
             restricted: Vec::new(),
             next_pool: AtomicU32::new(0),
             source: Lock::default(),
@@ -282,9 +291,13 @@ impl Swiotlb {
 
     /// Returns the pool that holds `addr`, of those the device may use (`swiotlb_find_pool`).
     ///
-    /// The only test of "is this a bounce buffer": it looks at whole pools, not at mappings.
+    /// The only test of "is this a bounce buffer": it looks at whole pools, not at mappings. A buffer
+    /// of its own ([`Policy::PerBuffer`]) has a number like a pool.
     #[must_use]
     pub fn find_pool(&self, dev: &Device, addr: PhysAddr) -> Option<PoolId> {
+        if let Some(buffer) = dev.own_buffers.touch(addr) {
+            return Some(buffer.id);
+        }
         self.locate(dev, addr).map(|pool| pool.id)
     }
 
@@ -362,6 +375,7 @@ impl Swiotlb {
             counted_slots: allocator.used(),
             used_hiwater: allocator.usage.used_hiwater.load(Ordering::Relaxed),
             transient_slots: allocator.usage.transient_slots.load(Ordering::Relaxed),
+            shrinker: self.shrinker_stats(id),
         })
     }
 

@@ -66,6 +66,13 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
+        if let Some(buffer) = dev.own_buffers.touch(tlb_addr) {
+            let copied = match way {
+                None => 0,
+                Some(way) => self.copy_own(mem, dev, &buffer, tlb_addr, bytes, way)?,
+            };
+            return Ok(Some(copied));
+        }
         let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };

@@ -391,7 +391,11 @@ fn a_mapping_belongs_to_its_device() {
     let synced = dma.sync_for_cpu(mem, &other, &mapping);
     assert_eq!(synced, Err(SyncError::WrongDevice));
     let done = dma.unmap_single(mem, &other, mapping);
-    assert_eq!(done, Err(UnmapError::WrongDevice));
+    let failed = done.unwrap_err();
+    assert_eq!(failed.cause, UnmapError::WrongDevice);
+    // The mapping is not lost.
+    let mapping = failed.mapping.unwrap();
+    assert!(dma.unmap_single(mem, &one, mapping).is_ok());
 }
 
 #[test]

@@ -66,6 +66,17 @@ impl Dma {
         Ok(())
     }
 
+    /// Gives a device that has no streaming mask one, and sets both (`dma_coerce_mask_and_coherent`).
+    /// For drivers of devices that the platform knows nothing of.
+    ///
+    /// # Errors
+    /// If the mask is too narrow for this machine. The device has a mask all the same then: the one
+    /// for coherent memory, as in the kernel, where the two become one variable.
+    pub fn coerce_mask_and_coherent(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
+        dev.dma_mask = Some(dev.coherent_dma_mask);
+        self.set_mask_and_coherent(dev, mask)
+    }
+
     /// Returns the mask that would reach all memory directly (`dma_get_required_mask`).
     #[must_use]
     pub fn required_mask(&self, dev: &Device) -> u64 {
@@ -188,6 +199,24 @@ mod tests {
         assert_eq!(result, Err(MaskError::NoDmaMask));
         assert_eq!(dev.mask(), bit_mask(32));
         assert_eq!(dma.max_mapping_size(&dev), 0);
+    }
+
+    #[test]
+    fn a_device_without_a_mask_can_be_coerced_into_one() {
+        let dma = dma(Platform::default());
+        let mut dev = Device::new("d").without_dma_mask();
+        let result = dma.coerce_mask_and_coherent(&mut dev, bit_mask(64));
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            (dev.mask(), dev.coherent_mask()),
+            (bit_mask(64), bit_mask(64))
+        );
+        let mut narrow = Device::new("d").without_dma_mask();
+        assert!(
+            dma.coerce_mask_and_coherent(&mut narrow, bit_mask(20))
+                .is_err()
+        );
+        assert!(narrow.has_dma_mask());
     }
 
     #[test]

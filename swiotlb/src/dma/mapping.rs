@@ -22,6 +22,24 @@ pub struct Mapping {
     cache: CacheWork,
 }
 
+/// An unmap that failed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+#[non_exhaustive]
+pub struct FailedUnmap {
+    /// Why.
+    pub cause: UnmapError,
+    /// The mapping, if it still is one. `None` if its slots are free and only the copy back failed.
+    pub mapping: Option<Mapping>,
+}
+
+impl From<Box<FailedUnmap>> for UnmapError {
+    /// Drops the mapping, which then stays mapped.
+    fn from(failed: Box<FailedUnmap>) -> Self {
+        failed.cause
+    }
+}
+
 impl Mapping {
     /// Returns the address for the device.
     #[must_use]
@@ -110,7 +128,7 @@ impl Dma {
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
-    ) -> Result<Unmapped, UnmapError> {
+    ) -> Result<Unmapped, Box<FailedUnmap>> {
         let attrs = mapping.attrs();
         self.unmap_single_attrs(mem, dev, mapping, attrs)
     }
@@ -119,20 +137,29 @@ impl Dma {
     /// unmap (`dma_unmap_single_attrs`).
     ///
     /// # Errors
-    /// If the mapping was made for another device, or the original buffer is not memory any more.
-    #[expect(clippy::needless_pass_by_value, reason = "the mapping ends here")]
+    /// If the mapping was made for another device, its `min_align_mask` was changed, or the original
+    /// buffer is not memory any more. The mapping comes back with the error as long as it lives.
     pub fn unmap_single_attrs<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
         attrs: Attrs,
-    ) -> Result<Unmapped, UnmapError> {
-        if dev.id() != mapping.device {
-            return Err(UnmapError::WrongDevice);
-        }
+    ) -> Result<Unmapped, Box<FailedUnmap>> {
         let (bytes, dir) = (mapping.bytes(), mapping.direction());
-        self.unmap_phys(mem, dev, mapping.dma_addr, bytes, dir, attrs)
+        let result = if dev.id() == mapping.device {
+            self.unmap_phys(mem, dev, mapping.dma_addr, bytes, dir, attrs)
+        } else {
+            Err(UnmapError::WrongDevice)
+        };
+        result.map_err(|cause| {
+            // The copy back comes last: its failure leaves nothing mapped.
+            let is_gone = matches!(cause, UnmapError::Memory(_));
+            Box::new(FailedUnmap {
+                cause,
+                mapping: (!is_gone).then_some(mapping),
+            })
+        })
     }
 
     /// Hands a whole mapping to the CPU.
