@@ -322,11 +322,7 @@ impl Allocator {
             Miss::ZeroSize => return NotFound::ZeroSize,
             Miss::BadBoundary { mask } => return NotFound::BadBoundary { mask },
             Miss::AboveSlotSet => FullReason::AboveSlotSet,
-            Miss::Full => self
-                .pools
-                .first()
-                .and_then(|pool| self.prepare(shared, dev, wanted, pool).ok())
-                .map_or(FullReason::AboveSlotSet, |search| self.explain(&search)),
+            Miss::Full => self.explain_full(shared, dev, wanted),
         };
         NotFound::Full(Full {
             bytes: wanted.alloc_size,
@@ -334,23 +330,5 @@ impl Allocator {
             used_slots: self.reported_used(shared.is_tracking),
             why,
         })
-    }
-
-    fn explain(&self, search: &Search) -> FullReason {
-        if search.is_above_boundary() {
-            return FullReason::AboveBoundary;
-        }
-        let free = self.total_slots().saturating_sub(self.used());
-        if free < u64::from(search.slots()) {
-            return FullReason::FewFree { free };
-        }
-        let mut longest_run = 0;
-        self.pools
-            .for_each(|pool| longest_run = longest_run.max(pool.longest_free_run()));
-        if longest_run < search.slots() {
-            FullReason::Fragmented { longest_run }
-        } else {
-            FullReason::Unsuitable { longest_run }
-        }
     }
 }

@@ -101,6 +101,15 @@ impl Domain {
         slots - inside
     }
 
+    /// Returns whether the area of `slot`, counted in the domain, counts enough free slots.
+    pub(crate) fn has_room(&self, slot: u32, slots: u32) -> bool {
+        let area = slot.checked_div(self.area_slots).unwrap_or(0) as usize;
+        self.areas().nth(area).is_some_and(|area| {
+            let free = u64::from(self.area_slots).wrapping_sub(area.used);
+            u64::from(slots) <= free
+        })
+    }
+
     /// Marks all slots as used by nobody.
     pub(crate) fn disable(&mut self) {
         self.table.disable();

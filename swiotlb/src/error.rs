@@ -34,12 +34,58 @@ pub enum FullReason {
         /// Longest free run in slots.
         longest_run: u32,
     },
-    /// A long enough run is free, but not where alignment, boundary, area limits and the strided
-    /// search allow.
-    Unsuitable {
-        /// Longest free run in slots.
-        longest_run: u32,
+    /// Long enough runs are free, but none begins where the allocation must be aligned.
+    Misaligned {
+        /// Bits of the slot's DMA address that must be zero.
+        mask: u64,
     },
+    /// Aligned runs are free, but on the wrong side: none begins where the address has the bits of
+    /// the original that `min_align_mask` keeps.
+    WrongSide {
+        /// Bits that must be those of the original address.
+        mask: u64,
+    },
+    /// Aligned runs are free, but each crosses a segment boundary.
+    CrossesBoundary {
+        /// The device's mask.
+        mask: u64,
+    },
+    /// A suitable run is free, but the area in which it begins counts too few free slots, or no area
+    /// was looked at.
+    AreasExhausted {
+        /// Areas that a search looks at in each pool.
+        searched_areas: u32,
+    },
+    /// A suitable run is free, but the search stepped over it: it counts whole strides, and stops
+    /// when they add up to the area.
+    SteppedOver {
+        /// Slots of a stride.
+        stride: u64,
+    },
+}
+
+impl FullReason {
+    /// Says what would have helped.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::AboveSlotSet => "map at most what max_mapping_size says, in several pieces",
+            Self::AboveBoundary => "map pieces no longer than the segment boundary",
+            Self::FewFree { .. } => {
+                "a larger pool (swiotlb=<slots>), a policy that adds pools, or fewer live mappings"
+            }
+            Self::Fragmented { .. } => "smaller mappings, or a larger pool (swiotlb=<slots>)",
+            Self::Misaligned { .. } => "a pool whose base has the alignment asked for",
+            Self::WrongSide { .. } => {
+                "a buffer whose low address bits are those of free slots, or a larger pool"
+            }
+            Self::CrossesBoundary { .. } => "smaller mappings, or a pool aligned to the boundary",
+            Self::AreasExhausted { .. } => {
+                "fewer areas (swiotlb=<slots>,<areas>), or a default pool made before the first map"
+            }
+            Self::SteppedOver { .. } => "to try again: the next search begins elsewhere",
+        }
+    }
 }
 
 impl fmt::Display for FullReason {
@@ -49,11 +95,29 @@ impl fmt::Display for FullReason {
             Self::AboveBoundary => f.write_str("longer than the segment boundary allows"),
             Self::FewFree { free } => write!(f, "only {free} free"),
             Self::Fragmented { longest_run } => write!(f, "longest free run {longest_run}"),
-            Self::Unsuitable { longest_run } => write!(
+            Self::Misaligned { mask } => {
+                write!(f, "no free run where address bits {mask:#x} are zero")
+            }
+            Self::WrongSide { mask } => {
+                write!(f, "no free run with the original's address bits {mask:#x}")
+            }
+            Self::CrossesBoundary { mask } => {
+                write!(
+                    f,
+                    "every free run crosses a segment boundary (mask {mask:#x})"
+                )
+            }
+            Self::AreasExhausted { searched_areas } => write!(
                 f,
-                "longest free run {longest_run}, but none where the device's alignment and \
-                 boundary masks allow"
+                "a run is free, but not in the {searched_areas} areas searched that count enough \
+                 free slots"
             ),
+            Self::SteppedOver { stride } => {
+                write!(
+                    f,
+                    "a run is free, but the search steps over it by {stride} slots"
+                )
+            }
         }
     }
 }

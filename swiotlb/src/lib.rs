@@ -90,6 +90,7 @@ mod direction;
 mod dma;
 mod domain;
 mod error;
+mod explain;
 mod growth;
 mod init;
 mod lines;

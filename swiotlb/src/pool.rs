@@ -238,14 +238,6 @@ impl Pool {
         areas
     }
 
-    /// Returns the length of the longest free run.
-    pub(crate) fn longest_free_run(&self) -> u32 {
-        self.domains()
-            .map(|domain| domain.lock().table.longest_free_run())
-            .max()
-            .unwrap_or(0)
-    }
-
     /// First byte.
     pub(crate) const fn base(&self) -> PhysAddr {
         self.geometry.base
@@ -313,6 +305,13 @@ pub(crate) struct Origin {
 mod tests {
     use super::*;
 
+    fn longest_free_run(pool: &Pool) -> u32 {
+        pool.domains()
+            .map(|domain| domain.lock().table.longest_free_run())
+            .max()
+            .unwrap()
+    }
+
     fn pool() -> Pool {
         let geometry = PoolGeometry {
             base: PhysAddr::new(0x7000_0000),
@@ -357,7 +356,7 @@ mod tests {
         let pool = Pool::new(PoolId(0), geometry, false);
         pool.disable();
         pool.release(127, 2);
-        assert_eq!(pool.longest_free_run(), 1);
+        assert_eq!(longest_free_run(&pool), 1);
         let used: Vec<u64> = pool.areas().iter().map(|area| area.used).collect();
         assert_eq!(used, [126, 128, 128, 128]);
     }
@@ -367,6 +366,6 @@ mod tests {
         let pool = pool();
         pool.disable();
         assert_eq!(pool.used(), 1024);
-        assert_eq!(pool.longest_free_run(), 0);
+        assert_eq!(longest_free_run(&pool), 0);
     }
 }

@@ -64,6 +64,15 @@ enum Boundary {
     Sparse { shift: u64, slots: u64 },
 }
 
+/// How far a free run suits, the better the higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Suit {
+    Misaligned,
+    WrongSide,
+    CrossesBoundary,
+    Suitable,
+}
+
 /// A bit pattern with every `2^k`-th bit set, by `k`.
 const EVERY: [u128; 8] = [
     u128::MAX,
@@ -164,6 +173,29 @@ impl Search {
             Some(regular) => self.find_regular(&regular, domain, base, area_slots, cursor),
             None => self.walk(domain, base, area_slots, cursor),
         }
+    }
+
+    /// Returns how far the free run that begins at `slot`, counted in the pool, suits.
+    pub(crate) fn suit(&self, slot: u32) -> Suit {
+        let slot = u64::from(slot);
+        let dma = self.base_dma.wrapping_add(slot * SLOT_BYTES);
+        if dma & self.zero_mask != 0 {
+            return Suit::Misaligned;
+        }
+        if self.orig != 0 && dma & self.keep_mask != self.orig & self.keep_mask {
+            return Suit::WrongSide;
+        }
+        let set = u64::from(SLOT_SET_SLOTS);
+        let allowed = self.boundary.allowed(slot / set, self.slots);
+        if allowed >> (slot % set) & 1 == 0 {
+            return Suit::CrossesBoundary;
+        }
+        Suit::Suitable
+    }
+
+    /// Returns the bits that must be zero, those that must be kept, and the stride in slots.
+    pub(crate) const fn masks(&self) -> (u64, u64, u64) {
+        (self.zero_mask, self.keep_mask, self.stride)
     }
 
     /// The two progressions of regular masks.

@@ -136,7 +136,7 @@ impl SlotTable {
 
     /// Returns whether every slot is free and every run has its initial length.
     pub(crate) fn is_pristine(&self) -> bool {
-        (0..self.slots.div_ceil(SLOT_SET_SLOTS)).all(|set| {
+        (0..self.sets()).all(|set| {
             let SlotSet { free, start } = self.sets[set as usize];
             free == range_mask(0, self.slots_in(set)) && start == 0
         })
@@ -145,6 +145,11 @@ impl SlotTable {
     /// Returns the number of slots.
     pub(crate) const fn slots(&self) -> u32 {
         self.slots
+    }
+
+    /// Returns the number of slot sets.
+    pub(crate) const fn sets(&self) -> u32 {
+        self.slots.div_ceil(SLOT_SET_SLOTS)
     }
 
     /// Marks every slot as used by nobody (a pool that could not be made accessible).
