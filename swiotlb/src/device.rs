@@ -1,5 +1,7 @@
 //! The device as software sees it: what it can address, and how its buffers must lie.
 
+mod parms;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::addr::{DmaAddr, PhysAddr};
@@ -43,8 +45,8 @@ pub struct DmaRange {
 pub struct Device {
     id: DeviceId,
     name: String,
-    pub(crate) dma_mask: Option<u64>,
-    pub(crate) coherent_dma_mask: u64,
+    dma_mask: Option<u64>,
+    coherent_dma_mask: u64,
     bus_dma_limit: u64,
     ranges: Vec<DmaRange>,
     min_align_mask: u32,
@@ -54,6 +56,8 @@ pub struct Device {
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
     skips_sync: AtomicBool,
+    has_parms: bool,
+    masks_are_one: bool,
 }
 
 impl Device {
@@ -75,6 +79,8 @@ impl Device {
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
             skips_sync: AtomicBool::new(false),
+            has_parms: true,
+            masks_are_one: false,
         }
     }
 

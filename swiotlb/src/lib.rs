@@ -83,9 +83,11 @@ mod area;
 mod attrs;
 mod bounce;
 mod cc;
+mod coherent;
 mod device;
 mod direction;
 mod dma;
+mod dma_pool;
 mod error;
 mod init;
 mod memory;
@@ -113,9 +115,19 @@ pub use area::{Area, CpuId};
 pub use attrs::Attrs;
 pub use bounce::{BounceInfo, BounceRequest};
 pub use cc::{AddressMarker, CcPlatform};
+pub use coherent::{
+    AllocRequest, CmaId, CmaParam, Coherent, CoherentParts, CpuAddr, CpuView, Detached, DmaPages,
+    Gfp, Noncontiguous, UserView,
+};
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;
-pub use dma::{CacheWork, Dma, MapRequest, Mapped, Mapping, Synced, Unmapped};
+pub use dma::{
+    AllocCall, Bidirectional, CacheWork, DeviceReads, DeviceWrites, DirectedMapping, Direction,
+    Dma, DmaConfig, DmaError, DmaMessage, DmaTrace, DmaTraceKind, FreeCall, FromDevice, MapRequest,
+    Mapped, Mapping, NonCoherentMemory, Peer, Refused, Sg, SgMapping, SgRequest, SgTable, SgWork,
+    SyncOwner, Synced, TRACED_ENTRIES, ToDevice, Unmapped,
+};
+pub use dma_pool::{DmaPool, PoolBlock, PoolInfo};
 pub use error::{
     AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
     UnmapError,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::dma::{DmaMessage, DmaTrace};
 
 /// Severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +131,8 @@ pub enum Message {
         /// Bus limit.
         bus_limit: u64,
     },
+    /// A message of the mapping layer.
+    Dma(DmaMessage),
     /// Messages of one kind that were held back by the rate limit.
     Suppressed {
         /// How many.
@@ -147,6 +150,9 @@ enum Class {
     RateLimited(u8),
 }
 
+/// Number of the first once-message of the mapping layer.
+const FIRST_DMA_SITE: u8 = 16;
+
 impl Message {
     /// Returns the severity.
     #[must_use]
@@ -160,6 +166,7 @@ impl Message {
             | Self::TearingDown
             | Self::RestrictedCreated { .. } => Level::Info,
             Self::DecryptRestrictedFailed => Level::Error,
+            Self::Dma(message) => message.level(),
             _ => Level::Warning,
         }
     }
@@ -174,6 +181,10 @@ impl Message {
             Self::DmaOverflow { .. } => Class::Once(5),
             Self::TooEarly => Class::RateLimited(0),
             Self::BufferFull { .. } => Class::RateLimited(1),
+            Self::Dma(message) => match message.once_site() {
+                Some(site) => Class::Once(FIRST_DMA_SITE + site),
+                None => Class::Always,
+            },
             _ => Class::Always,
         }
     }
@@ -245,6 +256,7 @@ impl fmt::Display for Message {
                 f,
                 "DMA addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
             ),
+            Self::Dma(message) => message.fmt(f),
             Self::Suppressed { count } => write!(f, "{count} callbacks suppressed"),
         }
     }
@@ -292,6 +304,8 @@ pub enum Event {
     },
     /// A hit of the tracepoint `swiotlb_bounced`.
     Bounced(BouncedTrace),
+    /// A hit of one of the `dma_*` tracepoints.
+    Dma(DmaTrace),
 }
 
 impl fmt::Display for Event {
@@ -307,6 +321,7 @@ impl fmt::Display for Event {
                 message,
             } => write!(f, "software IO TLB: {message}"),
             Self::Bounced(trace) => trace.fmt(f),
+            Self::Dma(trace) => trace.fmt(f),
         }
     }
 }
@@ -346,7 +361,7 @@ impl RateLimit {
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     events: Vec<Event>,
-    once_seen: u8,
+    once_seen: u32,
     limits: [RateLimit; 2],
     now: Duration,
     pub(crate) is_tracing: bool,
@@ -384,6 +399,10 @@ impl EventLog {
 
     pub(crate) fn trace(&mut self, trace: BouncedTrace) {
         self.events.push(Event::Bounced(trace));
+    }
+
+    pub(crate) fn trace_dma(&mut self, trace: DmaTrace) {
+        self.events.push(Event::Dma(trace));
     }
 
     pub(crate) fn drain(&mut self) -> Vec<Event> {

@@ -41,7 +41,7 @@ impl Dma {
             return Err(MaskError::NoDmaMask);
         }
         self.check_mask(dev, mask)?;
-        dev.dma_mask = Some(mask);
+        dev.store_mask(mask);
         dev.set_skips_sync(dev.is_coherent());
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Dma {
     /// If the mask is too narrow for this machine.
     pub fn set_coherent_mask(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         self.check_mask(dev, mask)?;
-        dev.coherent_dma_mask = mask;
+        dev.store_coherent_mask(mask);
         Ok(())
     }
 

@@ -65,6 +65,12 @@ impl Mapping {
         self.cache
     }
 
+    /// Returns whether the mapping was made for this device.
+    #[must_use]
+    pub fn belongs_to(&self, dev: &Device) -> bool {
+        dev.id() == self.device
+    }
+
     fn check_range(&self, dev: &Device, offset: u64, bytes: u64) -> Result<(), SyncError> {
         if dev.id() != self.device {
             return Err(SyncError::WrongDevice);
