@@ -77,6 +77,12 @@ impl Dma {
         &mut self.swiotlb
     }
 
+    /// Takes the mapping layer off the bounce layer.
+    #[must_use]
+    pub fn into_swiotlb(self) -> Swiotlb {
+        self.swiotlb
+    }
+
     /// Returns the settings.
     #[must_use]
     pub const fn config(&self) -> &DmaConfig {
