@@ -159,7 +159,7 @@ fn list(numbers: [u64; 3]) -> Vec<Sg> {
         _ => Peer::None,
     };
     let entry = |addr: u64, number: u64| Sg::new(PhysAddr::new(addr), length(number));
-    let entries = vec![
+    let entries = [
         entry(HIGH, numbers[0] % 5000),
         entry(numbers[0], numbers[1]),
         entry(numbers[1], numbers[2]).in_peer(peer),

@@ -12,6 +12,14 @@ use crate::error::{MapError, SyncError, UnmapError};
 use crate::memory::PhysMemory;
 
 /// A live mapping. Not `Clone`: it is moved into [`Dma::unmap_single`].
+///
+/// ```compile_fail,E0382
+/// # use swiotlb::{Device, Dma, Mapping, SparseMemory};
+/// fn late(dma: &mut Dma, mem: &mut SparseMemory, dev: &Device, mapping: Mapping) {
+///     let _ = dma.unmap_single(mem, dev, mapping);
+///     let _ = dma.sync_for_cpu(mem, dev, &mapping); // moved above
+/// }
+/// ```
 #[must_use = "a mapping that is dropped stays mapped: its slots leak"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mapping {
