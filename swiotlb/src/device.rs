@@ -1,5 +1,7 @@
 //! The device as software sees it: what it can address, and how its buffers must lie.
 
+mod parms;
+
 use std::sync::atomic::AtomicU64 as ProcessCounter;
 
 use crate::addr::{DmaAddr, PhysAddr};
@@ -46,8 +48,8 @@ pub struct DmaRange {
 pub struct Device {
     id: DeviceId,
     name: String,
-    pub(crate) dma_mask: Option<u64>,
-    pub(crate) coherent_dma_mask: u64,
+    dma_mask: Option<u64>,
+    coherent_dma_mask: u64,
     bus_dma_limit: u64,
     ranges: Vec<DmaRange>,
     min_align_mask: u32,
@@ -61,6 +63,8 @@ pub struct Device {
     uses_io_tlb: AtomicBool,
     pub(crate) transient: TransientPools,
     pub(crate) own_buffers: OwnBuffers,
+    has_parms: bool,
+    masks_are_one: bool,
 }
 
 impl Device {
@@ -85,6 +89,8 @@ impl Device {
             uses_io_tlb: AtomicBool::new(false),
             transient: TransientPools::default(),
             own_buffers: OwnBuffers::default(),
+            has_parms: true,
+            masks_are_one: false,
         }
     }
 

@@ -223,6 +223,21 @@ pub enum MapError {
         /// The caller's mask.
         mask: u32,
     },
+    /// The pointer is into vmalloc memory, which need not be contiguous.
+    #[error("vmalloc memory at {phys} cannot be mapped as one buffer")]
+    Vmalloc {
+        /// First byte.
+        phys: PhysAddr,
+    },
+    /// The value is a cookie of an allocation without a CPU address.
+    #[error("the allocation at {phys} has no CPU address to map")]
+    NoCpuAddress {
+        /// First byte.
+        phys: PhysAddr,
+    },
+    /// A page was to be mapped as MMIO.
+    #[error("a page of memory cannot be mapped as MMIO")]
+    MmioPage,
     /// The buffer is not memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),

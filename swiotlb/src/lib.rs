@@ -63,18 +63,37 @@
 //! | `io_tlb_nslabs`, `io_tlb_used`, `io_tlb_used_hiwater` | [`Swiotlb::stats`], [`Swiotlb::reset_hiwater`] |
 //! | `trace_swiotlb_bounced` | [`BouncedTrace`] |
 //! | `struct device` | [`Device`] |
-//! | `dma_set_mask`, `dma_set_coherent_mask`, `dma_set_mask_and_coherent` | [`Dma::set_mask`], [`Dma::set_coherent_mask`], [`Dma::set_mask_and_coherent`] |
-//! | `dma_coerce_mask_and_coherent` | [`Dma::coerce_mask_and_coherent`] |
+//! | `dma_set_mask`, `dma_set_coherent_mask`, `dma_set_mask_and_coherent`, `dma_coerce_mask_and_coherent` | [`Dma::set_mask`], [`Dma::set_coherent_mask`], [`Dma::set_mask_and_coherent`], [`Dma::coerce_mask_and_coherent`] |
+//! | `dma_get_mask` | [`Device::mask`] |
 //! | `dma_get_required_mask`, `dma_addressing_limited` | [`Dma::required_mask`], [`Dma::is_addressing_limited`] |
-//! | `dma_set_min_align_mask`, `dma_set_seg_boundary`, `dma_set_max_seg_size` | [`Device::with_min_align_mask`], [`Device::with_seg_boundary`], [`Device::with_max_segment`] |
-//! | `phys_to_dma`, `dma_to_phys`, `dma_capable` | [`Device::phys_to_dma`], [`Device::dma_to_phys`], [`Device::is_capable`] |
-//! | `dma_map_single` and friends | [`Dma::map_single`]; on bare addresses [`Dma::map_phys`], [`Dma::map_phys_addr`] |
-//! | `dma_map_resource` | [`Dma::map_resource`] |
-//! | `dma_unmap_single` and friends | [`Dma::unmap_single`]; on bare addresses [`Dma::unmap_phys`] |
+//! | `dma_set_min_align_mask`, `dma_set_seg_boundary`, `dma_set_max_seg_size` | [`Dma::set_min_align_mask`], [`Dma::set_seg_boundary`], [`Dma::set_max_seg_size`]; before use [`Device::with_min_align_mask`], [`Device::with_seg_boundary`], [`Device::with_max_segment`] |
+//! | `dma_get_min_align_mask`, `dma_get_seg_boundary`, `dma_get_max_seg_size` | [`Device::min_align_mask`], [`Device::seg_boundary_mask`], [`Device::max_segment_bytes`] |
+//! | `dma-ranges`, `dma_direct_set_offset`, `bus_dma_limit` | [`Dma::set_range_map`], [`Dma::set_offset`], [`Dma::set_bus_limit`] |
+//! | `phys_to_dma`, `dma_to_phys`, `dma_capable` | [`Dma::phys_to_dma`], [`Dma::dma_to_phys`], [`Dma::capable`]; without a platform [`Device::phys_to_dma`], [`Device::dma_to_phys`], [`Device::is_capable`] |
+//! | `dma_map_single` and friends | [`Dma::map_single`], [`Dma::map_directed`]; on bare addresses [`Dma::map_phys`], [`Dma::map_phys_addr`]; of a pointer [`Dma::map_pointer`] |
+//! | `dma_map_page`, `dma_unmap_page` | [`Dma::map_page`], [`Dma::unmap_page`] |
+//! | `dma_map_resource`, `dma_unmap_resource` | [`Dma::map_resource`], [`Dma::unmap_resource`] |
+//! | `dma_unmap_single` and friends | [`Dma::unmap_single`], [`Dma::unmap_directed`]; on bare addresses [`Dma::unmap_phys`] |
+//! | `struct scatterlist`, `struct sg_table` | [`Sg`], [`SgTable`] |
+//! | `dma_map_sg`, `dma_map_sgtable`, `dma_unmap_sg`, `dma_unmap_sgtable` | [`Dma::map_sg`], [`Dma::map_sgtable`], [`Dma::unmap_sg`], [`Dma::unmap_sgtable`]; as a value [`Dma::map_list`], [`Dma::unmap_list`] |
+//! | `dma_sync_sg_for_cpu`, `_for_device`, `dma_sync_sgtable_*` | [`Dma::sync_sg_for_cpu`], [`Dma::sync_sg_for_device`], [`Dma::sync_sgtable_for_cpu`], [`Dma::sync_sgtable_for_device`]; of a value [`Dma::sync_list_for_cpu`], [`Dma::sync_list_for_device`] |
 //! | `dma_mapping_error` | [`Dma::mapping_error`] |
 //! | `dma_sync_single_for_cpu`, `_for_device`, `_range_` | [`Dma::sync_for_cpu`], [`Dma::sync_for_device`]; on bare addresses [`Dma::sync_single_for_cpu`], [`Dma::sync_single_for_device`], [`Dma::sync_single_range_for_cpu`], [`Dma::sync_single_range_for_device`] |
 //! | `dma_need_sync`, `dma_need_unmap` | [`Dma::needs_sync`], [`Dma::needs_unmap`] |
-//! | `dma_max_mapping_size` | [`Dma::max_mapping_size`] |
+//! | `dma_max_mapping_size`, `dma_opt_mapping_size` | [`Dma::max_mapping_size`], [`Dma::opt_mapping_size`] |
+//! | `dma_get_merge_boundary`, `dma_get_cache_alignment` | [`Dma::merge_boundary`], [`Dma::cache_alignment`] |
+//! | `dma_alloc_coherent`, `dma_alloc_attrs`, `dma_free_coherent`, `dma_free_attrs` | [`Dma::alloc_coherent`], [`Dma::alloc_attrs`], [`Dma::free_coherent`], [`Dma::free_attrs`] |
+//! | `dmam_alloc_coherent`, `dmam_alloc_attrs`, `dmam_free_coherent` | [`Dma::dmam_alloc_coherent`], [`Dma::dmam_alloc_attrs`], [`Dma::dmam_free_coherent`], [`Dma::detach_driver`] |
+//! | `dma_declare_coherent_memory`, `dma_release_coherent_memory`, `shared-dma-pool`, `linux,dma-default` | [`Dma::declare_coherent_memory`], [`Dma::release_coherent_memory`], [`Dma::declare_shared_dma_pool`], [`Dma::declare_global_region`] |
+//! | `dma_atomic_pool_init`, `coherent_pool=`, `atomic_pool_work` | [`Dma::init_atomic_pools`], [`DmaConfig::parse_coherent_pool`], [`Dma::run_atomic_pool_work`] |
+//! | `cma=`, `dma_contiguous_reserve`, `linux,cma-default`, `cma_area` | [`CmaParam::parse`], [`Dma::reserve_default_cma`], [`Dma::set_default_cma`], [`Dma::set_device_cma`], [`Dma::set_node_cma`] |
+//! | `dma_alloc_pages`, `dma_free_pages`, `dma_alloc_noncoherent`, `dma_free_noncoherent` | [`Dma::alloc_pages`], [`Dma::free_pages`], [`Dma::alloc_noncoherent`], [`Dma::free_pages`] |
+//! | `dma_alloc_noncontiguous`, `dma_free_noncontiguous`, `dma_vmap_noncontiguous`, `dma_mmap_noncontiguous` | [`Dma::alloc_noncontiguous`], [`Dma::free_noncontiguous`], [`Dma::vmap_noncontiguous`], [`Dma::mmap_noncontiguous`] |
+//! | `dma_mmap_attrs`, `dma_mmap_pages`, `dma_can_mmap`, `dma_get_sgtable` | [`Dma::mmap_attrs`], [`Dma::mmap_pages`], [`Dma::can_mmap`], [`Dma::get_sgtable`] |
+//! | `dma_pool_create`, `dmam_pool_create`, `dma_pool_alloc`, `dma_pool_zalloc`, `dma_pool_free`, `dma_pool_destroy` | [`DmaPool::create`], [`DmaPool::create_managed`], [`DmaPool::alloc`], [`DmaPool::zalloc`], [`DmaPool::free`], [`DmaPool::destroy`] |
+//! | sysfs `pools` | [`Dma::pools_text`], [`DmaPool::info`] |
+//! | `trace_dma_*` | [`DmaTrace`] |
+//! | `gfp_t` | [`Gfp`] |
 //! | `DMA_ATTR_*`, `enum dma_data_direction` | [`Attrs`], [`DataDirection`] |
 #![forbid(unsafe_code)]
 
@@ -85,9 +104,11 @@ mod attrs;
 mod block;
 mod bounce;
 mod cc;
+mod coherent;
 mod device;
 mod direction;
 mod dma;
+mod dma_pool;
 mod domain;
 mod error;
 mod explain;
@@ -125,9 +146,19 @@ pub use area::{Area, CpuId};
 pub use attrs::Attrs;
 pub use bounce::{BounceInfo, BounceRequest};
 pub use cc::{AddressMarker, CcPlatform};
+pub use coherent::{
+    AllocRequest, CmaId, CmaParam, Coherent, CoherentParts, CpuAddr, CpuView, Detached, DmaPages,
+    Gfp, Noncontiguous, UserView,
+};
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;
-pub use dma::{CacheWork, Dma, FailedUnmap, MapRequest, Mapped, Mapping, Synced, Unmapped};
+pub use dma::{
+    AllocCall, Bidirectional, CacheWork, DeviceReads, DeviceWrites, DirectedMapping, Direction,
+    Dma, DmaConfig, DmaError, DmaMessage, DmaTrace, DmaTraceKind, FailedUnmap, FreeCall,
+    FromDevice, MapRequest, Mapped, Mapping, NonCoherentMemory, Peer, Refused, Sg, SgMapping,
+    SgRequest, SgTable, SgWork, SyncOwner, Synced, TRACED_ENTRIES, ToDevice, Unmapped,
+};
+pub use dma_pool::{DmaPool, PoolBlock, PoolInfo};
 pub use error::{
     AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
     UnmapError,

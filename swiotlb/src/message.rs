@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::dma::{DmaMessage, DmaTrace};
 use crate::sync_primitives::{AtomicBool, AtomicU32, AtomicU64, Lock, Ordering};
 
 /// Severity of a message.
@@ -133,6 +134,8 @@ pub enum Message {
         /// Bus limit.
         bus_limit: u64,
     },
+    /// A message of the mapping layer.
+    Dma(DmaMessage),
     /// Messages of one kind that were held back by the rate limit.
     Suppressed {
         /// How many.
@@ -153,6 +156,9 @@ enum Class {
     RateLimited(u8),
 }
 
+/// Number of the first once-message of the mapping layer.
+const FIRST_DMA_SITE: u8 = 16;
+
 impl Message {
     /// Returns the severity.
     #[must_use]
@@ -166,6 +172,7 @@ impl Message {
             | Self::TearingDown
             | Self::RestrictedCreated { .. } => Level::Info,
             Self::DecryptRestrictedFailed => Level::Error,
+            Self::Dma(message) => message.level(),
             _ => Level::Warning,
         }
     }
@@ -181,6 +188,10 @@ impl Message {
             Self::TooEarly => Class::RateLimited(0),
             Self::BufferFull { .. } => Class::RateLimited(1),
             Self::GrowFailed => Class::RateLimited(2),
+            Self::Dma(message) => match message.once_site() {
+                Some(site) => Class::Once(FIRST_DMA_SITE + site),
+                None => Class::Always,
+            },
             _ => Class::Always,
         }
     }
@@ -253,6 +264,7 @@ impl fmt::Display for Message {
                 f,
                 "DMA addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
             ),
+            Self::Dma(message) => message.fmt(f),
             Self::Suppressed { count } => write!(f, "{count} callbacks suppressed"),
         }
     }
@@ -300,6 +312,8 @@ pub enum Event {
     },
     /// A hit of the tracepoint `swiotlb_bounced`.
     Bounced(BouncedTrace),
+    /// A hit of one of the `dma_*` tracepoints.
+    Dma(DmaTrace),
 }
 
 impl fmt::Display for Event {
@@ -315,6 +329,7 @@ impl fmt::Display for Event {
                 message,
             } => write!(f, "software IO TLB: {message}"),
             Self::Bounced(trace) => trace.fmt(f),
+            Self::Dma(trace) => trace.fmt(f),
         }
     }
 }
@@ -414,6 +429,10 @@ impl EventLog {
 
     pub(crate) fn trace(&self, trace: BouncedTrace) {
         self.lines.lock().events.push(Event::Bounced(trace));
+    }
+
+    pub(crate) fn trace_dma(&self, trace: DmaTrace) {
+        self.lines.lock().events.push(Event::Dma(trace));
     }
 
     pub(crate) fn drain(&self) -> Vec<Event> {

@@ -204,6 +204,12 @@ impl Swiotlb {
         &self.shared.platform
     }
 
+    /// Returns how faithful the layer is to the kernel.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.shared.mode
+    }
+
     /// Returns boot parameters and default sizes as they are now.
     #[must_use]
     pub const fn boot(&self) -> &BootConfig {

@@ -456,15 +456,27 @@ fn bounces_are_traced_with_the_address_of_the_original() {
     let bounced = |bytes| {
         format!("dev_name: 0000:01:00.0 dma_mask=ffffffff dev_addr=100000000 size={bytes} FORCE")
     };
+    let failed = |bytes, attrs| {
+        let all_ones = u64::MAX;
+        format!(
+            "0000:01:00.0 dir=TO_DEVICE dma_addr={all_ones:x} size={bytes} phys_addr={HIGH:x} \
+             attrs={attrs}"
+        )
+    };
     assert_eq!(
         texts,
         [
             bounced(4096),
+            format!(
+                "0000:01:00.0 dir=TO_DEVICE dma_addr={POOL:x} size=4096 phys_addr={HIGH:x} attrs="
+            ),
             bounced(300_000),
             "0000:01:00.0: swiotlb buffer is full (sz: 300000 bytes), total 512 (slots), used 2 \
              (slots)"
                 .to_owned(),
+            failed(300_000, ""),
             bounced(300_001),
+            failed(300_001, "NO_WARN"),
         ]
     );
 }

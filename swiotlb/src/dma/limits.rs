@@ -41,7 +41,7 @@ impl Dma {
             return Err(MaskError::NoDmaMask);
         }
         self.check_mask(dev, mask)?;
-        dev.dma_mask = Some(mask);
+        dev.store_mask(mask);
         dev.set_skips_sync(dev.is_coherent());
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Dma {
     /// If the mask is too narrow for this machine.
     pub fn set_coherent_mask(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         self.check_mask(dev, mask)?;
-        dev.coherent_dma_mask = mask;
+        dev.store_coherent_mask(mask);
         Ok(())
     }
 
@@ -64,17 +64,6 @@ impl Dma {
         self.set_mask(dev, mask)?;
         let _ = self.set_coherent_mask(dev, mask);
         Ok(())
-    }
-
-    /// Gives a device that has no streaming mask one, and sets both (`dma_coerce_mask_and_coherent`).
-    /// For drivers of devices that the platform knows nothing of.
-    ///
-    /// # Errors
-    /// If the mask is too narrow for this machine. The device has a mask all the same then: the one
-    /// for coherent memory, as in the kernel, where the two become one variable.
-    pub fn coerce_mask_and_coherent(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
-        dev.dma_mask = Some(dev.coherent_dma_mask);
-        self.set_mask_and_coherent(dev, mask)
     }
 
     /// Returns the mask that would reach all memory directly (`dma_get_required_mask`).

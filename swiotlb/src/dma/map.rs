@@ -8,6 +8,8 @@ use crate::cc::CcPlatform;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::Dma;
+use crate::dma::message::DmaMessage;
+use crate::dma::trace::DmaTraceKind;
 use crate::error::{MapError, UnmapError};
 use crate::memory::PhysMemory;
 use crate::message::Message;
@@ -123,12 +125,20 @@ impl Dma {
             return Err(MapError::BadDirection(request.dir));
         }
         if !dev.has_dma_mask() {
+            self.warn(dev, DmaMessage::NoDmaMask);
             return Err(MapError::NoDmaMask);
         }
         if !dev.is_coherent() && request.attrs.contains(Attrs::REQUIRE_COHERENT) {
             return Err(MapError::NotCoherent);
         }
-        self.map_direct(mem, dev, request)
+        let result = self.map_direct(mem, dev, request);
+        self.trace(dev, request.dir, || DmaTraceKind::MapPhys {
+            dma_addr: result.map_or(DmaAddr::MAPPING_ERROR, |mapped| mapped.dma_addr),
+            bytes: request.bytes,
+            phys: request.phys,
+            attrs: request.attrs,
+        });
+        result
     }
 
     /// As [`Dma::map_phys`], with the kernel's result: an address, or
@@ -158,7 +168,7 @@ impl Dma {
     }
 
     /// The decision of `dma_direct_map_phys`, in its order.
-    fn map_direct<M: PhysMemory + ?Sized>(
+    pub(crate) fn map_direct<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
         dev: &Device,
@@ -273,6 +283,25 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
+        let result = self.unmap_direct(mem, dev, addr, bytes, dir, attrs);
+        self.trace(dev, dir, || DmaTraceKind::UnmapPhys {
+            dma_addr: addr,
+            bytes,
+            attrs,
+        });
+        result
+    }
+
+    /// `dma_direct_unmap_phys`, untraced.
+    pub(crate) fn unmap_direct<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+        attrs: Attrs,
+    ) -> Result<Unmapped, UnmapError> {
         if attrs.intersects(NEVER_BOUNCED) {
             return Ok(Unmapped::default());
         }

@@ -12,6 +12,14 @@ use crate::error::{MapError, SyncError, UnmapError};
 use crate::memory::PhysMemory;
 
 /// A live mapping. Not `Clone`: it is moved into [`Dma::unmap_single`].
+///
+/// ```compile_fail,E0382
+/// # use swiotlb::{Device, Dma, Mapping, SparseMemory};
+/// fn late(dma: &Dma, mem: &mut SparseMemory, dev: &Device, mapping: Mapping) {
+///     let _ = dma.unmap_single(mem, dev, mapping);
+///     let _ = dma.sync_for_cpu(mem, dev, &mapping); // moved above
+/// }
+/// ```
 #[must_use = "a mapping that is dropped stays mapped: its slots leak"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -81,6 +89,12 @@ impl Mapping {
     #[must_use]
     pub const fn cache_work(&self) -> CacheWork {
         self.cache
+    }
+
+    /// Returns whether the mapping was made for this device.
+    #[must_use]
+    pub fn belongs_to(&self, dev: &Device) -> bool {
+        dev.id() == self.device
     }
 
     fn check_range(&self, dev: &Device, offset: u64, bytes: u64) -> Result<(), SyncError> {

@@ -5,6 +5,7 @@ use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::Dma;
 use crate::dma::map::CacheWork;
+use crate::dma::trace::{DmaTraceKind, SyncOwner};
 use crate::error::SyncError;
 use crate::memory::PhysMemory;
 
@@ -22,7 +23,7 @@ pub struct Synced {
 }
 
 impl Synced {
-    const SKIPPED: Self = Self {
+    pub(crate) const SKIPPED: Self = Self {
         is_bounced: false,
         copied_bytes: 0,
         cache: CacheWork {
@@ -59,9 +60,38 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
+        let result = self.sync_direct_for_cpu(mem, dev, addr, bytes, dir);
+        self.trace_sync(dev, SyncOwner::Cpu, addr, bytes, dir);
+        result
+    }
+
+    fn trace_sync(
+        &self,
+        dev: &Device,
+        owner: SyncOwner,
+        dma_addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) {
+        self.trace(dev, dir, || DmaTraceKind::SyncSingle {
+            owner,
+            dma_addr,
+            bytes,
+        });
+    }
+
+    /// `dma_direct_sync_single_for_cpu`, untraced: caches first, then the copy.
+    pub(crate) fn sync_direct_for_cpu<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let cache = if dir.comes_from_device() {
             CacheWork::invalidate(dev, bytes)
@@ -89,9 +119,23 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
+        let result = self.sync_direct_for_device(mem, dev, addr, bytes, dir);
+        self.trace_sync(dev, SyncOwner::Device, addr, bytes, dir);
+        result
+    }
+
+    /// `dma_direct_sync_single_for_device`, untraced: the copy first, then caches.
+    pub(crate) fn sync_direct_for_device<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let copied = self
             .swiotlb()
@@ -134,7 +178,7 @@ impl Dma {
     /// Returns whether syncs of this mapping have an effect (`dma_need_sync`).
     #[must_use]
     pub fn needs_sync(&self, dev: &Device, addr: DmaAddr) -> bool {
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return false;
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
@@ -145,6 +189,6 @@ impl Dma {
     /// mappings have been made.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
-        !dev.skips_sync()
+        !self.drops_syncs(dev)
     }
 }
