@@ -5,6 +5,7 @@ mod map;
 mod mapping;
 mod sync;
 
+pub(crate) use map::NEVER_BOUNCED;
 pub use map::{CacheWork, MapRequest, Mapped, Unmapped};
 pub use mapping::Mapping;
 pub use sync::Synced;

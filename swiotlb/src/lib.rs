@@ -74,6 +74,17 @@
 //! | `dma_sync_single_for_cpu`, `_for_device`, `_range_` | [`Dma::sync_for_cpu`], [`Dma::sync_for_device`]; on bare addresses [`Dma::sync_single_for_cpu`], [`Dma::sync_single_for_device`], [`Dma::sync_single_range_for_cpu`], [`Dma::sync_single_range_for_device`] |
 //! | `dma_need_sync`, `dma_need_unmap` | [`Dma::needs_sync`], [`Dma::needs_unmap`] |
 //! | `dma_max_mapping_size` | [`Dma::max_mapping_size`] |
+//! | `dev->dma_iommu`, `dev->untrusted`, `dma_ops_bypass` | [`Device::with_iommu`], [`Device::with_untrusted`], [`Device::with_ops_bypass`] |
+//! | `dma_go_direct`, `use_dma_iommu` | [`Dma::route`], [`Device::iommu`] |
+//! | `struct iommu_domain`, `iommu_dma_init_domain` | [`IommuDomain`], [`IommuDomain::new`] |
+//! | `iommu_map`, `iommu_map_nosync`, `iommu_sync_map`, `iommu_unmap`, `iommu_iova_to_phys` | [`IommuDomain::map`], [`IommuDomain::map_nosync`], [`IommuDomain::sync_map`], [`IommuDomain::unmap`], [`IommuDomain::iova_to_phys`] |
+//! | `iommu_dma_alloc_iova`, `free_iova_fast`, `iommu_flush_iotlb_all` | [`IommuDomain::alloc_iova`], [`IommuDomain::free_iova`], [`IommuDomain::flush`] |
+//! | `iommu.strict`, `iommu.forcedac` | [`DomainConfig::with_flush`], [`DomainConfig::with_forced_dac`] |
+//! | `iommu_dma_map_sg`, `iommu_dma_unmap_sg`, `iommu_dma_sync_sg_for_cpu`, `_for_device` | [`Dma::iommu_map_sg`], [`Dma::iommu_unmap_sg`], [`Dma::iommu_sync_sg_for_cpu`], [`Dma::iommu_sync_sg_for_device`] |
+//! | `iommu_dma_alloc`, `iommu_dma_free` | [`Dma::iommu_alloc`], [`Dma::iommu_free`] |
+//! | `struct dma_iova_state`, `dma_use_iova`, `dma_iova_size` | [`IovaState`], [`IovaState::is_used`], [`IovaState::bytes`] |
+//! | `dma_iova_try_alloc`, `dma_iova_free`, `dma_iova_destroy` | [`Dma::iova_try_alloc`], [`Dma::iova_free`], [`Dma::iova_destroy`] |
+//! | `dma_iova_link`, `dma_iova_sync`, `dma_iova_unlink` | [`Dma::iova_link`], [`Dma::iova_sync`], [`Dma::iova_unlink`] |
 //! | `DMA_ATTR_*`, `enum dma_data_direction` | [`Attrs`], [`DataDirection`] |
 #![forbid(unsafe_code)]
 
@@ -88,6 +99,7 @@ mod direction;
 mod dma;
 mod error;
 mod init;
+mod iommu;
 mod memory;
 mod message;
 mod page_source;
@@ -121,6 +133,12 @@ pub use error::{
     UnmapError,
 };
 pub use init::{EarlyInit, InitOutcome, MemAttributes, Remap};
+pub use iommu::{
+    Access, Aperture, Attachment, CoherentRequest, DomainConfig, DomainError, DomainStats, Fault,
+    FaultReason, FlushMode, FlushQueues, Granule, IommuCoherent, IommuDomain, IommuError,
+    IovaError, IovaState, Linked, Peer, PhysRun, Prot, ReservedRegion, Route, Sg, SgError,
+    SgRequest, SgWork, Translation, Unlinked,
+};
 pub use memory::{MemoryError, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
 pub use page_source::{PageOrigin, PageRequest, PageSource, RegionSource, Zone};

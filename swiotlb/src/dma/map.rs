@@ -9,6 +9,7 @@ use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::Dma;
 use crate::error::{MapError, UnmapError};
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::release::Released;
@@ -66,6 +67,13 @@ pub struct CacheWork {
 }
 
 impl CacheWork {
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.cleaned_bytes = self.cleaned_bytes.saturating_add(other.cleaned_bytes);
+        self.invalidated_bytes = self
+            .invalidated_bytes
+            .saturating_add(other.invalidated_bytes);
+    }
+
     pub(crate) const fn clean(dev: &Device, bytes: u64) -> Self {
         Self {
             cleaned_bytes: if dev.is_coherent() { 0 } else { bytes },
@@ -104,7 +112,7 @@ pub struct Unmapped {
 }
 
 /// Attributes with which nothing is ever bounced.
-const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
+pub(crate) const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
 
 impl Dma {
     /// Maps a buffer for a device: where it lies if the device reaches it, else through a bounce
@@ -128,7 +136,10 @@ impl Dma {
         if !dev.is_coherent() && request.attrs.contains(Attrs::REQUIRE_COHERENT) {
             return Err(MapError::NotCoherent);
         }
-        self.map_direct(mem, dev, request)
+        match self.route(dev) {
+            Route::Direct => self.map_direct(mem, dev, request),
+            Route::Iommu(attachment) => self.map_iommu(mem, dev, attachment, request),
+        }
     }
 
     /// As [`Dma::map_phys`], with the kernel's result: an address, or
@@ -179,7 +190,7 @@ impl Dma {
         let (phys, bytes) = (request.phys, request.bytes);
         let addr = dev.phys_to_dma(phys, cc, attrs.contains(Attrs::CC_SHARED));
         let is_capable = dev.is_capable(addr, bytes, attrs, cc);
-        let wants_bounce = !is_capable || self.shares_cache_lines(dev, request);
+        let wants_bounce = !is_capable || self.shares_cache_lines(dev, bytes, request.dir);
         if !is_mmio && wants_bounce {
             let may_bounce =
                 self.swiotlb().is_active(dev) && !attrs.contains(Attrs::REQUIRE_COHERENT);
@@ -217,12 +228,10 @@ impl Dma {
     }
 
     /// The kmalloc rule: whether a small buffer may share cache lines with other data.
-    fn shares_cache_lines(&self, dev: &Device, request: &MapRequest) -> bool {
+    pub(crate) fn shares_cache_lines(&self, dev: &Device, bytes: u64, dir: DataDirection) -> bool {
         let rule = self.swiotlb().platform().kmalloc;
         rule.is_some_and(|rule| {
-            !dev.is_coherent()
-                && request.dir != DataDirection::ToDevice
-                && !rule.is_size_safe(request.bytes)
+            !dev.is_coherent() && dir != DataDirection::ToDevice && !rule.is_size_safe(bytes)
         })
     }
 
@@ -272,6 +281,9 @@ impl Dma {
     ) -> Result<Unmapped, UnmapError> {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
+        }
+        if let Route::Iommu(attachment) = self.route(dev) {
+            return self.unmap_iommu(mem, dev, attachment, addr, bytes, dir, attrs);
         }
         if attrs.intersects(NEVER_BOUNCED) {
             return Ok(Unmapped::default());

@@ -6,6 +6,7 @@ use crate::direction::DataDirection;
 use crate::dma::Dma;
 use crate::dma::map::CacheWork;
 use crate::error::SyncError;
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 
 /// What came of a sync.
@@ -32,7 +33,7 @@ impl Synced {
         is_skipped: true,
     };
 
-    fn of(copied: Option<u64>, cache: CacheWork) -> Self {
+    pub(crate) fn of(copied: Option<u64>, cache: CacheWork) -> Self {
         Self {
             is_bounced: copied.is_some(),
             copied_bytes: copied.unwrap_or(0),
@@ -61,6 +62,9 @@ impl Dma {
         }
         if dev.skips_sync() {
             return Ok(Synced::SKIPPED);
+        }
+        if let Route::Iommu(attachment) = self.route(dev) {
+            return self.sync_iommu_for_cpu(mem, dev, attachment, addr, bytes, dir);
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let cache = if dir.comes_from_device() {
@@ -91,6 +95,9 @@ impl Dma {
         }
         if dev.skips_sync() {
             return Ok(Synced::SKIPPED);
+        }
+        if let Route::Iommu(attachment) = self.route(dev) {
+            return self.sync_iommu_for_device(mem, dev, attachment, addr, bytes, dir);
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let copied = self
@@ -137,6 +144,9 @@ impl Dma {
         if dev.skips_sync() {
             return false;
         }
+        if matches!(self.route(dev), Route::Iommu(_)) {
+            return true;
+        }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         !dev.is_coherent() || self.swiotlb().find_pool(dev, phys).is_some()
     }
@@ -145,6 +155,6 @@ impl Dma {
     /// mappings have been made.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
-        !dev.skips_sync()
+        !dev.skips_sync() || matches!(self.route(dev), Route::Iommu(_))
     }
 }
