@@ -398,7 +398,7 @@ impl RateLimit {
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     events: Vec<Event>,
-    once_seen: u8,
+    once_seen: u32,
     limits: [RateLimit; 2],
     now: Duration,
     pub(crate) is_tracing: bool,

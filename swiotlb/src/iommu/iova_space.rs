@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(alloc(&mut space, 33, 1023), Some(960));
         assert_eq!(space.grant(960).unwrap().taken, 33);
         assert_eq!(space.grant(1016).unwrap().taken, 4);
-        assert_eq!(alloc(&mut space, 16, 1023), Some(1000 - 8));
+        assert_eq!(alloc(&mut space, 16, 1023), Some(944));
         assert_eq!(alloc(&mut space, 1, 500), Some(500));
     }
 

@@ -39,6 +39,10 @@ impl Dma {
         if request.attrs.contains(Attrs::CC_SHARED) {
             return Err(IommuError::SharedMemory.into());
         }
+        let unreachable = sgl.iter().position(|sg| sg.peer == Peer::Unreachable);
+        if let Some(index) = unreachable {
+            return Err(SgError::RemoteIo { index });
+        }
         let is_single = |sg: &Sg| self.uses_swiotlb(dev, u64::from(sg.length), request.dir);
         if sgl.iter().any(is_single) {
             self.map_sg_singly(mem, dev, attachment, sgl, request)
@@ -94,10 +98,6 @@ impl Dma {
         sgl: &mut [Sg],
         request: &SgRequest,
     ) -> Result<usize, SgError> {
-        let unreachable = sgl.iter().position(|sg| sg.peer == Peer::Unreachable);
-        if let Some(index) = unreachable {
-            return Err(SgError::RemoteIo { index });
-        }
         let domain = attachment.domain();
         let limits = Limits::of(dev, domain.granule());
         let (places, bytes) = limits.lay_out(sgl);
