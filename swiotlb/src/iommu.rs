@@ -24,6 +24,8 @@ mod sg;
 mod sg_layout;
 mod sg_list;
 mod sync;
+mod table_calls;
+mod translate;
 mod unlink;
 mod unmap;
 

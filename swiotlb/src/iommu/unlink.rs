@@ -6,10 +6,10 @@ use crate::direction::DataDirection;
 use crate::dma::{CacheWork, Dma};
 use crate::error::UnmapError;
 use crate::iommu::attachment::Attachment;
-use crate::iommu::domain::MappedPart;
 use crate::iommu::error::{IommuError, IovaError};
 use crate::iommu::iova_state::IovaState;
 use crate::iommu::route::has_cache_work;
+use crate::iommu::table_calls::MappedPart;
 use crate::memory::PhysMemory;
 use crate::message::Message;
 
