@@ -13,6 +13,7 @@ mod noncoherent;
 mod noncontiguous;
 mod page_region;
 mod private;
+mod view;
 
 pub use cma::{CmaId, CmaParam};
 pub use gfp::Gfp;
@@ -22,12 +23,17 @@ pub(crate) use managed::Managed;
 pub use mmap::UserView;
 pub use noncoherent::DmaPages;
 pub use noncontiguous::{CpuView, Noncontiguous};
+pub use view::{CoherentView, PhysRun};
+
+use std::collections::BTreeMap;
 
 use atomic::AtomicPools;
+pub(crate) use atomic::MAX_PAGE_ORDER;
 use cma::CmaAreas;
 use page_region::PageRegion;
 use private::PrivateRegion;
 
+use crate::addr::PhysAddr;
 use crate::device::DeviceId;
 use crate::dma_pool::PoolList;
 
@@ -39,6 +45,8 @@ pub(crate) struct CoherentState {
     cma: CmaAreas,
     atomic: Option<AtomicPools>,
     managed: Vec<(DeviceId, Managed)>,
+    /// Pages of memory that does not lie in one piece, by the first of them.
+    pub(crate) scattered: BTreeMap<PhysAddr, Vec<PhysRun>>,
     pub(crate) pools: PoolList,
 }
 
@@ -50,6 +58,7 @@ impl CoherentState {
             cma: CmaAreas::NONE,
             atomic: None,
             managed: Vec::new(),
+            scattered: BTreeMap::new(),
             pools: PoolList::new(),
         }
     }

@@ -2,11 +2,13 @@
 
 mod parms;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64 as ProcessCounter;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
+use crate::iommu::{Attachment, IommuDomain};
 use crate::own_buffers::OwnBuffers;
 use crate::pool::AllocatorId;
 use crate::sync_primitives::{AtomicBool, Ordering};
@@ -65,6 +67,9 @@ pub struct Device {
     pub(crate) own_buffers: OwnBuffers,
     has_parms: bool,
     masks_are_one: bool,
+    iommu: Option<Attachment>,
+    is_pci: bool,
+    is_untrusted: bool,
 }
 
 impl Device {
@@ -91,13 +96,44 @@ impl Device {
             own_buffers: OwnBuffers::default(),
             has_parms: true,
             masks_are_one: false,
+            iommu: None,
+            is_pci: false,
+            is_untrusted: false,
         }
     }
 
     /// Makes a PCI device: as [`Device::new`], with a segment boundary of 4 GiB.
     #[must_use]
     pub fn pci(name: impl Into<String>) -> Self {
-        Self::new(name).with_seg_boundary(bit_mask(32))
+        let mut dev = Self::new(name).with_seg_boundary(bit_mask(32));
+        dev.is_pci = true;
+        dev
+    }
+
+    /// Puts the device behind an IOMMU (`iommu_attach_device` and `iommu_setup_dma_ops`): its
+    /// mappings go through the domain from then on.
+    #[must_use]
+    pub fn with_iommu(mut self, domain: Arc<IommuDomain>) -> Self {
+        self.iommu = Some(Attachment::new(domain, self.is_pci));
+        self
+    }
+
+    /// Lets the device, already behind an IOMMU, go around it while its mask and bus reach all
+    /// memory (`dma_ops_bypass`). Without this call an IOMMU is never bypassed.
+    #[must_use]
+    pub fn with_ops_bypass(mut self) -> Self {
+        if let Some(attachment) = &mut self.iommu {
+            attachment.set_may_bypass();
+        }
+        self
+    }
+
+    /// Says that the device is external or otherwise not trusted (`dev->untrusted`): behind an
+    /// IOMMU it is shown nothing but its buffers.
+    #[must_use]
+    pub const fn with_untrusted(mut self, is_untrusted: bool) -> Self {
+        self.is_untrusted = is_untrusted;
+        self
     }
 
     /// Sets both DMA masks without asking the platform; see [`crate::Dma::set_mask_and_coherent`].
@@ -255,6 +291,18 @@ impl Device {
         self.allocator
     }
 
+    /// Returns the device's place behind an IOMMU, if it has one (`use_dma_iommu`).
+    #[must_use]
+    pub const fn iommu(&self) -> Option<&Attachment> {
+        self.iommu.as_ref()
+    }
+
+    /// Returns whether the device is not trusted.
+    #[must_use]
+    pub const fn is_untrusted(&self) -> bool {
+        self.is_untrusted
+    }
+
     /// Returns whether sync calls return at once (`dma_skip_sync`).
     #[must_use]
     pub fn skips_sync(&self) -> bool {
@@ -297,8 +345,9 @@ impl Device {
             (None, CcPlatform::None) => false,
             (None, CcPlatform::Guest(_)) => true,
             (None, CcPlatform::Host { encryption_bit }) => {
-                min_not_zero(self.coherent_dma_mask, self.bus_dma_limit)
-                    <= bit_mask(encryption_bit as u32)
+                self.iommu.is_none()
+                    && min_not_zero(self.coherent_dma_mask, self.bus_dma_limit)
+                        <= bit_mask(encryption_bit as u32)
             }
         }
     }

@@ -23,6 +23,7 @@ pub use directed::{
     Bidirectional, DeviceReads, DeviceWrites, DirectedMapping, Direction, FromDevice, ToDevice,
 };
 pub use error::{DmaError, Refused};
+pub(crate) use map::NEVER_BOUNCED;
 pub use map::{CacheWork, MapRequest, Mapped, Unmapped};
 pub use mapping::{FailedUnmap, Mapping};
 pub use message::DmaMessage;

@@ -12,6 +12,7 @@ pub(crate) use list::PoolList;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::attrs::Attrs;
 use crate::coherent::{AllocRequest, CpuAddr, Gfp};
 use crate::device::{Device, DeviceId};
 use crate::dma::{Dma, DmaError, DmaMessage, Refused};
@@ -140,7 +141,16 @@ impl DmaPool {
         gfp: Gfp,
     ) -> Result<(), DmaError> {
         let layout = self.lock().layout()?;
-        let request = AllocRequest::new(layout.chunk_bytes).with_gfp(gfp);
+        // A block must lie in one piece for the CPU too, which has no virtual addresses here.
+        let page_bytes = dma.swiotlb().platform().page_size.bytes();
+        let attrs = if layout.chunk_bytes > page_bytes {
+            Attrs::FORCE_CONTIGUOUS
+        } else {
+            Attrs::NONE
+        };
+        let request = AllocRequest::new(layout.chunk_bytes)
+            .with_gfp(gfp)
+            .with_attrs(attrs);
         let chunk = dma.alloc_attrs(mem, pages, dev, &request)?.into_parts();
         if dma.config().has_pool_debug {
             debug::poison(mem, chunk.cpu.phys(), chunk.bytes);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::direction::DataDirection;
+use crate::iommu::IommuError;
 use crate::memory::MemoryError;
 use crate::pool::AllocatorId;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
@@ -238,6 +239,22 @@ pub enum MapError {
     /// A page was to be mapped as MMIO.
     #[error("a page of memory cannot be mapped as MMIO")]
     MmioPage,
+    /// Behind an IOMMU: the buffer must bounce, but `REQUIRE_COHERENT` forbids it.
+    #[error("the buffer does not fill granules and must bounce, but REQUIRE_COHERENT forbids it")]
+    GranuleBounceForbidden,
+    /// Behind an IOMMU: `min_align_mask` asks for more than the granule keeps.
+    #[error(
+        "min_align_mask {mask:#x} is not supported behind an IOMMU with granules of {granule} bytes"
+    )]
+    AlignmentAboveGranule {
+        /// The device's mask.
+        mask: u32,
+        /// Granule in bytes.
+        granule: u64,
+    },
+    /// The IOMMU refused.
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The buffer is not memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -287,6 +304,9 @@ pub enum UnmapError {
     /// The direction is `DMA_NONE`.
     #[error("an unmap needs a direction, got {0}")]
     BadDirection(DataDirection),
+    /// The IOMMU does not hold what is unmapped (strict mode only).
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The original buffer is not memory any more.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -312,6 +332,9 @@ pub enum SyncError {
     /// The mapping was made for another device.
     #[error("the mapping belongs to another device")]
     WrongDevice,
+    /// The IOMMU does not map what is synced (strict mode only).
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The copy reached what is not memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),

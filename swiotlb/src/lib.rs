@@ -94,6 +94,15 @@
 //! | sysfs `pools` | [`Dma::pools_text`], [`DmaPool::info`] |
 //! | `trace_dma_*` | [`DmaTrace`] |
 //! | `gfp_t` | [`Gfp`] |
+//! | `dev->dma_iommu`, `dev->untrusted`, `dma_ops_bypass` | [`Device::with_iommu`], [`Device::with_untrusted`], [`Device::with_ops_bypass`] |
+//! | `dma_go_direct`, `use_dma_iommu` | [`Dma::route`], [`Device::iommu`] |
+//! | `struct iommu_domain`, `iommu_dma_init_domain` | [`IommuDomain`], [`IommuDomain::new`] |
+//! | `iommu_map`, `iommu_map_nosync`, `iommu_sync_map`, `iommu_unmap`, `iommu_iova_to_phys` | [`IommuDomain::map`], [`IommuDomain::map_nosync`], [`IommuDomain::sync_map`], [`IommuDomain::unmap`], [`IommuDomain::iova_to_phys`] |
+//! | `iommu_dma_alloc_iova`, `free_iova_fast`, `iommu_flush_iotlb_all` | [`IommuDomain::alloc_iova`], [`IommuDomain::free_iova`], [`IommuDomain::flush`] |
+//! | `iommu.strict`, `iommu.forcedac` | [`DomainConfig::with_flush`], [`DomainConfig::with_forced_dac`] |
+//! | `struct dma_iova_state`, `dma_use_iova`, `dma_iova_size` | [`IovaState`], [`IovaState::is_used`], [`IovaState::bytes`] |
+//! | `dma_iova_try_alloc`, `dma_iova_free`, `dma_iova_destroy` | [`Dma::iova_try_alloc`], [`Dma::iova_free`], [`Dma::iova_destroy`] |
+//! | `dma_iova_link`, `dma_iova_sync`, `dma_iova_unlink` | [`Dma::iova_link`], [`Dma::iova_sync`], [`Dma::iova_unlink`] |
 //! | `DMA_ATTR_*`, `enum dma_data_direction` | [`Attrs`], [`DataDirection`] |
 #![forbid(unsafe_code)]
 
@@ -114,6 +123,7 @@ mod error;
 mod explain;
 mod growth;
 mod init;
+mod iommu;
 mod lines;
 mod memory;
 mod message;
@@ -147,8 +157,8 @@ pub use attrs::Attrs;
 pub use bounce::{BounceInfo, BounceRequest};
 pub use cc::{AddressMarker, CcPlatform};
 pub use coherent::{
-    AllocRequest, CmaId, CmaParam, Coherent, CoherentParts, CpuAddr, CpuView, Detached, DmaPages,
-    Gfp, Noncontiguous, UserView,
+    AllocRequest, CmaId, CmaParam, Coherent, CoherentParts, CoherentView, CpuAddr, CpuView,
+    Detached, DmaPages, Gfp, Noncontiguous, PhysRun, UserView,
 };
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;
@@ -165,6 +175,11 @@ pub use error::{
 };
 pub use growth::WorkDone;
 pub use init::{EarlyInit, InitOutcome, MemAttributes, Remap};
+pub use iommu::{
+    Access, Aperture, Attachment, DomainConfig, DomainError, DomainStats, Fault, FaultReason,
+    FlushMode, FlushQueues, Granule, IommuDomain, IommuError, IovaError, IovaState, Linked, Prot,
+    ReservedRegion, Route, Translation, Unlinked,
+};
 pub use memory::{MemoryError, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
 pub use page_source::{PageOrigin, PageRequest, PageSource, RegionSource, Zone};

@@ -136,6 +136,32 @@ pub enum Message {
     },
     /// A message of the mapping layer.
     Dma(DmaMessage),
+    /// A buffer behind an IOMMU must bounce, but there is no pool.
+    IommuBounceInactive,
+    /// The device's `min_align_mask` asks for more than a granule of the IOMMU keeps.
+    UnsupportedAlignment,
+    /// A PCI device has run out of I/O virtual addresses below 4 GiB.
+    UsingDmaBits {
+        /// Address bits used from now on.
+        bits: u32,
+    },
+    /// An unmap of what the IOMMU does not map.
+    IommuNotMapped {
+        /// I/O virtual address.
+        iova: DmaAddr,
+    },
+    /// A range of the IOVA-based API with a size of 0, or with bit 63 set.
+    IovaBadSize {
+        /// Size asked for.
+        bytes: u64,
+    },
+    /// A link other than the first begins inside a granule.
+    IovaOffsetInGranule {
+        /// Offset in the range.
+        offset: u64,
+    },
+    /// `REQUIRE_COHERENT` in a range of which a part is bounced.
+    IovaCoherentAfterBounce,
     /// Messages of one kind that were held back by the rate limit.
     Suppressed {
         /// How many.
@@ -170,6 +196,7 @@ impl Message {
             | Self::SizeReduced { .. }
             | Self::Mapped { .. }
             | Self::TearingDown
+            | Self::UsingDmaBits { .. }
             | Self::RestrictedCreated { .. } => Level::Info,
             Self::DecryptRestrictedFailed => Level::Error,
             Self::Dma(message) => message.level(),
@@ -185,6 +212,12 @@ impl Message {
             Self::BounceOverflow { .. } => Class::Once(3),
             Self::UnalignedPages { .. } => Class::Once(4),
             Self::DmaOverflow { .. } => Class::Once(5),
+            Self::IommuBounceInactive => Class::Once(6),
+            Self::UnsupportedAlignment => Class::Once(7),
+            Self::IovaBadSize { bytes: 0 } => Class::Once(8),
+            Self::IovaBadSize { .. } => Class::Once(9),
+            Self::IovaOffsetInGranule { .. } => Class::Once(10),
+            Self::IovaCoherentAfterBounce => Class::Once(11),
             Self::TooEarly => Class::RateLimited(0),
             Self::BufferFull { .. } => Class::RateLimited(1),
             Self::GrowFailed => Class::RateLimited(2),
@@ -265,6 +298,25 @@ impl fmt::Display for Message {
                 "DMA addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
             ),
             Self::Dma(message) => message.fmt(f),
+            Self::IommuBounceInactive => f.write_str("DMA bounce buffers are inactive"),
+            Self::UnsupportedAlignment => f.write_str("Unsupported alignment constraint"),
+            Self::UsingDmaBits { bits } => write!(f, "Using {bits}-bit DMA addresses"),
+            Self::IommuNotMapped { iova } => {
+                write!(f, "unmap of I/O virtual {iova}, where nothing is mapped")
+            }
+            Self::IovaBadSize { bytes } => {
+                write!(
+                    f,
+                    "cannot allocate I/O virtual addresses for {bytes:#x} bytes"
+                )
+            }
+            Self::IovaOffsetInGranule { offset } => write!(
+                f,
+                "buffer linked at offset {offset} begins inside a granule, only the first may"
+            ),
+            Self::IovaCoherentAfterBounce => {
+                f.write_str("REQUIRE_COHERENT link in a range that is partly bounced")
+            }
             Self::Suppressed { count } => write!(f, "{count} callbacks suppressed"),
         }
     }

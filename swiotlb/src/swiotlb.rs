@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::addr::PhysAddr;
+use crate::addr::{DmaAddr, PhysAddr};
 use crate::allocator::Allocator;
 use crate::device::Device;
 use crate::error::InvalidHiwater;
@@ -250,10 +250,20 @@ impl Swiotlb {
 
     #[cold]
     fn trace_bounced_now(&self, dev: &Device, orig: PhysAddr, bytes: u64) {
+        let dev_addr = dev.phys_to_dma(orig, self.shared.platform.cc, false);
+        self.trace_bounced_at(dev, dev_addr, bytes);
+    }
+
+    /// As [`Swiotlb::trace_bounced`] with the address to be shown: behind an IOMMU that is the
+    /// physical one.
+    pub(crate) fn trace_bounced_at(&self, dev: &Device, dev_addr: DmaAddr, bytes: u64) {
+        if !self.shared.log.is_tracing() {
+            return;
+        }
         let trace = BouncedTrace {
             dev_name: dev.name().to_owned(),
             dma_mask: dev.raw_mask(),
-            dev_addr: dev.phys_to_dma(orig, self.shared.platform.cc, false),
+            dev_addr,
             bytes,
             is_forced: self.is_force_bounce(dev),
         };

@@ -7,6 +7,7 @@ use crate::coherent::handle::{AllocRequest, Coherent, CoherentParts, CpuAddr};
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind};
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 use crate::page_source::{PageSource, Zone};
 
@@ -39,7 +40,8 @@ impl Dma {
     ///
     /// It comes from the device's own region if it has one, and then from nowhere else; from its
     /// restricted pool, if it has one, and then from nowhere else; otherwise from pages or an atomic
-    /// pool. It is zeroed, unless the attributes say that the CPU will not see it.
+    /// pool. Behind an IOMMU the pages need not lie in one piece, unless the caller cannot sleep or
+    /// says `FORCE_CONTIGUOUS`; [`Dma::coherent_view`] leads to them. It is zeroed, unless the attributes say that the CPU will not see it.
     ///
     /// # Errors
     /// If there is no memory that the device reaches, the platform cannot make it coherent, it could
@@ -91,7 +93,10 @@ impl Dma {
         inner.gfp = inner.gfp.with_zone(Zone::Normal);
         let result = match self.alloc_private(mem, dev, inner.bytes) {
             Some(result) => result,
-            None => self.alloc_direct(mem, pages, dev, &inner),
+            None => match self.coherent_route(dev) {
+                Route::Direct => self.alloc_direct(mem, pages, dev, &inner),
+                Route::Iommu(attachment) => self.alloc_iommu(mem, pages, dev, attachment, &inner),
+            },
         };
         self.trace_alloc(
             dev,

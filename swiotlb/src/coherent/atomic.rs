@@ -14,7 +14,7 @@ use crate::page_source::{PageSource, Zone};
 const RAM_PER_POOL: u64 = 1 << 30;
 const MIN_POOL_BYTES: u64 = 128 << 10;
 /// Largest order of pages that the page allocator gives (`MAX_PAGE_ORDER`).
-const MAX_PAGE_ORDER: u32 = 10;
+pub(crate) const MAX_PAGE_ORDER: u32 = 10;
 
 /// One pool.
 #[derive(Debug)]
@@ -202,8 +202,33 @@ impl Dma {
         request: &AllocRequest,
     ) -> Result<(PhysAddr, DmaAddr), DmaError> {
         let is_shared = request.attrs.contains(Attrs::ALLOC_CC_SHARED);
-        let found = self.take_atomic(dev, bytes, is_shared);
-        let Some((phys, addr)) = found else {
+        let addr_of = |phys| self.coherent_addr(dev, phys, is_shared);
+        let reaches = |phys| Self::is_coherent_ok(dev, addr_of(phys), bytes);
+        let phys = self.alloc_atomic_where(mem, dev, bytes, request, reaches)?;
+        Ok((phys, addr_of(phys)))
+    }
+
+    /// As [`Dma::alloc_atomic`] behind an IOMMU, where any memory is in reach.
+    pub(crate) fn alloc_atomic_anywhere<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        bytes: u64,
+        request: &AllocRequest,
+    ) -> Result<PhysAddr, DmaError> {
+        self.alloc_atomic_where(mem, dev, bytes, request, |_| true)
+    }
+
+    fn alloc_atomic_where<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        bytes: u64,
+        request: &AllocRequest,
+        reaches: impl Fn(PhysAddr) -> bool,
+    ) -> Result<PhysAddr, DmaError> {
+        let is_shared = request.attrs.contains(Attrs::ALLOC_CC_SHARED);
+        let Some(phys) = self.take_atomic(dev, bytes, is_shared, reaches) else {
             if !request.gfp.is_silent() && !request.attrs.contains(Attrs::NO_WARN) {
                 self.warn(dev, DmaMessage::AtomicPoolExhausted { bytes });
             }
@@ -214,7 +239,7 @@ impl Dma {
             self.free_atomic(phys, bytes);
             return Err(error.into());
         }
-        Ok((phys, addr))
+        Ok(phys)
     }
 
     fn take_atomic(
@@ -222,7 +247,8 @@ impl Dma {
         dev: &Device,
         bytes: u64,
         is_shared: bool,
-    ) -> Option<(PhysAddr, DmaAddr)> {
+        reaches: impl Fn(PhysAddr) -> bool,
+    ) -> Option<PhysAddr> {
         let count = bytes / self.swiotlb().platform().page_size.bytes();
         let wish = self.best_zone(dev);
         let mut state = self.coherent();
@@ -242,9 +268,8 @@ impl Dma {
             let Some(phys) = taken else {
                 continue;
             };
-            let addr = self.coherent_addr(dev, phys, is_shared);
-            if Self::is_coherent_ok(dev, addr, bytes) {
-                return Some((phys, addr));
+            if reaches(phys) {
+                return Some(phys);
             }
             pool.free(phys, count);
         }

@@ -141,7 +141,20 @@ impl Dma {
         let is_shared = request.attrs.contains(Attrs::ALLOC_CC_SHARED);
         let reaches =
             |phys| Self::is_coherent_ok(dev, self.coherent_addr(dev, phys, is_shared), bytes);
-        let mut zone = self.best_zone(dev);
+        let zone = self.best_zone(dev);
+        self.take_pages_where(pages, dev, bytes, request, zone, reaches)
+    }
+
+    /// Takes pages of a contiguous area or a zone, beginning with `zone`, that the device `reaches`.
+    pub(crate) fn take_pages_where(
+        &self,
+        pages: &mut dyn PageSource,
+        dev: &Device,
+        bytes: u64,
+        request: &AllocRequest,
+        mut zone: Zone,
+        reaches: impl Fn(PhysAddr) -> bool,
+    ) -> Result<PhysAddr, DmaError> {
         let page_size = self.swiotlb().platform().page_size;
         let count = bytes / page_size.bytes();
         if request.gfp.can_block() {

@@ -7,6 +7,7 @@ use crate::coherent::private::ReservedFree;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{Dma, DmaError, DmaTraceKind, FreeCall, Refused};
+use crate::iommu::Route;
 use crate::page_source::PageSource;
 
 impl Dma {
@@ -55,7 +56,8 @@ impl Dma {
         };
         let phys = cpu.phys();
         let rounded = self.whole_pages(bytes)?;
-        if !self.is_private(dev, phys) {
+        let is_private = self.is_private(dev, phys);
+        if !is_private {
             self.trace(dev, DataDirection::Bidirectional, || DmaTraceKind::Free {
                 call: FreeCall::Attrs,
                 dma_addr,
@@ -64,8 +66,15 @@ impl Dma {
                 attrs,
             });
         }
-        let is_shared = dev.needs_unencrypted(self.swiotlb().platform().cc);
-        self.free_anywhere(pages, dev, phys, rounded, is_shared)
+        match self.coherent_route(dev) {
+            Route::Iommu(attachment) if !is_private => {
+                self.free_iommu(pages, dev, attachment, (cpu, dma_addr), rounded)
+            }
+            _ => {
+                let is_shared = dev.needs_unencrypted(self.swiotlb().platform().cc);
+                self.free_anywhere(pages, dev, phys, rounded, is_shared)
+            }
+        }
     }
 
     fn is_private(&self, dev: &Device, phys: PhysAddr) -> bool {

@@ -16,27 +16,32 @@ pub enum CpuAddr {
     Uncached(PhysAddr),
     /// Through a mapping of its own (vmalloc, remap).
     Vmalloc(PhysAddr),
+    /// Through a mapping of its own on pages that do not lie in one piece (vmap, behind an IOMMU):
+    /// the value is that of the first page, see [`crate::Dma::coherent_view`].
+    Scattered(PhysAddr),
     /// Not at all: the value only names the allocation (`NO_KERNEL_MAPPING`).
     Cookie(PhysAddr),
 }
 
 impl CpuAddr {
-    /// Returns the physical address behind it.
+    /// Returns the physical address behind it: of the first page, if the pages are scattered.
     #[must_use]
     pub const fn phys(self) -> PhysAddr {
         match self {
             Self::Linear(phys)
             | Self::Uncached(phys)
             | Self::Vmalloc(phys)
+            | Self::Scattered(phys)
             | Self::Cookie(phys) => phys,
         }
     }
 
-    /// Returns where the CPU may read and write, or `None` for a cookie.
+    /// Returns where the CPU may read and write, or `None` if that is not one piece: for a cookie,
+    /// and for scattered pages.
     #[must_use]
     pub const fn accessible(self) -> Option<PhysAddr> {
         match self {
-            Self::Cookie(_) => None,
+            Self::Cookie(_) | Self::Scattered(_) => None,
             _ => Some(self.phys()),
         }
     }

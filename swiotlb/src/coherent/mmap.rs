@@ -4,8 +4,10 @@ use crate::addr::PhysAddr;
 use crate::attrs::Attrs;
 use crate::coherent::handle::{Coherent, CpuAddr};
 use crate::coherent::noncoherent::DmaPages;
+use crate::coherent::view::phys_at;
 use crate::device::Device;
 use crate::dma::{Dma, DmaError, Sg, SgTable};
+use crate::iommu::Route;
 
 /// Pages as user space sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +78,9 @@ pub(crate) fn page_range(
 impl Dma {
     /// Returns whether user space may map the device's coherent memory (`dma_can_mmap`).
     #[must_use]
-    pub const fn can_mmap(&self, dev: &Device) -> bool {
-        dev.is_coherent() || self.config().can_mmap_non_coherent
+    pub fn can_mmap(&self, dev: &Device) -> bool {
+        let is_direct = matches!(self.coherent_route(dev), Route::Direct);
+        !is_direct || dev.is_coherent() || self.config().can_mmap_non_coherent
     }
 
     /// Lets user space see `page_count` pages of coherent memory from page `first_page` on
@@ -97,9 +100,8 @@ impl Dma {
             CpuAddr::Linear(_) => CpuAddr::Linear(phys),
             _ => CpuAddr::Uncached(phys),
         };
-        let (pages, page_bytes) =
-            self.view_pages(base.phys(), memory.bytes(), first_page, page_count)?;
-        let pages = pages.map(view).collect();
+        let (pages, page_bytes) = self.view_pages(base, memory.bytes(), first_page, page_count)?;
+        let pages = pages.into_iter().map(view).collect();
         Ok(UserView::new(pages, page_bytes, is_write_combined))
     }
 
@@ -113,25 +115,26 @@ impl Dma {
         first_page: u64,
         page_count: u64,
     ) -> Result<UserView, DmaError> {
-        let base = memory.cpu().phys();
-        let (pages, page_bytes) = self.view_pages(base, memory.bytes(), first_page, page_count)?;
-        let pages = pages.map(CpuAddr::Linear).collect();
+        let (pages, page_bytes) =
+            self.view_pages(memory.cpu(), memory.bytes(), first_page, page_count)?;
+        let pages = pages.into_iter().map(CpuAddr::Linear).collect();
         Ok(UserView::new(pages, page_bytes, false))
     }
 
     fn view_pages(
         &self,
-        base: PhysAddr,
+        base: CpuAddr,
         asked_bytes: u64,
         first_page: u64,
         page_count: u64,
-    ) -> Result<(impl Iterator<Item = PhysAddr>, u64), DmaError> {
+    ) -> Result<(Vec<PhysAddr>, u64), DmaError> {
         let allocated = self.whole_pages(asked_bytes)?;
         let page_bytes = self.swiotlb().platform().page_size.bytes();
         let (offset, bytes) = page_range(page_bytes, allocated, first_page, page_count)?;
-        let first = base.wrapping_add(offset);
-        let pages = (0..bytes / page_bytes).map(move |page| first.wrapping_add(page * page_bytes));
-        Ok((pages, page_bytes))
+        let runs = self.runs_of(base, asked_bytes)?;
+        let page_at = |page| phys_at(&runs, offset + page * page_bytes);
+        let pages = (0..bytes / page_bytes).filter_map(page_at);
+        Ok((pages.collect(), page_bytes))
     }
 
     /// Describes the first `bytes` bytes of coherent memory as a list, for another device to map
@@ -150,10 +153,18 @@ impl Dma {
                 allocated_bytes,
             });
         }
-        let Ok(length) = u32::try_from(rounded) else {
-            let what = "an entry of a list has less than 4 GiB";
-            return Err(DmaError::Invalid { what });
-        };
-        Ok(SgTable::new(vec![Sg::new(memory.cpu().phys(), length)]))
+        let mut entries = Vec::new();
+        let mut left = rounded;
+        for run in self.runs_of(memory.cpu(), memory.bytes())? {
+            let Ok(length) = u32::try_from(run.bytes.min(left)) else {
+                let what = "an entry of a list has less than 4 GiB";
+                return Err(DmaError::Invalid { what });
+            };
+            if length > 0 {
+                entries.push(Sg::new(run.phys, length));
+            }
+            left -= u64::from(length);
+        }
+        Ok(SgTable::new(entries))
     }
 }

@@ -7,6 +7,7 @@ use crate::coherent::handle::{AllocRequest, CpuAddr};
 use crate::device::{Device, DeviceId};
 use crate::direction::DataDirection;
 use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind, FreeCall, Refused};
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 use crate::page_source::{PageSource, Zone};
 
@@ -100,6 +101,30 @@ impl Dma {
         dir: DataDirection,
         request: &AllocRequest,
     ) -> Result<Result<(PhysAddr, DmaAddr), DmaError>, DmaError> {
+        let bytes = self.check_page_request(dev, dir, request)?;
+        if let Route::Iommu(attachment) = self.coherent_route(dev) {
+            return Ok(self.alloc_pages_iommu(mem, pages, dev, attachment, dir, bytes, request));
+        }
+        let mut inner = *request;
+        let is_shared = dev.needs_unencrypted(self.swiotlb().platform().cc);
+        if is_shared {
+            inner.attrs |= Attrs::ALLOC_CC_SHARED;
+        }
+        let is_restricted = self.swiotlb().is_for_alloc(dev);
+        Ok(if is_shared && !inner.gfp.can_block() && !is_restricted {
+            self.alloc_atomic(mem, dev, bytes, &inner)
+        } else {
+            self.alloc_visible(mem, pages, dev, bytes, &inner)
+        })
+    }
+
+    /// Checks the arguments of a page allocation, and returns its length in whole pages.
+    pub(crate) fn check_page_request(
+        &self,
+        dev: &Device,
+        dir: DataDirection,
+        request: &AllocRequest,
+    ) -> Result<u64, DmaError> {
         if dir == DataDirection::None {
             return Err(DmaError::BadDirection(dir));
         }
@@ -113,18 +138,7 @@ impl Dma {
             let what = "flags of page allocations name neither zone nor compound page";
             return Err(DmaError::Invalid { what });
         }
-        let bytes = self.whole_pages(request.bytes)?;
-        let mut inner = *request;
-        let is_shared = dev.needs_unencrypted(self.swiotlb().platform().cc);
-        if is_shared {
-            inner.attrs |= Attrs::ALLOC_CC_SHARED;
-        }
-        let is_restricted = self.swiotlb().is_for_alloc(dev);
-        Ok(if is_shared && !inner.gfp.can_block() && !is_restricted {
-            self.alloc_atomic(mem, dev, bytes, &inner)
-        } else {
-            self.alloc_visible(mem, pages, dev, bytes, &inner)
-        })
+        self.whole_pages(request.bytes)
     }
 
     /// Gives pages back (`dma_free_pages`, `dma_free_noncoherent`).
@@ -148,7 +162,7 @@ impl Dma {
             cpu: memory.phys,
             attrs: Attrs::NONE,
         });
-        self.free_page_block(pages, dev, memory.phys, memory.bytes)
+        self.free_page_block(pages, dev, memory.phys, memory.dma_addr, memory.bytes)
             .map_err(|error| Refused::new(None, error))
     }
 
@@ -157,9 +171,14 @@ impl Dma {
         pages: &mut dyn PageSource,
         dev: &Device,
         phys: PhysAddr,
+        dma_addr: DmaAddr,
         bytes: u64,
     ) -> Result<(), DmaError> {
         let rounded = self.whole_pages(bytes)?;
+        if let Route::Iommu(attachment) = self.coherent_route(dev) {
+            self.free_mapping(dev, attachment, dma_addr, rounded)?;
+            return self.return_pages(pages, dev, phys, rounded, false);
+        }
         let is_shared = dev.needs_unencrypted(self.swiotlb().platform().cc);
         self.free_anywhere(pages, dev, phys, rounded, is_shared)
     }

@@ -4,9 +4,11 @@ use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::coherent::handle::{AllocRequest, CpuAddr};
 use crate::coherent::mmap::{UserView, page_range};
+use crate::coherent::view::PhysRun;
 use crate::device::{Device, DeviceId};
 use crate::direction::DataDirection;
 use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind, Refused, Sg, SgTable};
+use crate::iommu::{Prot, Route};
 use crate::memory::PhysMemory;
 use crate::page_source::PageSource;
 
@@ -79,7 +81,7 @@ impl CpuView<'_> {
 
 impl Dma {
     /// Allocates zeroed memory with one DMA segment (`dma_alloc_noncontiguous`), to be handed over
-    /// with sync calls. Without an IOMMU it has one CPU segment too.
+    /// with sync calls. Without an IOMMU it has one CPU segment too; behind one, any number.
     ///
     /// # Errors
     /// If the attributes say anything but `ALLOC_SINGLE_PAGES`; otherwise as [`Dma::alloc_pages`].
@@ -96,13 +98,13 @@ impl Dma {
             let what = "noncontiguous memory takes no attribute but ALLOC_SINGLE_PAGES";
             return Err(DmaError::Invalid { what });
         }
-        let rounded = self.whole_pages(request.bytes)?;
+        let rounded = self.check_page_request(dev, dir, request)?;
         let Ok(length) = u32::try_from(rounded) else {
             let what = "an entry of a list has less than 4 GiB";
             return Err(DmaError::Invalid { what });
         };
-        let result = self.alloc_page_block(mem, pages, dev, dir, request)?;
-        let (phys, dma_addr) = match result {
+        let result = self.alloc_segment(mem, pages, dev, dir, request, rounded);
+        let (runs, dma_addr) = match result {
             Ok(found) => found,
             Err(error) => {
                 self.trace_alloc(dev, AllocCall::SgtErr, dir, request, Err(error));
@@ -112,22 +114,39 @@ impl Dma {
         self.trace(dev, dir, || DmaTraceKind::AllocSgt {
             dma_addr,
             bytes: request.bytes,
-            phys: vec![phys],
+            phys: runs.iter().map(|run| run.phys).collect(),
             gfp: request.gfp,
             attrs: request.attrs,
         });
-        let mut entry = Sg::new(phys, length);
-        entry.dma_address = dma_addr;
-        entry.dma_length = length;
+        let mut entries: Vec<Sg> = runs.iter().copied().map(entry_of).collect();
+        if let Some(first) = entries.first_mut() {
+            first.dma_address = dma_addr;
+            first.dma_length = length;
+        }
         Ok(Noncontiguous {
             device: dev.id(),
-            table: SgTable {
-                entries: vec![entry],
-                nents: 1,
-            },
+            table: SgTable { entries, nents: 1 },
             bytes: request.bytes,
             dir,
         })
+    }
+
+    /// Takes memory with one DMA segment: behind an IOMMU of scattered pages.
+    fn alloc_segment<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        pages: &mut dyn PageSource,
+        dev: &Device,
+        dir: DataDirection,
+        request: &AllocRequest,
+        bytes: u64,
+    ) -> Result<(Vec<PhysRun>, DmaAddr), DmaError> {
+        if let Route::Iommu(attachment) = self.coherent_route(dev) {
+            let prot = Prot::new(dir, request.attrs);
+            return self.alloc_scattered(mem, pages, dev, attachment, bytes, request, prot);
+        }
+        let (phys, dma_addr) = self.alloc_page_block(mem, pages, dev, dir, request)??;
+        Ok((vec![PhysRun { phys, bytes }], dma_addr))
     }
 
     /// Gives such memory back (`dma_free_noncontiguous`).
@@ -149,12 +168,28 @@ impl Dma {
             bytes: memory.bytes,
             phys: memory.phys(),
         });
-        let mut result = Ok(());
+        self.free_segment(pages, dev, &memory)
+            .map_err(|error| Refused::new(None, error))
+    }
+
+    fn free_segment(
+        &self,
+        pages: &mut dyn PageSource,
+        dev: &Device,
+        memory: &Noncontiguous,
+    ) -> Result<(), DmaError> {
+        let Route::Iommu(attachment) = self.coherent_route(dev) else {
+            let entries = &memory.table.entries;
+            return entries.iter().try_for_each(|sg| {
+                self.free_page_block(pages, dev, sg.phys, sg.dma_address, u64::from(sg.length))
+            });
+        };
+        let rounded = self.whole_pages(memory.bytes)?;
+        self.free_mapping(dev, attachment, memory.dma_addr(), rounded)?;
         for sg in &memory.table.entries {
-            let freed = self.free_page_block(pages, dev, sg.phys, u64::from(sg.length));
-            result = result.and(freed);
+            pages.free(sg.phys, u64::from(sg.length));
         }
-        result.map_err(|error| Refused::new(None, error))
+        Ok(())
     }
 
     /// Lets the CPU see such memory in one piece (`dma_vmap_noncontiguous`). The view ends when it
@@ -186,4 +221,10 @@ impl Dma {
             .map(CpuAddr::Linear);
         Ok(UserView::new(pages.collect(), page_bytes, false))
     }
+}
+
+/// Makes a CPU segment. No run is longer than the largest block of the page allocator, or than the
+/// whole, which was checked.
+fn entry_of(run: PhysRun) -> Sg {
+    Sg::new(run.phys, u32::try_from(run.bytes).unwrap_or(u32::MAX))
 }

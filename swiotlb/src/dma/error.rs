@@ -5,6 +5,7 @@ use std::fmt;
 use crate::addr::PhysAddr;
 use crate::direction::DataDirection;
 use crate::error::{AllocError, MapError, MaskError, SyncError, UnmapError};
+use crate::iommu::IommuError;
 use crate::memory::MemoryError;
 
 /// The kernel's negative codes.
@@ -36,6 +37,15 @@ pub enum DmaError {
         /// Why.
         cause: MapError,
     },
+    /// Behind an IOMMU, the list could not be mapped as a whole.
+    #[error("the list could not be mapped: {cause}")]
+    List {
+        /// Why.
+        cause: IommuError,
+    },
+    /// The IOMMU refused.
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// Something failed for a reason that drivers do not know.
     #[error("the list could not be mapped: {what}")]
     Io {
@@ -131,9 +141,17 @@ impl DmaError {
             Self::Mapping(error) => error.errno(),
             Self::Entry { .. } | Self::Io { .. } => errno::EIO,
             Self::RemoteIo { .. } => errno::EREMOTEIO,
-            Self::NoMemory { .. } | Self::Leaked { .. } => errno::ENOMEM,
+            Self::NoMemory { .. }
+            | Self::Leaked { .. }
+            | Self::List {
+                cause: IommuError::NoSpace { .. },
+            } => errno::ENOMEM,
+            Self::Iommu(cause) => cause.errno(),
             Self::Restricted(error) => error.errno(),
-            Self::Invalid { .. } | Self::BadDirection(_) | Self::WrongDevice => errno::EINVAL,
+            Self::Invalid { .. }
+            | Self::BadDirection(_)
+            | Self::WrongDevice
+            | Self::List { .. } => errno::EINVAL,
             Self::OutOfRange { .. } => errno::ENXIO,
             Self::NotSupported { .. } => errno::EOPNOTSUPP,
             Self::Permission { .. } => errno::EPERM,

@@ -5,6 +5,7 @@ use crate::attrs::Attrs;
 use crate::device::{Device, bit_mask, min_not_zero};
 use crate::dma::Dma;
 use crate::error::MaskError;
+use crate::iommu::Route;
 use crate::platform::{Platform, RamRange};
 
 impl Dma {
@@ -24,6 +25,9 @@ impl Dma {
     }
 
     fn check_mask(&self, dev: &Device, mask: u64) -> Result<(), MaskError> {
+        if dev.iommu().is_some() {
+            return Ok(());
+        }
         let needed = self.narrowest_mask(dev);
         if mask < needed {
             return Err(MaskError::TooNarrow { mask, needed });
@@ -69,6 +73,14 @@ impl Dma {
     /// Returns the mask that would reach all memory directly (`dma_get_required_mask`).
     #[must_use]
     pub fn required_mask(&self, dev: &Device) -> u64 {
+        match self.route(dev) {
+            Route::Direct => self.direct_required_mask(dev),
+            Route::Iommu(_) => bit_mask(32),
+        }
+    }
+
+    /// The mask that would reach all memory without an IOMMU (`dma_direct_get_required_mask`).
+    pub(crate) fn direct_required_mask(&self, dev: &Device) -> u64 {
         let cc = self.platform().cc;
         let last = dev.phys_to_dma(self.platform().last_ram(), cc, dev.needs_unencrypted(cc));
         bit_mask(u64::BITS - last.raw().leading_zeros()).max(1)
@@ -78,7 +90,8 @@ impl Dma {
     #[must_use]
     pub fn is_addressing_limited(&self, dev: &Device) -> bool {
         let reach = min_not_zero(dev.mask(), dev.bus_limit());
-        reach < self.required_mask(dev) || !self.is_ram_covered(dev)
+        let has_ram_to_cover = matches!(self.route(dev), Route::Direct);
+        reach < self.required_mask(dev) || (has_ram_to_cover && !self.is_ram_covered(dev))
     }
 
     /// Returns whether the device's windows cover all RAM.
@@ -93,6 +106,13 @@ impl Dma {
             return 0;
         }
         let swiotlb = self.swiotlb();
+        if matches!(self.route(dev), Route::Iommu(_)) {
+            return if dev.is_untrusted() {
+                swiotlb.max_mapping_size(dev)
+            } else {
+                u64::MAX
+            };
+        }
         let may_bounce = self.is_addressing_limited(dev)
             || swiotlb.is_force_bounce(dev)
             || dev.needs_unencrypted(self.platform().cc);

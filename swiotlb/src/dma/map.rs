@@ -11,6 +11,7 @@ use crate::dma::Dma;
 use crate::dma::message::DmaMessage;
 use crate::dma::trace::DmaTraceKind;
 use crate::error::{MapError, UnmapError};
+use crate::iommu::{IommuError, Route};
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::release::Released;
@@ -68,6 +69,13 @@ pub struct CacheWork {
 }
 
 impl CacheWork {
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.cleaned_bytes = self.cleaned_bytes.saturating_add(other.cleaned_bytes);
+        self.invalidated_bytes = self
+            .invalidated_bytes
+            .saturating_add(other.invalidated_bytes);
+    }
+
     pub(crate) const fn clean(dev: &Device, bytes: u64) -> Self {
         Self {
             cleaned_bytes: if dev.is_coherent() { 0 } else { bytes },
@@ -106,7 +114,7 @@ pub struct Unmapped {
 }
 
 /// Attributes with which nothing is ever bounced.
-const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
+pub(crate) const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
 
 impl Dma {
     /// Maps a buffer for a device: where it lies if the device reaches it, else through a bounce
@@ -131,7 +139,13 @@ impl Dma {
         if !dev.is_coherent() && request.attrs.contains(Attrs::REQUIRE_COHERENT) {
             return Err(MapError::NotCoherent);
         }
-        let result = self.map_direct(mem, dev, request);
+        let result = match self.route(dev) {
+            Route::Direct => self.map_direct(mem, dev, request),
+            Route::Iommu(_) if request.attrs.contains(Attrs::CC_SHARED) => {
+                return Err(IommuError::SharedMemory.into());
+            }
+            Route::Iommu(attachment) => self.map_iommu(mem, dev, attachment, request),
+        };
         self.trace(dev, request.dir, || DmaTraceKind::MapPhys {
             dma_addr: result.map_or(DmaAddr::MAPPING_ERROR, |mapped| mapped.dma_addr),
             bytes: request.bytes,
@@ -189,7 +203,7 @@ impl Dma {
         let (phys, bytes) = (request.phys, request.bytes);
         let addr = dev.phys_to_dma(phys, cc, attrs.contains(Attrs::CC_SHARED));
         let is_capable = dev.is_capable(addr, bytes, attrs, cc);
-        let wants_bounce = !is_capable || self.shares_cache_lines(dev, request);
+        let wants_bounce = !is_capable || self.shares_cache_lines(dev, bytes, request.dir);
         if !is_mmio && wants_bounce {
             let may_bounce =
                 self.swiotlb().is_active(dev) && !attrs.contains(Attrs::REQUIRE_COHERENT);
@@ -227,12 +241,10 @@ impl Dma {
     }
 
     /// The kmalloc rule: whether a small buffer may share cache lines with other data.
-    fn shares_cache_lines(&self, dev: &Device, request: &MapRequest) -> bool {
+    pub(crate) fn shares_cache_lines(&self, dev: &Device, bytes: u64, dir: DataDirection) -> bool {
         let rule = self.swiotlb().platform().kmalloc;
         rule.is_some_and(|rule| {
-            !dev.is_coherent()
-                && request.dir != DataDirection::ToDevice
-                && !rule.is_size_safe(request.bytes)
+            !dev.is_coherent() && dir != DataDirection::ToDevice && !rule.is_size_safe(bytes)
         })
     }
 
@@ -283,7 +295,12 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
-        let result = self.unmap_direct(mem, dev, addr, bytes, dir, attrs);
+        let result = match self.route(dev) {
+            Route::Direct => self.unmap_direct(mem, dev, addr, bytes, dir, attrs),
+            Route::Iommu(attachment) => {
+                self.unmap_iommu(mem, dev, attachment, addr, bytes, dir, attrs)
+            }
+        };
         self.trace(dev, dir, || DmaTraceKind::UnmapPhys {
             dma_addr: addr,
             bytes,

@@ -64,7 +64,7 @@ impl Dma {
     ) -> Result<Mapped, MapError> {
         let phys = match cpu {
             CpuAddr::Linear(phys) | CpuAddr::Uncached(phys) => phys,
-            CpuAddr::Vmalloc(phys) => {
+            CpuAddr::Vmalloc(phys) | CpuAddr::Scattered(phys) => {
                 self.warn(dev, DmaMessage::RejectVmalloc { phys });
                 return Err(MapError::Vmalloc { phys });
             }

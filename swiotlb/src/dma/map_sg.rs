@@ -1,4 +1,4 @@
-//! Map and unmap of scatter/gather lists, entry by entry.
+//! Map and unmap of scatter/gather lists: without an IOMMU entry by entry.
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
@@ -11,6 +11,7 @@ use crate::dma::message::DmaMessage;
 use crate::dma::sg::{Peer, Sg, SgRequest, SgTable, SgWork};
 use crate::dma::trace::{DmaTraceKind, TRACED_ENTRIES};
 use crate::error::UnmapError;
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 
 /// What the layer below made of a list.
@@ -19,6 +20,11 @@ type Below = Result<usize, DmaError>;
 impl Dma {
     /// Maps a list and returns the number of DMA segments, **0 on any error** (`dma_map_sg`). A list
     /// must not be mapped twice; after an error what its entries say of DMA means nothing.
+    ///
+    /// Behind an IOMMU the segments are in the first entries, and entries that fill granules join.
+    /// For an untrusted device, and if any entry may share cache lines by its length, each entry is
+    /// mapped on its own and the first one is marked. Nothing ever clears the mark: such a list must
+    /// be made anew before it is used for another device.
     pub fn map_sg<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -35,7 +41,7 @@ impl Dma {
     ///
     /// # Errors
     /// If an entry could not be mapped ([`DmaError::Entry`], `-EIO`), a peer is out of reach
-    /// ([`DmaError::RemoteIo`]), the attributes ask for coherency that the device does not have
+    /// ([`DmaError::RemoteIo`]), the IOMMU has no room or refuses ([`DmaError::List`]), the attributes ask for coherency that the device does not have
     /// ([`DmaError::NotSupported`]), or the table is empty ([`DmaError::Io`]). Nothing stays mapped.
     pub fn map_sgtable<M: PhysMemory + ?Sized>(
         &self,
@@ -68,7 +74,10 @@ impl Dma {
                 what: "REQUIRE_COHERENT on a device that does not snoop caches",
             });
         }
-        let below = self.map_sg_direct(mem, dev, sgl, request);
+        let below = match self.route(dev) {
+            Route::Direct => self.map_sg_direct(mem, dev, sgl, request),
+            Route::Iommu(attachment) => self.map_sg_iommu(mem, dev, attachment, sgl, request),
+        };
         self.filter(dev, sgl, request, below)
     }
 
@@ -185,7 +194,10 @@ impl Dma {
             phys: shown(sgl, |sg| sg.phys),
             attrs,
         });
-        self.unmap_sg_direct(mem, dev, sgl, dir, attrs)
+        match self.route(dev) {
+            Route::Direct => self.unmap_sg_direct(mem, dev, sgl, dir, attrs),
+            Route::Iommu(attachment) => self.unmap_sg_iommu(mem, dev, attachment, sgl, dir, attrs),
+        }
     }
 
     /// Undoes [`Dma::map_sgtable`] (`dma_unmap_sgtable`).

@@ -141,10 +141,6 @@ impl SgWork {
     pub(crate) fn add(&mut self, is_bounced: bool, copied_bytes: u64, cache: CacheWork) {
         self.bounced_entries += usize::from(is_bounced);
         self.copied_bytes = self.copied_bytes.saturating_add(copied_bytes);
-        let sum = &mut self.cache;
-        sum.cleaned_bytes = sum.cleaned_bytes.saturating_add(cache.cleaned_bytes);
-        sum.invalidated_bytes = sum
-            .invalidated_bytes
-            .saturating_add(cache.invalidated_bytes);
+        self.cache.add(cache);
     }
 }

@@ -4,21 +4,6 @@ use crate::device::Device;
 use crate::dma::Dma;
 
 impl Dma {
-    /// Returns the longest mapping that is also fast (`dma_opt_mapping_size`). Without an IOMMU it
-    /// is the longest one there is.
-    #[must_use]
-    pub fn opt_mapping_size(&self, dev: &Device) -> u64 {
-        self.max_mapping_size(dev)
-    }
-
-    /// Returns the mask under which entries of a list can be merged into one segment
-    /// (`dma_get_merge_boundary`): 0 without an IOMMU, which means that they cannot.
-    #[must_use]
-    pub const fn merge_boundary(&self, dev: &Device) -> u64 {
-        let _ = dev;
-        0
-    }
-
     /// Returns the alignment at which two buffers share no cache line
     /// (`dma_get_cache_alignment`): a power of two.
     #[must_use]

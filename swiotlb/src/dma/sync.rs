@@ -7,6 +7,7 @@ use crate::dma::Dma;
 use crate::dma::map::CacheWork;
 use crate::dma::trace::{DmaTraceKind, SyncOwner};
 use crate::error::SyncError;
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 
 /// What came of a sync.
@@ -33,7 +34,7 @@ impl Synced {
         is_skipped: true,
     };
 
-    fn of(copied: Option<u64>, cache: CacheWork) -> Self {
+    pub(crate) fn of(copied: Option<u64>, cache: CacheWork) -> Self {
         Self {
             is_bounced: copied.is_some(),
             copied_bytes: copied.unwrap_or(0),
@@ -63,7 +64,12 @@ impl Dma {
         if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
-        let result = self.sync_direct_for_cpu(mem, dev, addr, bytes, dir);
+        let result = match self.route(dev) {
+            Route::Direct => self.sync_direct_for_cpu(mem, dev, addr, bytes, dir),
+            Route::Iommu(attachment) => {
+                self.sync_iommu_for_cpu(mem, dev, attachment, addr, bytes, dir)
+            }
+        };
         self.trace_sync(dev, SyncOwner::Cpu, addr, bytes, dir);
         result
     }
@@ -122,7 +128,12 @@ impl Dma {
         if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
-        let result = self.sync_direct_for_device(mem, dev, addr, bytes, dir);
+        let result = match self.route(dev) {
+            Route::Direct => self.sync_direct_for_device(mem, dev, addr, bytes, dir),
+            Route::Iommu(attachment) => {
+                self.sync_iommu_for_device(mem, dev, attachment, addr, bytes, dir)
+            }
+        };
         self.trace_sync(dev, SyncOwner::Device, addr, bytes, dir);
         result
     }
@@ -181,6 +192,9 @@ impl Dma {
         if self.drops_syncs(dev) {
             return false;
         }
+        if matches!(self.route(dev), Route::Iommu(_)) {
+            return true;
+        }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         !dev.is_coherent() || self.swiotlb().find_pool(dev, phys).is_some()
     }
@@ -189,6 +203,6 @@ impl Dma {
     /// mappings have been made.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
-        !self.drops_syncs(dev)
+        !self.drops_syncs(dev) || matches!(self.route(dev), Route::Iommu(_))
     }
 }

@@ -7,6 +7,7 @@ use crate::dma::map_sg::shown;
 use crate::dma::sg::{Sg, SgTable, SgWork};
 use crate::dma::trace::{DmaTraceKind, SyncOwner};
 use crate::error::SyncError;
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 
 impl Dma {
@@ -85,7 +86,10 @@ impl Dma {
                 ..SgWork::default()
             });
         }
-        let result = self.sync_entries(mem, dev, sgl, dir, owner);
+        let result = match self.route(dev) {
+            Route::Direct => self.sync_entries(mem, dev, sgl, dir, owner),
+            Route::Iommu(attachment) => self.sync_sg_iommu(mem, dev, attachment, sgl, dir, owner),
+        };
         self.trace(dev, dir, || DmaTraceKind::SyncSg {
             owner,
             dma_addrs: shown(sgl, |sg| sg.dma_address),
