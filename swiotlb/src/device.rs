@@ -43,6 +43,7 @@ pub struct DmaRange {
 pub struct Device {
     id: DeviceId,
     name: String,
+    driver: String,
     pub(crate) dma_mask: Option<u64>,
     pub(crate) coherent_dma_mask: u64,
     bus_dma_limit: u64,
@@ -54,6 +55,7 @@ pub struct Device {
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
     skips_sync: AtomicBool,
+    pub(crate) has_set_mask: bool,
 }
 
 impl Device {
@@ -64,6 +66,7 @@ impl Device {
         Self {
             id: DeviceId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             name: name.into(),
+            driver: String::new(),
             dma_mask: Some(bit_mask(32)),
             coherent_dma_mask: bit_mask(32),
             bus_dma_limit: 0,
@@ -75,6 +78,7 @@ impl Device {
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
             skips_sync: AtomicBool::new(false),
+            has_set_mask: false,
         }
     }
 
@@ -84,11 +88,19 @@ impl Device {
         Self::new(name).with_seg_boundary(bit_mask(32))
     }
 
+    /// Names the driver that the device is bound to.
+    #[must_use]
+    pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
+        self.driver = driver.into();
+        self
+    }
+
     /// Sets both DMA masks without asking the platform; see [`crate::Dma::set_mask_and_coherent`].
     #[must_use]
     pub const fn with_masks(mut self, mask: u64) -> Self {
         self.dma_mask = Some(mask);
         self.coherent_dma_mask = mask;
+        self.has_set_mask = true;
         self
     }
 
@@ -159,6 +171,18 @@ impl Device {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name of the driver, empty if the device is bound to none (`dev_driver_string`).
+    #[must_use]
+    pub fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Returns whether a streaming mask was ever set; if not, the bus's default holds.
+    #[must_use]
+    pub const fn has_set_mask(&self) -> bool {
+        self.has_set_mask
     }
 
     /// Returns the streaming mask, or the 32-bit mask if absent or zero (`dma_get_mask`).

@@ -1,5 +1,6 @@
 //! The DMA-mapping layer: what a driver calls, and when its buffer is bounced.
 
+mod debug;
 mod limits;
 mod map;
 mod mapping;
@@ -9,6 +10,9 @@ pub use map::{CacheWork, MapRequest, Mapped, Unmapped};
 pub use mapping::Mapping;
 pub use sync::Synced;
 
+use std::sync::Mutex;
+
+use crate::debug::DmaDebug;
 use crate::swiotlb::Swiotlb;
 
 /// The DMA-mapping API over a bounce layer.
@@ -18,13 +22,18 @@ use crate::swiotlb::Swiotlb;
 #[derive(Debug)]
 pub struct Dma {
     swiotlb: Swiotlb,
+    /// The debug layer, if one watches (`CONFIG_DMA_API_DEBUG`).
+    debug: Option<Box<Mutex<DmaDebug>>>,
 }
 
 impl Dma {
     /// Puts the mapping layer on a bounce layer, with or without a pool.
     #[must_use]
     pub const fn new(swiotlb: Swiotlb) -> Self {
-        Self { swiotlb }
+        Self {
+            swiotlb,
+            debug: None,
+        }
     }
 
     /// Returns the bounce layer.

@@ -74,6 +74,9 @@
 //! | `dma_sync_single_for_cpu`, `_for_device`, `_range_` | [`Dma::sync_for_cpu`], [`Dma::sync_for_device`]; on bare addresses [`Dma::sync_single_for_cpu`], [`Dma::sync_single_for_device`], [`Dma::sync_single_range_for_cpu`], [`Dma::sync_single_range_for_device`] |
 //! | `dma_need_sync`, `dma_need_unmap` | [`Dma::needs_sync`], [`Dma::needs_unmap`] |
 //! | `dma_max_mapping_size` | [`Dma::max_mapping_size`] |
+//! | `CONFIG_DMA_API_DEBUG`, `dma_debug=`, `dma_debug_entries=`, `dma_debug_driver=` | [`Dma::with_debug`], [`DmaDebugOptions::parse`] |
+//! | `debug_dma_map_*`, `debug_dma_unmap_*`, `debug_dma_sync_*`, `debug_dma_alloc_*`, `debug_dma_free_*` | [`DmaDebug::map_phys`], [`DmaDebug::map_sg`], [`DmaDebug::unmap_phys`], [`DmaDebug::sync_single_for_cpu`], [`DmaDebug::alloc_coherent`] and their like |
+//! | files of debugfs `dma-api/` | [`DebugFile`], [`DmaDebug::read_file`], [`DmaDebug::write_file`] |
 //! | `DMA_ATTR_*`, `enum dma_data_direction` | [`Attrs`], [`DataDirection`] |
 #![forbid(unsafe_code)]
 
@@ -83,6 +86,7 @@ mod area;
 mod attrs;
 mod bounce;
 mod cc;
+mod debug;
 mod device;
 mod direction;
 mod dma;
@@ -113,6 +117,12 @@ pub use area::{Area, CpuId};
 pub use attrs::Attrs;
 pub use bounce::{BounceInfo, BounceRequest};
 pub use cc::{AddressMarker, CcPlatform};
+pub use debug::{
+    Breach, Caller, DebugFile, DebugFileError, DebugParamWarning, DebugReport, DmaDebug,
+    DmaDebugError, DmaDebugOptions, ErrorCheck, Held, KernelLayout, MapContext, MapMisuse,
+    MappedRange, MappedSegment, MappingKind, MisuseReport, Ownership, OwnershipBreach, OwnershipId,
+    StackRange,
+};
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;
 pub use dma::{CacheWork, Dma, MapRequest, Mapped, Mapping, Synced, Unmapped};

@@ -42,6 +42,7 @@ impl Dma {
         }
         self.check_mask(dev, mask)?;
         dev.dma_mask = Some(mask);
+        dev.has_set_mask = true;
         dev.set_skips_sync(dev.is_coherent());
         Ok(())
     }

@@ -119,6 +119,7 @@ impl Dma {
         dev: &Device,
         request: &MapRequest,
     ) -> Result<Mapped, MapError> {
+        self.debug_request(dev, request);
         if request.dir == DataDirection::None {
             return Err(MapError::BadDirection(request.dir));
         }
@@ -128,7 +129,9 @@ impl Dma {
         if !dev.is_coherent() && request.attrs.contains(Attrs::REQUIRE_COHERENT) {
             return Err(MapError::NotCoherent);
         }
-        self.map_direct(mem, dev, request)
+        let mapped = self.map_direct(mem, dev, request)?;
+        self.debug_map_phys(dev, request, &mapped);
+        Ok(mapped)
     }
 
     /// As [`Dma::map_phys`], with the kernel's result: an address, or
@@ -273,6 +276,21 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
+        let unmapped = self.unmap_direct(mem, dev, addr, bytes, dir, attrs);
+        self.debug_unmap_phys(dev, addr, bytes, dir, attrs);
+        unmapped
+    }
+
+    /// `dma_direct_unmap_phys`.
+    fn unmap_direct<M: PhysMemory + ?Sized>(
+        &mut self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+        attrs: Attrs,
+    ) -> Result<Unmapped, UnmapError> {
         if attrs.intersects(NEVER_BOUNCED) {
             return Ok(Unmapped::default());
         }
@@ -292,9 +310,13 @@ impl Dma {
         })
     }
 
-    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`).
+    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`), and notes in the
+    /// debug layer that the driver asked.
     #[must_use]
-    pub const fn mapping_error(addr: DmaAddr) -> bool {
-        addr.raw() == DmaAddr::MAPPING_ERROR.raw()
+    pub fn mapping_error(&self, dev: &Device, addr: DmaAddr) -> bool {
+        if let Some(mut debug) = self.debug() {
+            debug.mapping_error(dev, addr);
+        }
+        addr == DmaAddr::MAPPING_ERROR
     }
 }

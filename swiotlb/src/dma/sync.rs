@@ -59,9 +59,10 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.skips_sync(dev) {
             return Ok(Synced::SKIPPED);
         }
+        self.debug_sync_for_cpu(dev, addr, bytes, dir);
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let cache = if dir.comes_from_device() {
             CacheWork::invalidate(dev, bytes)
@@ -89,9 +90,10 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.skips_sync(dev) {
             return Ok(Synced::SKIPPED);
         }
+        self.debug_sync_for_device(dev, addr, bytes, dir);
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let copied = self
             .swiotlb_mut()
@@ -131,10 +133,16 @@ impl Dma {
         self.sync_single_for_device(mem, dev, addr.wrapping_add(offset), bytes, dir)
     }
 
+    /// Returns whether syncs of the device return at once: they have no effect, and no debug layer
+    /// wants to see them.
+    fn skips_sync(&self, dev: &Device) -> bool {
+        dev.skips_sync() && !self.is_debugged()
+    }
+
     /// Returns whether syncs of this mapping have an effect (`dma_need_sync`).
     #[must_use]
     pub fn needs_sync(&self, dev: &Device, addr: DmaAddr) -> bool {
-        if dev.skips_sync() {
+        if self.skips_sync(dev) {
             return false;
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
@@ -142,9 +150,9 @@ impl Dma {
     }
 
     /// Returns whether unmaps have an effect (`dma_need_unmap`); meaningful only after all
-    /// mappings have been made.
+    /// mappings have been made. With a debug layer they always have.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
-        !dev.skips_sync()
+        !self.skips_sync(dev)
     }
 }
