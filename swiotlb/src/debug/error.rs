@@ -267,6 +267,28 @@ impl DmaDebugError {
         }
     }
 
+    /// Returns the DMA address that the error is about, if it is about one.
+    #[must_use]
+    pub const fn dma_addr(&self) -> Option<DmaAddr> {
+        match self {
+            Self::SegmentAcrossBoundary { start: addr, .. }
+            | Self::NotAllocated { addr, .. }
+            | Self::SizeDiffers { addr, .. }
+            | Self::WrongFunction { addr, .. }
+            | Self::CpuAddressDiffers { addr, .. }
+            | Self::DirectionDiffers { addr, .. }
+            | Self::ErrorNotChecked { addr, .. }
+            | Self::AttrsDiffer { addr, .. }
+            | Self::SyncNotAllocated { addr, .. }
+            | Self::SyncOutside { addr, .. }
+            | Self::SyncDirectionDiffers { addr, .. }
+            | Self::SyncReadOnlyForCpu { addr, .. }
+            | Self::SyncWriteOnlyForDevice { addr, .. }
+            | Self::PendingAllocations { addr, .. } => Some(*addr),
+            _ => None,
+        }
+    }
+
     /// Returns whether this is told without being an error: it is not counted, and no filter hides
     /// it.
     #[must_use]

@@ -36,6 +36,7 @@ fn bench(direction: DataDirection) -> Bench {
         expected: right.clone(),
         previous: None,
         mapped_at: 5,
+        cpu: 0,
     });
     Bench { board, id, right }
 }
@@ -205,6 +206,7 @@ fn an_access_elsewhere_is_explained_by_its_lost_address_bits() {
         expected: vec![0; 100],
         previous: None,
         mapped_at: 0,
+        cpu: 0,
     });
     board.observe_read(3, 0x8000_1008, &[0; 8]);
     let violation = only(&board);
@@ -236,6 +238,7 @@ fn an_access_elsewhere_is_explained_by_a_lost_carry() {
         expected: vec![0; 256],
         previous: None,
         mapped_at: 0,
+        cpu: 0,
     });
     board.observe_write(3, 0x2f_0000, &[0; 8], |_| true);
     assert_eq!(only(&board).check, Check::Unmapped);
