@@ -80,7 +80,10 @@ where
         }
     });
     let cycles = simulation.cycle();
-    mapper.unbind();
+    // A driver that was cut short leaves mappings behind, but never its device.
+    if matches!(outcome, Outcome::Finished { .. }) {
+        mapper.unbind();
+    }
     let mut board = board.borrow_mut();
     match outcome {
         Outcome::Finished { .. } => {}
