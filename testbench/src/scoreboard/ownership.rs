@@ -114,6 +114,7 @@ impl Scoreboard {
         let hit = self.buffers.iter().find(|buffer| buffer.guards(phys));
         let place = hit.map(|buffer| Place {
             dma: found.held.as_ref().map(|held| held.dma.raw()),
+            is_bounced: found.held.as_ref().is_some_and(|held| held.has_two_views),
             ..buffer.place(phys.wrapping_sub(buffer.phys).cast_signed())
         });
         Violation {
