@@ -50,6 +50,7 @@ pub struct DmaRange {
 pub struct Device {
     id: DeviceId,
     name: String,
+    driver: String,
     dma_mask: Option<u64>,
     coherent_dma_mask: u64,
     bus_dma_limit: u64,
@@ -66,6 +67,7 @@ pub struct Device {
     pub(crate) transient: TransientPools,
     pub(crate) own_buffers: OwnBuffers,
     has_parms: bool,
+    has_set_mask: bool,
     masks_are_one: bool,
     iommu: Option<Attachment>,
     is_pci: bool,
@@ -80,6 +82,7 @@ impl Device {
         Self {
             id: DeviceId(NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),
             name: name.into(),
+            driver: String::new(),
             dma_mask: Some(bit_mask(32)),
             coherent_dma_mask: bit_mask(32),
             bus_dma_limit: 0,
@@ -95,6 +98,7 @@ impl Device {
             transient: TransientPools::default(),
             own_buffers: OwnBuffers::default(),
             has_parms: true,
+            has_set_mask: false,
             masks_are_one: false,
             iommu: None,
             is_pci: false,
@@ -136,11 +140,19 @@ impl Device {
         self
     }
 
+    /// Names the driver that the device is bound to.
+    #[must_use]
+    pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
+        self.driver = driver.into();
+        self
+    }
+
     /// Sets both DMA masks without asking the platform; see [`crate::Dma::set_mask_and_coherent`].
     #[must_use]
     pub const fn with_masks(mut self, mask: u64) -> Self {
         self.dma_mask = Some(mask);
         self.coherent_dma_mask = mask;
+        self.has_set_mask = true;
         self
     }
 
@@ -211,6 +223,18 @@ impl Device {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name of the driver, empty if the device is bound to none (`dev_driver_string`).
+    #[must_use]
+    pub fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Returns whether a streaming mask was ever set; if not, the bus's default holds.
+    #[must_use]
+    pub const fn has_set_mask(&self) -> bool {
+        self.has_set_mask
     }
 
     /// Returns the streaming mask, or the 32-bit mask if absent or zero (`dma_get_mask`).

@@ -1,6 +1,7 @@
 //! The DMA-mapping layer: what a driver calls, and when its buffer is bounced.
 
 mod config;
+mod debug;
 mod directed;
 mod emit;
 mod error;
@@ -37,6 +38,7 @@ pub(crate) use config::parse_size;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::coherent::CoherentState;
+use crate::debug::DmaDebug;
 use crate::swiotlb::Swiotlb;
 
 /// The DMA-mapping API over a bounce layer.
@@ -48,6 +50,8 @@ pub struct Dma {
     swiotlb: Swiotlb,
     config: DmaConfig,
     coherent: Mutex<CoherentState>,
+    /// The debug layer, if one watches (`CONFIG_DMA_API_DEBUG`).
+    debug: Option<Box<Mutex<DmaDebug>>>,
 }
 
 impl Dma {
@@ -64,6 +68,7 @@ impl Dma {
             swiotlb,
             config,
             coherent: Mutex::new(CoherentState::new()),
+            debug: None,
         }
     }
 

@@ -160,6 +160,9 @@ pub enum MapError {
     /// The direction is `DMA_NONE`; the kernel would stop here.
     #[error("a mapping needs a direction, got {0}")]
     BadDirection(DataDirection),
+    /// The buffer is device memory, which the debug layer refuses.
+    #[error("{0} is device memory, which cannot be mapped as a page")]
+    DeviceMemory(PhysAddr),
     /// `REQUIRE_COHERENT` on a device that does not snoop caches.
     #[error("REQUIRE_COHERENT was asked for, but the device is not cache coherent")]
     NotCoherent,

@@ -103,6 +103,9 @@
 //! | `struct dma_iova_state`, `dma_use_iova`, `dma_iova_size` | [`IovaState`], [`IovaState::is_used`], [`IovaState::bytes`] |
 //! | `dma_iova_try_alloc`, `dma_iova_free`, `dma_iova_destroy` | [`Dma::iova_try_alloc`], [`Dma::iova_free`], [`Dma::iova_destroy`] |
 //! | `dma_iova_link`, `dma_iova_sync`, `dma_iova_unlink` | [`Dma::iova_link`], [`Dma::iova_sync`], [`Dma::iova_unlink`] |
+//! | `CONFIG_DMA_API_DEBUG`, `dma_debug=`, `dma_debug_entries=`, `dma_debug_driver=` | [`Dma::with_debug`], [`DmaDebugOptions::parse`] |
+//! | `debug_dma_map_*`, `debug_dma_unmap_*`, `debug_dma_sync_*`, `debug_dma_alloc_*`, `debug_dma_free_*` | [`DmaDebug::map_phys`], [`DmaDebug::map_sg`], [`DmaDebug::unmap_phys`], [`DmaDebug::sync_single_for_cpu`], [`DmaDebug::alloc_coherent`] and their like |
+//! | files of debugfs `dma-api/` | [`DmaDebugFile`], [`DmaDebug::read_file`], [`DmaDebug::write_file`] |
 //! | `DMA_ATTR_*`, `enum dma_data_direction` | [`Attrs`], [`DataDirection`] |
 #![forbid(unsafe_code)]
 
@@ -114,6 +117,7 @@ mod block;
 mod bounce;
 mod cc;
 mod coherent;
+mod debug;
 mod device;
 mod direction;
 mod dma;
@@ -159,6 +163,12 @@ pub use cc::{AddressMarker, CcPlatform};
 pub use coherent::{
     AllocRequest, CmaId, CmaParam, Coherent, CoherentParts, CoherentView, CpuAddr, CpuView,
     Detached, DmaPages, Gfp, Noncontiguous, PhysRun, UserView,
+};
+pub use debug::{
+    Breach, Caller, DebugParamWarning, DebugReport, DmaDebug, DmaDebugError, DmaDebugFile,
+    DmaDebugFileError, DmaDebugOptions, ErrorCheck, Held, KernelLayout, MapContext, MapMisuse,
+    MappedRange, MappedSegment, MappingKind, MisuseReport, Ownership, OwnershipBreach, OwnershipId,
+    StackRange,
 };
 pub use device::{Device, DeviceId, DmaRange, bit_mask, min_not_zero};
 pub use direction::DataDirection;

@@ -5,7 +5,7 @@ mod support;
 
 use support::{HIGH, LOW, Machine, POOL};
 use swiotlb::{
-    AddressMarker, Attrs, CacheWork, CcPlatform, DataDirection, Device, Dma, DmaAddr, DmaRange,
+    AddressMarker, Attrs, CacheWork, CcPlatform, DataDirection, Device, DmaAddr, DmaRange,
     KmallocBounce, MapError, MapRequest, Mapping, Mode, PhysAddr, Platform, SyncError, UnmapError,
     bit_mask,
 };
@@ -420,9 +420,9 @@ fn the_raw_door_has_the_kernels_results() {
     let (mem, dma) = (&mut machine.mem, &mut machine.dma);
     let addr = dma.map_phys_addr(mem, &dev, &request(HIGH, 100, FROM));
     assert_eq!(addr, DmaAddr::new(POOL));
-    assert!(!Dma::mapping_error(addr));
+    assert!(!dma.mapping_error(&dev, addr));
     let failed = dma.map_phys_addr(mem, &dev, &request(HIGH, 300_000, FROM));
-    assert!(Dma::mapping_error(failed));
+    assert!(dma.mapping_error(&dev, failed));
     let failed = dma.map_resource(mem, &dev, &request(HIGH, 100, FROM));
     assert!(matches!(failed, Err(MapError::NotCapable { .. })));
     // MMIO and REQUIRE_COHERENT make an unmap do nothing at all.

@@ -40,6 +40,10 @@ pub enum Check {
     Status,
     /// The mapping layer refused a request, or mapped it in a way that the device's limits forbid.
     Mapping,
+    /// The driver misused the DMA API: the debug layer of the mapping layer objected.
+    DmaApi,
+    /// CPU or device touched a buffer that was the other's.
+    Ownership,
     /// The run did not come into the situation that its scenario is for.
     Unreached,
     /// The run took more cycles than its parameters justify.
@@ -54,7 +58,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in report order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Unmapped,
         Self::UseAfterUnmap,
         Self::PastEnd,
@@ -71,6 +75,8 @@ impl Check {
         Self::Assertion,
         Self::Status,
         Self::Mapping,
+        Self::DmaApi,
+        Self::Ownership,
         Self::Unreached,
         Self::Budget,
         Self::Hang,
@@ -98,6 +104,8 @@ impl Check {
             Self::Assertion => "assertion",
             Self::Status => "status",
             Self::Mapping => "mapping",
+            Self::DmaApi => "dma-api",
+            Self::Ownership => "ownership",
             Self::Unreached => "unreached",
             Self::Budget => "budget",
             Self::Hang => "hang",

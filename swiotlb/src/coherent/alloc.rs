@@ -4,6 +4,7 @@ use crate::addr::DmaAddr;
 use crate::attrs::Attrs;
 use crate::coherent::gfp::Gfp;
 use crate::coherent::handle::{AllocRequest, Coherent, CoherentParts, CpuAddr};
+use crate::debug::MappedRange;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind};
@@ -91,21 +92,39 @@ impl Dma {
             inner.attrs |= Attrs::ALLOC_CC_SHARED;
         }
         inner.gfp = inner.gfp.with_zone(Zone::Normal);
-        let result = match self.alloc_private(mem, dev, inner.bytes) {
-            Some(result) => result,
-            None => match self.coherent_route(dev) {
-                Route::Direct => self.alloc_direct(mem, pages, dev, &inner),
-                Route::Iommu(attachment) => self.alloc_iommu(mem, pages, dev, attachment, &inner),
-            },
+        let dir = DataDirection::Bidirectional;
+        if let Some(result) = self.alloc_private(mem, dev, inner.bytes) {
+            self.trace_alloc(dev, AllocCall::Attrs, dir, &inner, result);
+            return result;
+        }
+        let result = match self.coherent_route(dev) {
+            Route::Direct => self.alloc_direct(mem, pages, dev, &inner),
+            Route::Iommu(attachment) => self.alloc_iommu(mem, pages, dev, attachment, &inner),
         };
-        self.trace_alloc(
-            dev,
-            AllocCall::Attrs,
-            DataDirection::Bidirectional,
-            &inner,
-            result,
-        );
+        self.trace_alloc(dev, AllocCall::Attrs, dir, &inner, result);
+        self.enter_alloc(dev, AllocCall::Attrs, dir, request, result);
         result
+    }
+
+    /// Tells the debug layer of memory that was allocated.
+    pub(crate) fn enter_alloc(
+        &self,
+        dev: &Device,
+        call: AllocCall,
+        dir: DataDirection,
+        request: &AllocRequest,
+        result: Result<(CpuAddr, DmaAddr), DmaError>,
+    ) {
+        if let Ok((cpu, dma)) = result {
+            let range = MappedRange {
+                phys: cpu.phys(),
+                dma,
+                bytes: request.bytes,
+                dir,
+                attrs: request.attrs,
+            };
+            self.debug_alloc(dev, call, &range, request.cpu);
+        }
     }
 
     pub(crate) fn trace_alloc(

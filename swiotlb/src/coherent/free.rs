@@ -4,6 +4,7 @@ use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::coherent::handle::{Coherent, CoherentParts, CpuAddr};
 use crate::coherent::private::ReservedFree;
+use crate::debug::MappedRange;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{Dma, DmaError, DmaTraceKind, FreeCall, Refused};
@@ -65,6 +66,14 @@ impl Dma {
                 cpu: phys,
                 attrs,
             });
+            let range = MappedRange {
+                phys,
+                dma: dma_addr,
+                bytes,
+                dir: DataDirection::Bidirectional,
+                attrs,
+            };
+            self.debug_free(dev, FreeCall::Attrs, &range);
         }
         match self.coherent_route(dev) {
             Route::Iommu(attachment) if !is_private => {

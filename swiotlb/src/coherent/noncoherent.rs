@@ -4,6 +4,7 @@ use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::coherent::gfp::Gfp;
 use crate::coherent::handle::{AllocRequest, CpuAddr};
+use crate::debug::MappedRange;
 use crate::device::{Device, DeviceId};
 use crate::direction::DataDirection;
 use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind, FreeCall, Refused};
@@ -66,6 +67,7 @@ impl Dma {
         let result = self.alloc_page_block(mem, pages, dev, dir, request)?;
         let traced = result.map(|(phys, addr)| (CpuAddr::Linear(phys), addr));
         self.trace_alloc(dev, AllocCall::Pages, dir, request, traced);
+        self.enter_alloc(dev, AllocCall::Pages, dir, request, traced);
         result.map(|(phys, dma_addr)| DmaPages {
             device: dev.id(),
             phys,
@@ -162,6 +164,14 @@ impl Dma {
             cpu: memory.phys,
             attrs: Attrs::NONE,
         });
+        let range = MappedRange {
+            phys: memory.phys,
+            dma: memory.dma_addr,
+            bytes: memory.bytes,
+            dir: memory.dir,
+            attrs: Attrs::NONE,
+        };
+        self.debug_free(dev, FreeCall::Pages, &range);
         self.free_page_block(pages, dev, memory.phys, memory.dma_addr, memory.bytes)
             .map_err(|error| Refused::new(None, error))
     }

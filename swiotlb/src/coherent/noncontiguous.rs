@@ -7,7 +7,9 @@ use crate::coherent::mmap::{UserView, page_range};
 use crate::coherent::view::PhysRun;
 use crate::device::{Device, DeviceId};
 use crate::direction::DataDirection;
-use crate::dma::{AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind, Refused, Sg, SgTable};
+use crate::dma::{
+    AllocCall, Dma, DmaError, DmaMessage, DmaTraceKind, Refused, Sg, SgRequest, SgTable,
+};
 use crate::iommu::{Prot, Route};
 use crate::memory::PhysMemory;
 use crate::page_source::PageSource;
@@ -123,6 +125,10 @@ impl Dma {
             first.dma_address = dma_addr;
             first.dma_length = length;
         }
+        let listed = SgRequest::new(dir)
+            .with_attrs(request.attrs)
+            .on_cpu(request.cpu);
+        self.debug_map_sg(dev, &entries, 1, &listed);
         Ok(Noncontiguous {
             device: dev.id(),
             table: SgTable { entries, nents: 1 },
@@ -168,6 +174,8 @@ impl Dma {
             bytes: memory.bytes,
             phys: memory.phys(),
         });
+        // The kernel keeps no attributes of such memory.
+        self.debug_unmap_sg(dev, &memory.table.entries, memory.dir, Attrs::NONE);
         self.free_segment(pages, dev, &memory)
             .map_err(|error| Refused::new(None, error))
     }

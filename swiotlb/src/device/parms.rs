@@ -65,6 +65,7 @@ impl Device {
     /// Stores the streaming mask, and the coherent one if both are one variable.
     pub(crate) const fn store_mask(&mut self, mask: u64) {
         self.dma_mask = Some(mask);
+        self.has_set_mask = true;
         if self.masks_are_one {
             self.coherent_dma_mask = mask;
         }

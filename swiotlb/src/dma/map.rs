@@ -129,6 +129,7 @@ impl Dma {
         dev: &Device,
         request: &MapRequest,
     ) -> Result<Mapped, MapError> {
+        self.debug_request(dev, request);
         if request.dir == DataDirection::None {
             return Err(MapError::BadDirection(request.dir));
         }
@@ -152,6 +153,9 @@ impl Dma {
             phys: request.phys,
             attrs: request.attrs,
         });
+        if let Ok(mapped) = &result {
+            self.debug_map_phys(dev, request, mapped);
+        }
         result
     }
 
@@ -306,6 +310,7 @@ impl Dma {
             bytes,
             attrs,
         });
+        self.debug_unmap_phys(dev, addr, bytes, dir, attrs);
         result
     }
 
@@ -338,9 +343,13 @@ impl Dma {
         })
     }
 
-    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`).
+    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`), and notes in the
+    /// debug layer that the driver asked.
     #[must_use]
-    pub const fn mapping_error(addr: DmaAddr) -> bool {
-        addr.raw() == DmaAddr::MAPPING_ERROR.raw()
+    pub fn mapping_error(&self, dev: &Device, addr: DmaAddr) -> bool {
+        if let Some(mut debug) = self.debug() {
+            debug.mapping_error(dev, addr);
+        }
+        addr == DmaAddr::MAPPING_ERROR
     }
 }

@@ -28,6 +28,7 @@ impl Dma {
             return Err(MapError::MmioPage);
         }
         let phys = request.phys.wrapping_add(offset);
+        self.debug_map_page(phys)?;
         self.map_phys(mem, dev, &MapRequest { phys, ..*request })
     }
 
@@ -70,7 +71,9 @@ impl Dma {
             }
             CpuAddr::Cookie(phys) => return Err(MapError::NoCpuAddress { phys }),
         };
-        self.map_page(mem, dev, 0, &MapRequest { phys, ..*request })
+        let request = MapRequest { phys, ..*request };
+        self.debug_map_single(dev, &request);
+        self.map_page(mem, dev, 0, &request)
     }
 
     /// Undoes [`Dma::map_resource`] (`dma_unmap_resource`): nothing was bounced, so nothing comes

@@ -62,6 +62,7 @@ impl Dma {
         sgl: &mut [Sg],
         request: &SgRequest,
     ) -> Result<usize, DmaError> {
+        self.debug_list_request(dev, sgl, request.dir);
         if request.dir == DataDirection::None {
             return Err(DmaError::BadDirection(request.dir));
         }
@@ -96,6 +97,7 @@ impl Dma {
             Ok(ents) => {
                 let ents = *ents;
                 self.trace(dev, dir, || map_sg_event(sgl, ents, attrs));
+                self.debug_map_sg(dev, sgl, ents, request);
                 return below;
             }
             Err(error) => error.errno(),
@@ -194,6 +196,7 @@ impl Dma {
             phys: shown(sgl, |sg| sg.phys),
             attrs,
         });
+        self.debug_unmap_sg(dev, sgl, dir, attrs);
         match self.route(dev) {
             Route::Direct => self.unmap_sg_direct(mem, dev, sgl, dir, attrs),
             Route::Iommu(attachment) => self.unmap_sg_iommu(mem, dev, attachment, sgl, dir, attrs),

@@ -113,17 +113,21 @@ impl Mapping {
 }
 
 impl Dma {
-    /// Maps a buffer for a device (`dma_map_single`).
+    /// Maps a buffer for a device (`dma_map_single`). Its result says whether that failed, so the
+    /// debug layer takes it for the call of `dma_mapping_error` too.
     ///
     /// # Errors
-    /// As [`Dma::map_phys`].
+    /// As [`Dma::map_phys`], and if the debug layer says that the buffer is device memory.
     pub fn map_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
         dev: &Device,
         request: MapRequest,
     ) -> Result<Mapping, MapError> {
+        self.debug_map_single(dev, &request);
+        self.debug_map_page(request.phys)?;
         let mapped = self.map_phys(mem, dev, &request)?;
+        self.debug_mapping_error(dev, mapped.dma_addr);
         Ok(Mapping {
             device: dev.id(),
             dma_addr: mapped.dma_addr,

@@ -20,8 +20,8 @@ impl Dma {
     }
 
     /// Returns whether sync calls of the device are dropped: never if the debug layer is compiled
-    /// in, because it wants to see them.
+    /// in or watches, because it wants to see them.
     pub(crate) fn drops_syncs(&self, dev: &Device) -> bool {
-        dev.skips_sync() && !self.config().has_debug_layer
+        dev.skips_sync() && !self.config().has_debug_layer && !self.is_debugged()
     }
 }

@@ -71,6 +71,7 @@ impl Dma {
             }
         };
         self.trace_sync(dev, SyncOwner::Cpu, addr, bytes, dir);
+        self.debug_sync(dev, addr, bytes, dir, SyncOwner::Cpu);
         result
     }
 
@@ -135,6 +136,7 @@ impl Dma {
             }
         };
         self.trace_sync(dev, SyncOwner::Device, addr, bytes, dir);
+        self.debug_sync(dev, addr, bytes, dir, SyncOwner::Device);
         result
     }
 
@@ -200,7 +202,7 @@ impl Dma {
     }
 
     /// Returns whether unmaps have an effect (`dma_need_unmap`); meaningful only after all
-    /// mappings have been made.
+    /// mappings have been made. With a debug layer they always have.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
         !self.drops_syncs(dev) || matches!(self.route(dev), Route::Iommu(_))

@@ -95,6 +95,7 @@ impl Dma {
             dma_addrs: shown(sgl, |sg| sg.dma_address),
             sizes: shown(sgl, |sg| sg.dma_length),
         });
+        self.debug_sync_sg(dev, sgl, dir, owner);
         result
     }
 

@@ -3,6 +3,7 @@
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::bounce::BounceInfo;
+use crate::debug::MappedRange;
 use crate::device::Device;
 use crate::dma::{CacheWork, Dma, MapRequest, NEVER_BOUNCED};
 use crate::iommu::attachment::Attachment;
@@ -109,18 +110,28 @@ impl Dma {
             request: *request,
         };
         let is_partial = granule.offset(phys.raw() | bytes) != 0;
-        if is_partial && self.uses_swiotlb(dev, bytes, dir) {
+        let linked = if is_partial && self.uses_swiotlb(dev, bytes, dir) {
             if attrs.intersects(NEVER_BOUNCED) {
                 return Err(IovaError::BounceForbidden);
             }
-            return self.link_bounced(mem, state, offset, &link);
-        }
-        link.map(link.addr, phys, bytes, false)?;
-        Ok(Linked {
-            direct_bytes: bytes,
-            cache: link.clean(bytes),
-            ..Linked::default()
-        })
+            self.link_bounced(mem, state, offset, &link)?
+        } else {
+            link.map(link.addr, phys, bytes, false)?;
+            Linked {
+                direct_bytes: bytes,
+                cache: link.clean(bytes),
+                ..Linked::default()
+            }
+        };
+        let range = MappedRange {
+            phys,
+            dma: link.addr,
+            bytes,
+            dir,
+            attrs,
+        };
+        self.debug_link(dev, &range, request.cpu);
+        Ok(linked)
     }
 
     fn check_link(

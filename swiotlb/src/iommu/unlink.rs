@@ -1,6 +1,8 @@
 //! Undoing links: what was bounced goes back, then the device's way is closed.
 
+use crate::addr::PhysAddr;
 use crate::attrs::Attrs;
+use crate::debug::MappedRange;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{CacheWork, Dma};
@@ -73,6 +75,14 @@ impl Dma {
             }
         }
         done.was_linked = self.close(dev, attachment, state, offset, bytes);
+        let range = MappedRange {
+            phys: PhysAddr::INVALID,
+            dma: state.addr().wrapping_add(offset),
+            bytes,
+            dir,
+            attrs,
+        };
+        self.debug_unlink(dev, &range);
         refused.map_or(Ok(done), |cause| Err(cause.into()))
     }
 

@@ -220,6 +220,7 @@ impl Job {
             expected: self.data.clone(),
             previous: None,
             mapped_at,
+            cpu: 0,
         }
     }
 }

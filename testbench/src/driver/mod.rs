@@ -5,6 +5,7 @@ mod checks;
 pub mod dma_engine_regs;
 pub mod engine;
 mod mapper;
+mod misuse;
 mod transfer;
 
 pub use mapper::{Lease, Mapper, MapperCounts};

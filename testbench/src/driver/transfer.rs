@@ -12,7 +12,7 @@ use super::engine::{Channel, Engine, EngineError, Work};
 use super::mapper::{Lease, Mapper, Request};
 use crate::pattern::{self, Kind};
 use crate::scenario::plan::{Mistake, Movement, Outcome, Plan, Transfer, Usage};
-use crate::scoreboard::{Scoreboard, index};
+use crate::scoreboard::{MappingId, Scoreboard, index};
 use crate::violation::{Check, Violation};
 
 /// Bytes that a driver programs too many.
@@ -57,6 +57,13 @@ pub(super) struct Piece {
 struct Leases {
     source: Option<Lease>,
     destination: Option<Lease>,
+}
+
+impl Leases {
+    fn ids(&self) -> Vec<MappingId> {
+        let both = self.source.iter().chain(&self.destination);
+        both.map(|lease| lease.id).collect()
+    }
 }
 
 impl Driver {
@@ -206,8 +213,19 @@ impl Job<'_> {
             in_mapping, bytes, ..
         } = part;
         if let (Some(lease), Some(buffer)) = (&leases.source, self.source()) {
+            // Nothing is copied for a source, but only after this is it the CPU's to write.
+            if !self.has(Mistake::WritesLent) {
+                self.mapper()
+                    .sync_for_cpu(self.cpu, lease, in_mapping, bytes)
+                    .await?;
+            }
             self.write_buffer(buffer, part.offset, data);
             self.expect(buffer, part.offset, data);
+            if self.has(Mistake::SyncsOutside) {
+                self.mapper()
+                    .sync_outside(self.cpu, lease, in_mapping)
+                    .await?;
+            }
             if !self.has(Mistake::SkipsSyncForDevice) {
                 self.mapper()
                     .sync_for_device(self.cpu, lease, in_mapping, bytes)
@@ -241,6 +259,9 @@ impl Job<'_> {
                 .await?;
         }
         self.expect(buffer, part.offset, data);
+        let cycle = self.driver.host.cycle();
+        self.board_mut()
+            .cpu_read(cycle, buffer, part.offset, part.bytes);
         self.judge(buffer, Some(lease.id));
         Ok(())
     }
@@ -255,10 +276,12 @@ impl Job<'_> {
         let channels = self.channels();
         let claim = self.driver.engine.claim(self.cpu, channels).await;
         let works = self.start(piece, &leases, data).await?;
+        let used = leases.ids();
         self.unmap(leases).await?;
         for work in works {
             self.driver.engine.finished(self.cpu, work).await?;
         }
+        self.device_finished(&used);
         drop(claim);
         if let Some(buffer) = self.destination() {
             self.accept_partial(buffer, piece);
@@ -281,6 +304,7 @@ impl Job<'_> {
         for work in works {
             completions.push(self.driver.engine.finished(self.cpu, work).await?);
         }
+        self.device_finished(&leases.ids());
         let is_done = self.check_status(&completions, piece);
         if self.transfer.outcome == Outcome::AddrLimit && self.beats() != beats_before {
             let beats = self.beats() - beats_before;
@@ -316,6 +340,9 @@ impl Job<'_> {
         };
         let bytes = u32::try_from(piece.bytes + extra).expect("a mapping is shorter than 4 GiB");
         let mut works = Vec::new();
+        for id in leases.ids() {
+            self.board_mut().device_started(id);
+        }
         if let Some(lease) = &leases.destination {
             if !is_copy && self.transfer.outcome != Outcome::AddrLimit {
                 let mut packet = data.to_vec();
@@ -377,18 +404,30 @@ impl Job<'_> {
             expected: data.to_vec(),
         };
         if self.has(Mistake::SkipsBouncing) {
-            return Ok(self.mapper().lend_without_mapping(request));
+            return Ok(self.mapper().lend_without_mapping(self.cpu, request));
         }
-        let lease = self.mapper().map(self.cpu, request).await?;
+        let lease = if self.has(Mistake::SkipsMappingError) {
+            self.mapper().map_unchecked(self.cpu, request).await?
+        } else {
+            self.mapper().map(self.cpu, request).await?
+        };
         self.check_mapping(buffer, piece, &lease);
         Ok(lease)
     }
 
     async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
         for lease in leases.source.into_iter().chain(leases.destination) {
-            self.mapper().unmap(self.cpu, lease).await?;
+            self.mapper()
+                .unmap_with(self.cpu, lease, self.transfer.mistake)
+                .await?;
         }
         Ok(())
+    }
+
+    fn device_finished(&self, used: &[MappingId]) {
+        for id in used {
+            self.board_mut().device_finished(*id);
+        }
     }
 
     fn write_buffer(&self, buffer: usize, offset: u64, data: &[u8]) {
@@ -398,6 +437,9 @@ impl Job<'_> {
             .memory()
             .write(PhysAddr::new(phys), data)
             .expect("the plan places buffers in RAM");
+        let cycle = self.driver.host.cycle();
+        self.board_mut()
+            .cpu_wrote(cycle, buffer, offset, data.len() as u64);
     }
 
     pub(super) fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {

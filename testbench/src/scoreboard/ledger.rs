@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use swiotlb::{DataDirection, DmaAddr, PhysAddr};
+use swiotlb::{DataDirection, DmaAddr, OwnershipId, PhysAddr};
 
 use crate::scoreboard::bits::Bits;
 
@@ -33,6 +33,8 @@ pub struct Mapping {
     pub previous: Option<Vec<u8>>,
     /// Cycle at which it was mapped.
     pub mapped_at: u64,
+    /// CPU on which it was mapped.
+    pub cpu: u32,
 }
 
 impl Mapping {
@@ -52,6 +54,8 @@ pub struct Entry {
     pub written: Bits,
     /// Cycle of the unmap, if that has happened.
     pub unmapped_at: Option<u64>,
+    /// Its number in the book of owners.
+    pub owner: OwnershipId,
 }
 
 impl Entry {
@@ -78,13 +82,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Enters a new live mapping.
-    pub fn insert(&mut self, mapping: Mapping) -> MappingId {
+    /// Enters a new live mapping, with its number in the book of owners.
+    pub fn insert(&mut self, mapping: Mapping, owner: OwnershipId) -> MappingId {
         let id = MappingId(self.entries.len() as u64);
         let entry = Entry {
             written: Bits::new(mapping.expected.len()),
             mapping,
             unmapped_at: None,
+            owner,
         };
         self.longest = self.longest.max(entry.mapping.bytes());
         self.live.insert((entry.mapping.dma.raw(), id), entry.end());
@@ -164,6 +169,8 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use swiotlb::{Caller, Held, Ownership};
+
     use super::*;
 
     fn mapping(dma: u64, bytes: usize) -> Mapping {
@@ -178,14 +185,28 @@ mod tests {
             expected: vec![0; bytes],
             previous: None,
             mapped_at: 0,
+            cpu: 0,
         }
+    }
+
+    fn insert(ledger: &mut Ledger, mapping: Mapping) -> MappingId {
+        let owner = Ownership::new().mapped(Held {
+            dma: mapping.dma,
+            orig: mapping.target,
+            bytes: mapping.bytes(),
+            dir: mapping.direction,
+            has_two_views: false,
+            mapper: Caller::default(),
+            handed_over_at: 0,
+        });
+        ledger.insert(mapping, owner)
     }
 
     #[test]
     fn a_short_mapping_inside_a_long_one_does_not_hide_it() {
         let mut ledger = Ledger::default();
-        let long = ledger.insert(mapping(0x1000, 0x1000));
-        let short = ledger.insert(mapping(0x1100, 0x10));
+        let long = insert(&mut ledger, mapping(0x1000, 0x1000));
+        let short = insert(&mut ledger, mapping(0x1100, 0x10));
         assert_eq!(ledger.live_at(0x1104), Some(short));
         assert_eq!(ledger.live_at(0x1110), Some(long));
         assert_eq!(ledger.live_at(0x2000), None);
@@ -195,9 +216,9 @@ mod tests {
     #[test]
     fn closed_mappings_are_found_by_age() {
         let mut ledger = Ledger::default();
-        let first = ledger.insert(mapping(0x1000, 0x100));
+        let first = insert(&mut ledger, mapping(0x1000, 0x100));
         ledger.close(first, 10);
-        let second = ledger.insert(mapping(0x1000, 0x100));
+        let second = insert(&mut ledger, mapping(0x1000, 0x100));
         ledger.close(second, 20);
         assert_eq!(ledger.live_at(0x1000), None);
         let dead = ledger.dead_at(0x10ff).expect("it was mapped");
