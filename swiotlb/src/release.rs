@@ -156,12 +156,10 @@ impl Release<'_> {
             addr: self.tlb_addr,
         };
         let data_slot = self.data_slot() - domain.first_slot;
-        let first = data_slot
-            .checked_sub(domain.table.pad_slots(data_slot))
-            .ok_or(out_of_pool)?;
+        let (first, alloc_size) = domain.table.release_start(data_slot).ok_or(out_of_pool)?;
         let offset = self.dev.align_offset(0, self.tlb_addr.raw());
         // The size wraps before it is divided, as in the kernel.
-        let slots = slots_of(domain.table.alloc_size(first).wrapping_add(offset));
+        let slots = slots_of(alloc_size.wrapping_add(offset));
         let first = domain.first_slot + first;
         let is_in_area = first < self.pool.area_slots * self.pool.geometry.areas;
         match u32::try_from(slots) {
