@@ -5,6 +5,10 @@
 //! slots, which counters, which failures and which bytes: as in Linux 7.3.4, and checked against
 //! traces of its allocator.
 //!
+//! What happens when the pool is full is a [`Policy`]: refuse, give a larger mapping a buffer of its
+//! own, add pools, or add pools and take them away again. What the kernel leaves to its workers is
+//! done by [`Swiotlb::run_pending_work`]. Threads share a layer: see [`Swiotlb`].
+//!
 //! The crate owns no memory and takes nothing from its surroundings. Bytes come through
 //! [`PhysMemory`], pages through [`PageSource`], the CPU is an argument, and what the kernel would
 //! log or trace is drained as [`Event`] values.
@@ -60,7 +64,9 @@
 //! | `is_swiotlb_active`, `is_swiotlb_allocated`, `is_swiotlb_force_bounce`, `is_swiotlb_for_alloc` | [`Swiotlb::is_active`], [`Swiotlb::is_allocated`], [`Swiotlb::is_force_bounce`], [`Swiotlb::is_for_alloc`] |
 //! | `default_swiotlb_base`, `default_swiotlb_limit`, `swiotlb_size_or_default` | [`Swiotlb::default_base`], [`Swiotlb::default_limit`], [`BootConfig::size_or_default`] |
 //! | `swiotlb_alloc`, `swiotlb_free`, `restricted-dma-pool` | [`Swiotlb::alloc`], [`Swiotlb::free`], [`Swiotlb::attach_restricted`] |
-//! | `io_tlb_nslabs`, `io_tlb_used`, `io_tlb_used_hiwater` | [`Swiotlb::stats`], [`Swiotlb::reset_hiwater`] |
+//! | `CONFIG_SWIOTLB_DYNAMIC` | [`Policy::DynamicPools`] |
+//! | `swiotlb_dyn_alloc`, `swiotlb_dyn_free` | [`Swiotlb::grow_if_asked`], [`Swiotlb::free_dropped_pools`] |
+//! | `io_tlb_nslabs`, `io_tlb_used`, `io_tlb_used_hiwater`, `io_tlb_transient_nslabs` | [`Swiotlb::stats`], [`Swiotlb::debug_files`], [`Swiotlb::reset_hiwater`] |
 //! | `trace_swiotlb_bounced` | [`BouncedTrace`] |
 //! | `struct device` | [`Device`] |
 //! | `dma_set_mask`, `dma_set_coherent_mask`, `dma_set_mask_and_coherent`, `dma_coerce_mask_and_coherent` | [`Dma::set_mask`], [`Dma::set_coherent_mask`], [`Dma::set_mask_and_coherent`], [`Dma::coerce_mask_and_coherent`] |

@@ -189,6 +189,18 @@ impl Swiotlb {
         })
     }
 
+    /// Says whether an unmap of a buffer of its own would be refused. `None` if the address lies in
+    /// none.
+    pub(crate) fn check_own(
+        &self,
+        dev: &Device,
+        addr: PhysAddr,
+        bytes: u64,
+    ) -> Option<Result<(), UnmapError>> {
+        let buffer = dev.own_buffers.peek(addr)?;
+        Some(check(&buffer, addr, bytes))
+    }
+
     /// Frees a buffer of its own without a copy. False if the address lies in none.
     pub(crate) fn drop_own(&self, dev: &Device, addr: PhysAddr) -> bool {
         let Some(buffer) = dev.own_buffers.peek(addr) else {

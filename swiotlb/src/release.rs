@@ -78,6 +78,33 @@ impl Swiotlb {
         Ok(Some(released))
     }
 
+    /// Says in strict mode whether an unmap would be refused; in kernel mode it never is here.
+    /// Nothing changes. An address in no pool is fine: there is nothing to release.
+    pub(crate) fn check_release(
+        &self,
+        dev: &Device,
+        addr: PhysAddr,
+        bytes: u64,
+    ) -> Result<(), UnmapError> {
+        if self.shared.mode != Mode::Strict {
+            return Ok(());
+        }
+        if let Some(result) = self.check_own(dev, addr, bytes) {
+            return result;
+        }
+        let Some(pool) = self.locate(dev, addr) else {
+            return Ok(());
+        };
+        let release = Release {
+            pool: &pool,
+            dev,
+            tlb_addr: addr,
+            strict_bytes: Some(bytes),
+        };
+        let domain = release.domain().lock();
+        release.extent(&domain).map(|_| ())
+    }
+
     /// Releases what lies at `addr` of the device's allocator, without a copy.
     pub(crate) fn release_at(&self, dev: &Device, addr: PhysAddr) -> Option<Released> {
         let pool = self.locate(dev, addr)?;
@@ -156,12 +183,10 @@ impl Release<'_> {
             addr: self.tlb_addr,
         };
         let data_slot = self.data_slot() - domain.first_slot;
-        let first = data_slot
-            .checked_sub(domain.table.pad_slots(data_slot))
-            .ok_or(out_of_pool)?;
+        let (first, alloc_size) = domain.table.release_start(data_slot).ok_or(out_of_pool)?;
         let offset = self.dev.align_offset(0, self.tlb_addr.raw());
         // The size wraps before it is divided, as in the kernel.
-        let slots = slots_of(domain.table.alloc_size(first).wrapping_add(offset));
+        let slots = slots_of(alloc_size.wrapping_add(offset));
         let first = domain.first_slot + first;
         let is_in_area = first < self.pool.area_slots * self.pool.geometry.areas;
         match u32::try_from(slots) {

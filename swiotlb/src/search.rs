@@ -90,6 +90,7 @@ impl Search {
     ///
     /// # Errors
     /// If the request is empty or above what any pool can give, or the boundary is no power of two.
+    #[inline]
     pub(crate) fn new(
         dev: &Device,
         wanted: &Wanted,
@@ -199,6 +200,7 @@ impl Search {
     }
 
     /// The two progressions of regular masks.
+    #[inline]
     fn find_regular(
         &self,
         regular: &Regular,
@@ -227,6 +229,7 @@ impl Search {
     }
 
     /// Looks at the slots `from`, `from + pace`, ... below `end`.
+    #[inline]
     fn scan(&self, domain: &mut Domain, from: u64, end: u64, pace: u64) -> Option<u32> {
         const SET: u64 = SLOT_SET_SLOTS as u64;
         if pace > SET {
@@ -302,6 +305,7 @@ impl Search {
 }
 
 impl Regular {
+    #[inline]
     fn new(orig: u64, base_dma: u64, zero: u64, keep: u64, stride: u64) -> Option<Self> {
         let mask = if orig == 0 { zero } else { zero | keep };
         if !(mask + 1).is_power_of_two() || !(zero + 1).is_power_of_two() {
@@ -328,6 +332,7 @@ impl Regular {
 }
 
 impl Boundary {
+    #[inline]
     fn new(base_dma: u64, boundary_slots: u64, pool_slots: u32, slots: u32) -> Self {
         let within = boundary_slots - 1;
         let shift = slots_of(base_dma);
@@ -354,6 +359,7 @@ impl Boundary {
     }
 
     /// Returns where in `set` a run of `len` slots may begin.
+    #[inline]
     fn allowed(self, set: u64, len: u32) -> u128 {
         match self {
             Self::None => u128::MAX,

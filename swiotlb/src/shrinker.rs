@@ -78,7 +78,7 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// Parts into which the window is cut.
-const PARTS: u64 = 16;
+const PARTS: u32 = 16;
 
 /// The peak of use over a window of time, in parts: what is told lies at most one part too far back.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ pub(crate) struct Peaks {
 impl Peaks {
     pub(crate) fn new(window: Duration) -> Self {
         Self {
-            part_nanos: (nanos(window) / PARTS).max(1),
+            part_nanos: (nanos(window) / u64::from(PARTS)).max(1),
             ..Self::default()
         }
     }
@@ -106,13 +106,13 @@ impl Peaks {
     pub(crate) fn note(&self, now: u64, used: u64) {
         let part = self.part_of(now);
         let entry = part << 32 | used.min(u64::from(u32::MAX));
-        let index = usize::try_from(part % PARTS).unwrap_or(0);
+        let index = usize::try_from(part % u64::from(PARTS)).unwrap_or(0);
         self.parts[index].fetch_max(entry, Ordering::Relaxed);
     }
 
     /// Returns the peak of the last window, given how many are in use now.
     pub(crate) fn peak(&self, now: u64, used: u64) -> u64 {
-        let oldest = (self.part_of(now) + 1).saturating_sub(PARTS);
+        let oldest = (self.part_of(now) + 1).saturating_sub(u64::from(PARTS));
         self.parts
             .iter()
             .map(|entry| entry.load(Ordering::Relaxed))

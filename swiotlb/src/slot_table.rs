@@ -196,6 +196,7 @@ impl SlotTable {
     }
 
     /// Takes `len` free slots from `first` on, all in one set.
+    #[inline]
     pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64) {
         let (set, bit) = locate(first);
         let range = range_mask(bit, len);
@@ -222,6 +223,7 @@ impl SlotTable {
     }
 
     /// Returns the first slot of the allocation that `slot` belongs to.
+    #[inline]
     fn first_of(&self, slot: u32) -> Option<u32> {
         let (set, bit) = locate(slot);
         let set = &self.sets[set];
@@ -267,6 +269,21 @@ impl SlotTable {
         })
     }
 
+    /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in
+    /// front of it, and the `alloc_size` stored there. `None` if that lies in front of the table.
+    #[inline]
+    pub(crate) fn release_start(&self, slot: u32) -> Option<(u32, u64)> {
+        if let Some(first) = self.first_of(slot) {
+            let record = &self.records[first as usize];
+            let is_whole = record.padding == record.pad_slots;
+            if is_whole && slot == first + u32::from(record.padding) {
+                return Some((first, record.alloc_size.cast_unsigned()));
+            }
+        }
+        let first = slot.checked_sub(self.pad_slots(slot))?;
+        Some((first, self.alloc_size(first)))
+    }
+
     /// Returns the `pad_slots` stored in `slot`.
     pub(crate) fn pad_slots(&self, slot: u32) -> u32 {
         let Some(first) = self.first_of(slot) else {
@@ -281,6 +298,7 @@ impl SlotTable {
     }
 
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
+    #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
         let mut first = first;
         let end = first + len;
@@ -291,6 +309,7 @@ impl SlotTable {
         }
     }
 
+    #[inline]
     fn release_in_set(&mut self, first: u32, len: u32) {
         let (set_index, bit) = locate(first);
         let end = bit + len;
@@ -312,6 +331,7 @@ impl SlotTable {
 
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
+    #[inline]
     fn keep_tail(&mut self, end: u32) {
         if end.is_multiple_of(SLOT_SET_SLOTS) || end >= self.slots {
             return;

@@ -25,7 +25,8 @@ use crate::sync_primitives::{Arc, AtomicU32, Lock, Ordering};
 /// How faithful the layer is to the kernel when a driver releases what it does not own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Does what the kernel does, damage included.
+    /// Does what the kernel does, damage included: a stray release frees what it hits, also in the next
+    /// slot set or area.
     #[default]
     Kernel,
     /// Refuses such a release with an error and changes nothing.

@@ -118,9 +118,9 @@ const OTHER_ATTRS: Attrs = Attrs::FORCE_CONTIGUOUS;
 #[test]
 fn a_private_region_is_none_of_the_layers_business() {
     let Machine { mut mem, dma } = machine();
-    let mut dev = Device::new("own").with_masks(bit_mask(32));
+    let dev = Device::new("own").with_masks(bit_mask(32));
     let base = PhysAddr::new(LOW);
-    dma.declare_coherent_memory(&mut dev, base, swiotlb::DmaAddr::new(LOW), 0x1_0000)
+    dma.declare_coherent_memory(&dev, base, swiotlb::DmaAddr::new(LOW), 0x1_0000)
         .unwrap();
     let mut pages = Pages::new(HIGH, 1 << 20);
     let ring = dma

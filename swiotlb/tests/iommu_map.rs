@@ -402,6 +402,33 @@ fn an_unmap_of_nothing_warns_and_strict_mode_refuses_it() {
 }
 
 #[test]
+fn strict_mode_refuses_a_wrong_size_inside_the_granule_before_it_unmaps_anything() {
+    let mut machine = Machine::with(Platform::default(), "", Mode::Strict);
+    let domain = domain();
+    let dev = untrusted(&domain);
+    let addr = map(&mut machine, &dev, request(HIGH, 100, FROM)).dma_addr;
+    device_write(&mut machine, &domain, addr, &[0x22; 100]);
+    let (mem, dma) = (&mut machine.mem, &mut machine.dma);
+    let result = dma.unmap_phys(mem, &dev, addr, 99, FROM, Attrs::NONE);
+    assert!(
+        matches!(
+            result,
+            Err(UnmapError::SizeMismatch {
+                bytes: 99,
+                mapped_bytes: 100,
+                ..
+            })
+        ),
+        "{result:?}"
+    );
+    assert!(domain.translate(addr, true).is_ok(), "nothing has changed");
+    dma.unmap_phys(mem, &dev, addr, 100, FROM, Attrs::NONE)
+        .unwrap();
+    assert_eq!(machine.read(HIGH, 100), [0x22; 100]);
+    assert_eq!(used_slots(&machine), 0);
+}
+
+#[test]
 fn a_mapping_of_physical_address_zero_cannot_be_undone() {
     let mut machine = Machine::new();
     let domain = domain();

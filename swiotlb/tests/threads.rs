@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use swiotlb::{
-    AllocatorId, BootConfig, CpuId, DataDirection, Device, Dma, MapRequest, Mapping, MemoryError,
-    Mode, PhysAddr, PhysMemory, Platform, PoolGeometry, RamRange, SparseMemory, Swiotlb,
+    AllocatorId, BootConfig, BootOptions, CpuId, DataDirection, Device, Dma, MapRequest, Mapping,
+    MemoryError, Mode, PhysAddr, PhysMemory, Platform, Policy, PoolGeometry, RamRange,
+    RegionSource, ShrinkPressure, ShrinkerConfig, SparseMemory, Stats, Swiotlb,
 };
 
 const THREADS: u32 = 4;
 const ROUNDS: u32 = 3000;
 const POOL: u64 = 0x100_0000;
+const PAGES: u64 = 0x200_0000;
 const HIGH: u64 = 0x1_0000_0000;
 
 /// Memory that threads share: the trait is implemented for the reference.
@@ -43,20 +46,25 @@ fn ranges() -> Vec<RamRange> {
     vec![range(0, 0x400_0000), range(HIGH, 0x100_0000)]
 }
 
-fn machine(slots: u32, areas: u32) -> (SharedMemory, Dma) {
+fn machine(policy: Policy, slots: u32, areas: u32) -> (SharedMemory, Dma) {
     let mut mem = SparseMemory::new(&ranges()).unwrap();
     let platform = Platform {
         ram: ranges(),
         ..Platform::default()
     };
-    let mut boot = BootConfig::default();
+    let mut boot = BootConfig::new(BootOptions {
+        policy,
+        ..BootOptions::default()
+    });
     boot.parse(",,track_hiwater");
     let geometry = PoolGeometry {
         base: PhysAddr::new(POOL),
         slots,
         areas,
     };
-    let swiotlb = Swiotlb::with_pool(&mut mem, platform, boot, Mode::Strict, geometry).unwrap();
+    let mut swiotlb = Swiotlb::with_pool(&mut mem, platform, boot, Mode::Strict, geometry).unwrap();
+    let pages = RegionSource::new(PhysAddr::new(PAGES), 0x200_0000);
+    swiotlb.set_page_source(Box::new(pages));
     (SharedMemory(Mutex::new(mem)), Dma::new(swiotlb))
 }
 
@@ -107,12 +115,22 @@ fn work(mem: &SharedMemory, dma: &Dma, dev: &Device, thread: u32) {
     }
 }
 
-fn check_machine(slots: u32, areas: u32) {
-    let (mem, dma) = machine(slots, areas);
+/// Runs the threads, with one more that does the pending work and shrinks, and checks the end.
+fn check_machine(policy: Policy, slots: u32, areas: u32) -> Stats {
+    let (mem, dma) = machine(policy, slots, areas);
+    let mappers = AtomicU32::new(THREADS);
+    // One thread alone finds too little in a pool that can grow.
+    let holder = Device::new("holder");
+    let mut held = Vec::new();
+    if policy.is_dynamic() {
+        let request = MapRequest::new(PhysAddr::new(HIGH), 110 * 2048, DataDirection::ToDevice);
+        held.push(dma.map_single(&mut &mem, &holder, request).unwrap());
+    }
     let shared_dev = Device::new("shared");
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (mem, dma, shared_dev) = (&mem, &dma, &shared_dev);
+            let mappers = &mappers;
             scope.spawn(move || {
                 let own_dev = Device::new("own").with_min_align_mask(0xfff);
                 let dev = if thread % 2 == 0 {
@@ -121,33 +139,70 @@ fn check_machine(slots: u32, areas: u32) {
                     &own_dev
                 };
                 work(mem, dma, dev, thread);
+                mappers.fetch_sub(1, Ordering::Release);
             });
         }
+        while mappers.load(Ordering::Acquire) > 0 {
+            dma.swiotlb().run_pending_work(&mut &mem);
+            dma.swiotlb().shrinker_scan(1, ShrinkPressure::High);
+            std::thread::yield_now();
+        }
     });
+    for mapping in held {
+        dma.unmap_single(&mut &mem, &holder, mapping).unwrap();
+    }
+    dma.swiotlb().run_pending_work(&mut &mem);
+    assert!(!dma.swiotlb().has_pending_work());
     let stats = dma.swiotlb().stats(AllocatorId::DEFAULT).unwrap();
     assert_eq!((stats.used_slots, stats.counted_slots), (0, 0));
-    assert!(stats.used_hiwater > 0 && stats.used_hiwater <= u64::from(slots));
+    assert_eq!(stats.transient_slots, 0);
+    assert!(stats.used_hiwater > 0);
     for pool in dma.swiotlb().pools(AllocatorId::DEFAULT) {
         assert_eq!(dma.swiotlb().check_invariants(pool), Ok(()));
         let snapshot = dma.swiotlb().snapshot(pool).unwrap();
         assert!(snapshot.occupancy.not_any());
     }
+    stats
 }
 
 #[test]
 fn threads_keep_to_their_buffers_when_each_area_has_its_lock() {
-    check_machine(2048, 4);
+    let stats = check_machine(Policy::Static, 2048, 4);
+    assert!(stats.used_hiwater <= 2048);
 }
 
 #[test]
 fn threads_keep_to_their_buffers_when_areas_share_slots_and_a_lock() {
-    check_machine(1024, 16);
+    let stats = check_machine(Policy::Static, 1024, 16);
+    assert!(stats.used_hiwater <= 1024);
+}
+
+#[test]
+fn threads_keep_to_their_buffers_while_pools_come() {
+    let stats = check_machine(Policy::DynamicPools, 128, 1);
+    assert!(stats.shrinker.pools_added > 0);
+    assert_eq!(stats.total_slots, 128 * (1 + stats.shrinker.pools_added));
+}
+
+#[test]
+fn threads_keep_to_their_buffers_while_pools_come_and_go() {
+    let config = ShrinkerConfig {
+        min_free_slots: 0,
+        reserve_percent: 0,
+        ..ShrinkerConfig::default()
+    };
+    let stats = check_machine(Policy::Shrinker(config), 128, 1);
+    let counters = stats.shrinker;
+    assert!(counters.pools_added >= counters.pools_removed);
+    let pools_left = 1 + counters.pools_added - counters.pools_removed;
+    assert_eq!(stats.total_slots, 128 * pools_left);
 }
 
 #[test]
 fn the_layer_and_its_devices_can_be_shared() {
-    fn is_shared<T: Send + Sync>() -> bool {
-        true
-    }
-    assert!(is_shared::<Swiotlb>() && is_shared::<Dma>() && is_shared::<Device>());
+    fn check_shared<T: Send + Sync>(_: &T) {}
+    let (_, dma) = machine(Policy::Static, 512, 1);
+    check_shared(&dma);
+    check_shared(dma.swiotlb());
+    check_shared(&Device::new("d"));
 }

@@ -129,6 +129,13 @@ impl IommuDomain {
         self.aperture
     }
 
+    /// Returns the granules that a range touches: first address and length in bytes.
+    pub(crate) fn granules_of(&self, addr: DmaAddr, bytes: u64) -> (DmaAddr, u64) {
+        let offset = self.granule().offset(addr.raw());
+        let span = self.granule().span(offset, bytes).unwrap_or(u64::MAX);
+        (addr.wrapping_sub(offset), span)
+    }
+
     /// Returns the highest address that may be mapped.
     pub(crate) const fn highest(&self) -> u64 {
         if self.aperture.is_forced {

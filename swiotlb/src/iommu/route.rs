@@ -95,6 +95,29 @@ impl Dma {
         result
     }
 
+    /// Refuses in strict mode to unmap a range that was not given out with this length.
+    pub(crate) fn check_mapping(
+        &self,
+        attachment: &Attachment,
+        addr: DmaAddr,
+        bytes: u64,
+    ) -> Result<(), UnmapError> {
+        if !self.is_strict() {
+            return Ok(());
+        }
+        let (iova, bytes) = attachment.domain().granules_of(addr, bytes);
+        let allocated = attachment.domain().granted_bytes(iova);
+        let allocated = allocated.ok_or(IommuError::NotAllocated { iova })?;
+        if allocated == bytes {
+            return Ok(());
+        }
+        Err(UnmapError::Iommu(IommuError::SizeMismatch {
+            iova,
+            bytes,
+            allocated,
+        }))
+    }
+
     /// Unmaps a range of a device's domain and frees its addresses (`__iommu_dma_unmap`).
     pub(crate) fn free_mapping(
         &self,
@@ -103,21 +126,8 @@ impl Dma {
         addr: DmaAddr,
         bytes: u64,
     ) -> Result<(), UnmapError> {
-        let granule = attachment.domain().granule();
-        let offset = granule.offset(addr.raw());
-        let iova = addr.wrapping_sub(offset);
-        let span = granule.span(offset, bytes).unwrap_or(u64::MAX);
-        if self.is_strict() {
-            let allocated = attachment.domain().granted_bytes(iova);
-            let allocated = allocated.ok_or(IommuError::NotAllocated { iova })?;
-            if allocated != span {
-                return Err(UnmapError::Iommu(IommuError::SizeMismatch {
-                    iova,
-                    bytes: span,
-                    allocated,
-                }));
-            }
-        }
+        self.check_mapping(attachment, addr, bytes)?;
+        let (iova, span) = attachment.domain().granules_of(addr, bytes);
         let removal = attachment.domain().unmap_and_free(iova, span);
         if !(removal.was_mapped && removal.was_freed) {
             let message = Message::IommuNotMapped { iova: addr };

@@ -48,6 +48,9 @@ impl Dma {
         } else {
             CacheWork::default()
         };
+        // Strict mode looks at both parts before it undoes one.
+        self.check_mapping(attachment, addr, bytes)?;
+        self.swiotlb().check_release(dev, phys, bytes)?;
         self.free_mapping(dev, attachment, addr, bytes)?;
         let bounce = self
             .swiotlb()
