@@ -24,8 +24,9 @@ fn main() -> ExitCode {
     }
     let rows = total.rows_checked;
     println!(
-        "{rows} rows checked, {} failed, {} skipped, in {seconds:.3} s",
-        total.rows_failed, total.rows_skipped
+        "{} scenarios, {rows} rows checked, {} failed, in {seconds:.3} s",
+        total.scenarios_run,
+        total.rows_failed + total.starts_failed
     );
     ExitCode::from(u8::from(!total.is_pass()))
 }

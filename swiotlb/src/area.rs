@@ -13,15 +13,15 @@ pub struct Area {
     pub cursor: u32,
 }
 
-/// Limits the areas of a pool so that each has a slot set, if the pool is too small for all.
+/// Limits the areas of a pool so that each has a slot set, if the pool is too small for all. The
+/// result is a power of two, which the order of areas needs, also where the slots are none (the
+/// kernel takes for granted that they are).
 pub(crate) const fn limit_areas(areas: u32, slots: u64) -> u32 {
-    if slots < areas as u64 * crate::slot::SLOT_SET_SLOTS as u64 {
-        // Below `areas`, which is a u32.
-        #[expect(clippy::cast_possible_truncation, reason = "smaller than `areas`")]
-        let limited = (slots / crate::slot::SLOT_SET_SLOTS as u64) as u32;
-        limited
-    } else {
-        areas
+    let sets = slots / crate::slot::SLOT_SET_SLOTS as u64;
+    match sets.checked_ilog2() {
+        _ if sets >= areas as u64 => areas,
+        Some(exponent) => 1 << exponent,
+        None => 1,
     }
 }
 
@@ -34,5 +34,7 @@ mod tests {
         assert_eq!(limit_areas(8, 1024), 8);
         assert_eq!(limit_areas(16, 1024), 8);
         assert_eq!(limit_areas(4, 128), 1);
+        assert_eq!(limit_areas(4, 384), 2);
+        assert_eq!(limit_areas(4, 100), 1);
     }
 }

@@ -37,9 +37,20 @@ impl Attrs {
     pub const CC_SHARED: Self = Self(1 << 13);
     /// The memory to be allocated shall be shared (internal `ALLOC_CC_SHARED`).
     pub const ALLOC_CC_SHARED: Self = Self(1 << 14);
+    /// Those that must be the same at map and unmap.
+    pub const MUST_MATCH: Self = Self::NO_KERNEL_MAPPING
+        .with(Self::FORCE_CONTIGUOUS)
+        .with(Self::MMIO)
+        .with(Self::REQUIRE_COHERENT)
+        .with(Self::PRIVILEGED)
+        .with(Self::CC_SHARED);
+
+    /// The call may sleep (`DMA_ATTR_MAY_SLEEP`, a proposal that Linux did not take): a buffer of its
+    /// own ([`crate::Policy::PerBuffer`]) may then be waited for.
+    pub const MAY_SLEEP: Self = Self(1 << 32);
 
     /// The attributes and the names by which trace lines call them.
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::WEAK_ORDERING, "WEAK_ORDERING"),
         (Self::WRITE_COMBINE, "WRITE_COMBINE"),
         (Self::NO_KERNEL_MAPPING, "NO_KERNEL_MAPPING"),
@@ -53,6 +64,7 @@ impl Attrs {
         (Self::REQUIRE_COHERENT, "REQUIRE_COHERENT"),
         (Self::CC_SHARED, "CC_SHARED"),
         (Self::ALLOC_CC_SHARED, "ALLOC_CC_SHARED"),
+        (Self::MAY_SLEEP, "MAY_SLEEP"),
     ];
 
     /// Returns whether every attribute of `other` is set.
@@ -132,6 +144,19 @@ mod tests {
         assert!(Attrs::NO_WARN.intersects(both));
         assert_eq!(both.without(Attrs::NO_WARN), Attrs::SKIP_CPU_SYNC);
         assert_eq!(both.bits(), 0x120);
+    }
+
+    #[test]
+    fn the_bits_are_those_of_the_kernel() {
+        let bits: Vec<u32> = Attrs::NAMES
+            .iter()
+            .map(|(attr, _)| attr.bits().trailing_zeros())
+            .collect();
+        assert_eq!(bits, [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 32]);
+        assert_eq!(
+            Attrs::MUST_MATCH.to_string(),
+            "NO_KERNEL_MAPPING|FORCE_CONTIGUOUS|PRIVILEGED|MMIO|REQUIRE_COHERENT|CC_SHARED"
+        );
     }
 
     #[test]

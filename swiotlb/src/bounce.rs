@@ -1,7 +1,7 @@
 //! Mapping through a bounce buffer: take slots and copy the original in.
 
 use crate::addr::{DmaAddr, PhysAddr};
-use crate::allocator::{Found, NotFound};
+use crate::allocator::{Found, Miss, NotFound};
 use crate::area::CpuId;
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
@@ -10,7 +10,8 @@ use crate::direction::DataDirection;
 use crate::error::{Full, MapError};
 use crate::memory::PhysMemory;
 use crate::message::Message;
-use crate::pool::PoolId;
+use crate::pool::{Origin, PoolId};
+use crate::pool_list::PoolRef;
 use crate::search::Wanted;
 use crate::slot::{SLOT_MASK, SLOT_SHIFT};
 use crate::swiotlb::Swiotlb;
@@ -61,16 +62,18 @@ impl Swiotlb {
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &BounceRequest,
     ) -> Result<BounceInfo, MapError> {
-        let id = dev.allocator();
-        let Some(allocator) = self.allocators.get_mut(id.0 as usize) else {
+        if request.dir == DataDirection::None {
+            return Err(MapError::BadDirection(request.dir));
+        }
+        let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
-        if allocator.total_slots == 0 {
+        if allocator.total_slots() == 0 {
             self.warn(dev, Message::TooEarly);
             return Err(MapError::Inactive);
         }
@@ -85,6 +88,9 @@ impl Swiotlb {
             if !suits {
                 return Err(MapError::CcMismatch { pool_is_shared });
             }
+        }
+        if let Some(result) = self.map_own(mem, allocator, dev, request) {
+            return result;
         }
         let align_mask = request.alloc_align_mask;
         if u64::from(align_mask) > self.shared.platform.page_size.bytes() - 1 {
@@ -105,50 +111,89 @@ impl Swiotlb {
             alloc_size: alloc_size.unwrap_or(u64::MAX),
             alloc_align_mask: align_mask,
         };
-        let allocator = &mut self.allocators[id.0 as usize];
-        let found = match allocator.find_slots(&self.shared, dev, &wanted, request.cpu) {
-            Ok(found) => found,
-            Err(cause) => {
-                if let NotFound::Full(full) = cause {
-                    self.report_full(dev, &full, request.attrs);
-                }
-                return Err(cause.into());
-            }
-        };
-        dev.set_skips_sync(false);
-        let Found {
-            pool: pool_index,
-            first_slot,
-            slots,
-        } = found;
-        // Below 128: the padding is part of an allocation that was found.
+        // Below 128: the padding is part of an allocation of at most 128 slots.
         let pad_slots = u8::try_from(offset >> SLOT_SHIFT).unwrap_or(u8::MAX);
         let in_slot = u16::try_from(offset & SLOT_MASK).unwrap_or(0);
-        let pool = &mut self.allocators[id.0 as usize].pools[pool_index];
-        let mapped_bytes = u32::try_from(request.bytes).unwrap_or(u32::MAX);
-        pool.table
-            .set_orig(first_slot, pad_slots, in_slot, request.orig, mapped_bytes);
-        let pool_id = pool.id;
+        let origin = Origin {
+            orig: request.orig,
+            mapped_bytes: u32::try_from(request.bytes).unwrap_or(u32::MAX),
+            offset: in_slot,
+            padding: pad_slots,
+        };
+        let found = allocator.find_slots(&self.shared, dev, &wanted, Some(&origin), request.cpu);
+        let found = match found {
+            Ok(found) => found,
+            Err(miss) => self.grow_or_refuse(mem, dev, request.attrs, &wanted, &origin, miss)?,
+        };
+        if self.shared.policy.is_dynamic() {
+            dev.set_uses_io_tlb();
+        }
+        dev.need_sync();
+        let Found {
+            pool,
+            first_slot,
+            slots,
+        } = &found;
         let tlb_addr = pool
             .slot_addr(first_slot + u32::from(pad_slots))
             .wrapping_add(u64::from(in_slot));
         if let Err(cause) = mem.copy(request.orig, tlb_addr, request.bytes) {
-            let is_tracking = self.shared.is_tracking;
-            self.allocators[id.0 as usize].release(is_tracking, pool_index, first_slot, slots);
+            self.release_found(dev, &found);
             return Err(cause.into());
         }
         Ok(BounceInfo {
             tlb_addr,
-            pool: pool_id,
-            first_slot,
-            slots,
+            pool: pool.id,
+            first_slot: *first_slot,
+            slots: *slots,
             pad_slots: u32::from(pad_slots),
             copied_bytes: request.bytes,
             is_shared: pool_is_shared,
         })
     }
 
-    fn report_full(&mut self, dev: &Device, full: &Full, attrs: Attrs) {
+    /// Asks for a further pool and makes do with one for this mapping alone, where pools can be
+    /// added; else says that the layer is full.
+    #[cold]
+    fn grow_or_refuse<'a, M: PhysMemory + ?Sized>(
+        &'a self,
+        mem: &mut M,
+        dev: &Device,
+        attrs: Attrs,
+        wanted: &Wanted,
+        origin: &Origin,
+        miss: Miss,
+    ) -> Result<Found<'a>, MapError> {
+        let Some(allocator) = self.allocator(dev.allocator()) else {
+            return Err(MapError::Inactive);
+        };
+        if matches!(miss, Miss::Full) && allocator.growth.can_grow() {
+            self.shrinker.note_full(self.shared.log.now_nanos());
+            allocator.growth.queue();
+            if let Some(found) = self.take_transient(mem, allocator, dev, wanted, origin) {
+                return Ok(found);
+            }
+        }
+        let cause = allocator.explain_miss(&self.shared, dev, wanted, miss);
+        if let NotFound::Full(full) = cause {
+            self.report_full(dev, &full, attrs);
+        }
+        Err(cause.into())
+    }
+
+    /// Undoes a find.
+    fn release_found(&self, dev: &Device, found: &Found<'_>) {
+        if let PoolRef::Transient(pool) = &found.pool {
+            self.delete_transient(dev, pool);
+            return;
+        }
+        found.pool.release(found.first_slot, found.slots);
+        if let Some(allocator) = self.allocator(dev.allocator()) {
+            allocator.count_released(&self.shared, found.slots);
+        }
+    }
+
+    fn report_full(&self, dev: &Device, full: &Full, attrs: Attrs) {
         if !attrs.contains(Attrs::NO_WARN) {
             self.warn(
                 dev,
@@ -168,7 +213,7 @@ impl Swiotlb {
     /// As [`Swiotlb::tbl_map_single`]; or if the device cannot address the bounce buffer, which is
     /// then released again without a copy.
     pub fn map<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &BounceRequest,
@@ -185,7 +230,9 @@ impl Swiotlb {
         if dev.is_capable(addr, request.bytes, attrs, cc) {
             return Ok((addr, bounce));
         }
-        self.release_at(dev, bounce.tlb_addr);
+        if !self.drop_own(dev, bounce.tlb_addr) {
+            self.release_at(dev, bounce.tlb_addr);
+        }
         let (mask, bus_limit) = (dev.raw_mask(), dev.bus_limit());
         self.warn(
             dev,

@@ -1,11 +1,18 @@
 //! The device as software sees it: what it can address, and how its buffers must lie.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod parms;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64 as ProcessCounter;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
+use crate::iommu::{Attachment, IommuDomain};
+use crate::own_buffers::OwnBuffers;
 use crate::pool::AllocatorId;
+use crate::sync_primitives::{AtomicBool, Ordering};
+use crate::transient::TransientPools;
 
 /// Returns the mask of the lowest `bits` bits (`DMA_BIT_MASK`); all ones from 64 on.
 #[must_use]
@@ -43,8 +50,9 @@ pub struct DmaRange {
 pub struct Device {
     id: DeviceId,
     name: String,
-    pub(crate) dma_mask: Option<u64>,
-    pub(crate) coherent_dma_mask: u64,
+    driver: String,
+    dma_mask: Option<u64>,
+    coherent_dma_mask: u64,
     bus_dma_limit: u64,
     ranges: Vec<DmaRange>,
     min_align_mask: u32,
@@ -54,16 +62,27 @@ pub struct Device {
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
     skips_sync: AtomicBool,
+    /// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
+    uses_io_tlb: AtomicBool,
+    pub(crate) transient: TransientPools,
+    pub(crate) own_buffers: OwnBuffers,
+    has_parms: bool,
+    has_set_mask: bool,
+    masks_are_one: bool,
+    iommu: Option<Attachment>,
+    is_pci: bool,
+    is_untrusted: bool,
 }
 
 impl Device {
     /// Makes a cache-coherent platform device: 32-bit masks, no bus limit, no constraint.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        static NEXT_ID: ProcessCounter = ProcessCounter::new(0);
         Self {
-            id: DeviceId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            id: DeviceId(NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),
             name: name.into(),
+            driver: String::new(),
             dma_mask: Some(bit_mask(32)),
             coherent_dma_mask: bit_mask(32),
             bus_dma_limit: 0,
@@ -75,13 +94,57 @@ impl Device {
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
             skips_sync: AtomicBool::new(false),
+            uses_io_tlb: AtomicBool::new(false),
+            transient: TransientPools::default(),
+            own_buffers: OwnBuffers::default(),
+            has_parms: true,
+            has_set_mask: false,
+            masks_are_one: false,
+            iommu: None,
+            is_pci: false,
+            is_untrusted: false,
         }
     }
 
     /// Makes a PCI device: as [`Device::new`], with a segment boundary of 4 GiB.
     #[must_use]
     pub fn pci(name: impl Into<String>) -> Self {
-        Self::new(name).with_seg_boundary(bit_mask(32))
+        let mut dev = Self::new(name).with_seg_boundary(bit_mask(32));
+        dev.is_pci = true;
+        dev
+    }
+
+    /// Puts the device behind an IOMMU (`iommu_attach_device` and `iommu_setup_dma_ops`): its
+    /// mappings go through the domain from then on.
+    #[must_use]
+    pub fn with_iommu(mut self, domain: Arc<IommuDomain>) -> Self {
+        self.iommu = Some(Attachment::new(domain, self.is_pci));
+        self
+    }
+
+    /// Lets the device, already behind an IOMMU, go around it while its mask and bus reach all
+    /// memory (`dma_ops_bypass`). Without this call an IOMMU is never bypassed.
+    #[must_use]
+    pub fn with_ops_bypass(mut self) -> Self {
+        if let Some(attachment) = &mut self.iommu {
+            attachment.set_may_bypass();
+        }
+        self
+    }
+
+    /// Says that the device is external or otherwise not trusted (`dev->untrusted`): behind an
+    /// IOMMU it is shown nothing but its buffers.
+    #[must_use]
+    pub const fn with_untrusted(mut self, is_untrusted: bool) -> Self {
+        self.is_untrusted = is_untrusted;
+        self
+    }
+
+    /// Names the driver that the device is bound to.
+    #[must_use]
+    pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
+        self.driver = driver.into();
+        self
     }
 
     /// Sets both DMA masks without asking the platform; see [`crate::Dma::set_mask_and_coherent`].
@@ -89,6 +152,7 @@ impl Device {
     pub const fn with_masks(mut self, mask: u64) -> Self {
         self.dma_mask = Some(mask);
         self.coherent_dma_mask = mask;
+        self.has_set_mask = true;
         self
     }
 
@@ -159,6 +223,18 @@ impl Device {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name of the driver, empty if the device is bound to none (`dev_driver_string`).
+    #[must_use]
+    pub fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Returns whether a streaming mask was ever set; if not, the bus's default holds.
+    #[must_use]
+    pub const fn has_set_mask(&self) -> bool {
+        self.has_set_mask
     }
 
     /// Returns the streaming mask, or the 32-bit mask if absent or zero (`dma_get_mask`).
@@ -239,6 +315,18 @@ impl Device {
         self.allocator
     }
 
+    /// Returns the device's place behind an IOMMU, if it has one (`use_dma_iommu`).
+    #[must_use]
+    pub const fn iommu(&self) -> Option<&Attachment> {
+        self.iommu.as_ref()
+    }
+
+    /// Returns whether the device is not trusted.
+    #[must_use]
+    pub const fn is_untrusted(&self) -> bool {
+        self.is_untrusted
+    }
+
     /// Returns whether sync calls return at once (`dma_skip_sync`).
     #[must_use]
     pub fn skips_sync(&self) -> bool {
@@ -249,6 +337,30 @@ impl Device {
         self.skips_sync.store(skips, Ordering::Relaxed);
     }
 
+    /// Ends the skipping of syncs. A flag that is down already is not written again: devices are
+    /// shared by threads.
+    #[inline]
+    pub(crate) fn need_sync(&self) {
+        if self.skips_sync.load(Ordering::Relaxed) {
+            self.skips_sync.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether the device was ever given a bounce buffer.
+    #[inline]
+    pub(crate) fn uses_io_tlb(&self) -> bool {
+        self.uses_io_tlb.load(Ordering::Acquire)
+    }
+
+    /// Notes that the device has a bounce buffer. Pairs with [`Device::uses_io_tlb`]: who learns the
+    /// address sees the flag.
+    #[inline]
+    pub(crate) fn set_uses_io_tlb(&self) {
+        if !self.uses_io_tlb.load(Ordering::Relaxed) {
+            self.uses_io_tlb.store(true, Ordering::Release);
+        }
+    }
+
     /// Returns whether the device can only use unencrypted memory on `platform`.
     #[must_use]
     pub const fn needs_unencrypted(&self, platform: CcPlatform) -> bool {
@@ -257,8 +369,9 @@ impl Device {
             (None, CcPlatform::None) => false,
             (None, CcPlatform::Guest(_)) => true,
             (None, CcPlatform::Host { encryption_bit }) => {
-                min_not_zero(self.coherent_dma_mask, self.bus_dma_limit)
-                    <= bit_mask(encryption_bit as u32)
+                self.iommu.is_none()
+                    && min_not_zero(self.coherent_dma_mask, self.bus_dma_limit)
+                        <= bit_mask(encryption_bit as u32)
             }
         }
     }

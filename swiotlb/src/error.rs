@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::direction::DataDirection;
+use crate::iommu::IommuError;
 use crate::memory::MemoryError;
+use crate::pool::AllocatorId;
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_BYTES};
 
 /// A request that cannot be searched for at all.
@@ -33,12 +35,58 @@ pub enum FullReason {
         /// Longest free run in slots.
         longest_run: u32,
     },
-    /// A long enough run is free, but not where alignment, boundary, area limits and the strided
-    /// search allow.
-    Unsuitable {
-        /// Longest free run in slots.
-        longest_run: u32,
+    /// Long enough runs are free, but none begins where the allocation must be aligned.
+    Misaligned {
+        /// Bits of the slot's DMA address that must be zero.
+        mask: u64,
     },
+    /// Aligned runs are free, but on the wrong side: none begins where the address has the bits of
+    /// the original that `min_align_mask` keeps.
+    WrongSide {
+        /// Bits that must be those of the original address.
+        mask: u64,
+    },
+    /// Aligned runs are free, but each crosses a segment boundary.
+    CrossesBoundary {
+        /// The device's mask.
+        mask: u64,
+    },
+    /// A suitable run is free, but the area in which it begins counts too few free slots, or no area
+    /// was looked at.
+    AreasExhausted {
+        /// Areas that a search looks at in each pool.
+        searched_areas: u32,
+    },
+    /// A suitable run is free, but the search stepped over it: it counts whole strides, and stops
+    /// when they add up to the area.
+    SteppedOver {
+        /// Slots of a stride.
+        stride: u64,
+    },
+}
+
+impl FullReason {
+    /// Says what would have helped.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::AboveSlotSet => "map at most what max_mapping_size says, in several pieces",
+            Self::AboveBoundary => "map pieces no longer than the segment boundary",
+            Self::FewFree { .. } => {
+                "a larger pool (swiotlb=<slots>), a policy that adds pools, or fewer live mappings"
+            }
+            Self::Fragmented { .. } => "smaller mappings, or a larger pool (swiotlb=<slots>)",
+            Self::Misaligned { .. } => "a pool whose base has the alignment asked for",
+            Self::WrongSide { .. } => {
+                "a buffer whose low address bits are those of free slots, or a larger pool"
+            }
+            Self::CrossesBoundary { .. } => "smaller mappings, or a pool aligned to the boundary",
+            Self::AreasExhausted { .. } => {
+                "fewer areas (swiotlb=<slots>,<areas>), or a default pool made before the first map"
+            }
+            Self::SteppedOver { .. } => "to try again: the next search begins elsewhere",
+        }
+    }
 }
 
 impl fmt::Display for FullReason {
@@ -48,11 +96,29 @@ impl fmt::Display for FullReason {
             Self::AboveBoundary => f.write_str("longer than the segment boundary allows"),
             Self::FewFree { free } => write!(f, "only {free} free"),
             Self::Fragmented { longest_run } => write!(f, "longest free run {longest_run}"),
-            Self::Unsuitable { longest_run } => write!(
+            Self::Misaligned { mask } => {
+                write!(f, "no free run where address bits {mask:#x} are zero")
+            }
+            Self::WrongSide { mask } => {
+                write!(f, "no free run with the original's address bits {mask:#x}")
+            }
+            Self::CrossesBoundary { mask } => {
+                write!(
+                    f,
+                    "every free run crosses a segment boundary (mask {mask:#x})"
+                )
+            }
+            Self::AreasExhausted { searched_areas } => write!(
                 f,
-                "longest free run {longest_run}, but none where the device's alignment and \
-                 boundary masks allow"
+                "a run is free, but not in the {searched_areas} areas searched that count enough \
+                 free slots"
             ),
+            Self::SteppedOver { stride } => {
+                write!(
+                    f,
+                    "a run is free, but the search steps over it by {stride} slots"
+                )
+            }
         }
     }
 }
@@ -94,6 +160,9 @@ pub enum MapError {
     /// The direction is `DMA_NONE`; the kernel would stop here.
     #[error("a mapping needs a direction, got {0}")]
     BadDirection(DataDirection),
+    /// The buffer is device memory, which the debug layer refuses.
+    #[error("{0} is device memory, which cannot be mapped as a page")]
+    DeviceMemory(PhysAddr),
     /// `REQUIRE_COHERENT` on a device that does not snoop caches.
     #[error("REQUIRE_COHERENT was asked for, but the device is not cache coherent")]
     NotCoherent,
@@ -158,6 +227,37 @@ pub enum MapError {
         /// The caller's mask.
         mask: u32,
     },
+    /// The pointer is into vmalloc memory, which need not be contiguous.
+    #[error("vmalloc memory at {phys} cannot be mapped as one buffer")]
+    Vmalloc {
+        /// First byte.
+        phys: PhysAddr,
+    },
+    /// The value is a cookie of an allocation without a CPU address.
+    #[error("the allocation at {phys} has no CPU address to map")]
+    NoCpuAddress {
+        /// First byte.
+        phys: PhysAddr,
+    },
+    /// A page was to be mapped as MMIO.
+    #[error("a page of memory cannot be mapped as MMIO")]
+    MmioPage,
+    /// Behind an IOMMU: the buffer must bounce, but `REQUIRE_COHERENT` forbids it.
+    #[error("the buffer does not fill granules and must bounce, but REQUIRE_COHERENT forbids it")]
+    GranuleBounceForbidden,
+    /// Behind an IOMMU: `min_align_mask` asks for more than the granule keeps.
+    #[error(
+        "min_align_mask {mask:#x} is not supported behind an IOMMU with granules of {granule} bytes"
+    )]
+    AlignmentAboveGranule {
+        /// The device's mask.
+        mask: u32,
+        /// Granule in bytes.
+        granule: u64,
+    },
+    /// The IOMMU refused.
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The buffer is not memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -207,6 +307,9 @@ pub enum UnmapError {
     /// The direction is `DMA_NONE`.
     #[error("an unmap needs a direction, got {0}")]
     BadDirection(DataDirection),
+    /// The IOMMU does not hold what is unmapped (strict mode only).
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The original buffer is not memory any more.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -232,6 +335,9 @@ pub enum SyncError {
     /// The mapping was made for another device.
     #[error("the mapping belongs to another device")]
     WrongDevice,
+    /// The IOMMU does not map what is synced (strict mode only).
+    #[error(transparent)]
+    Iommu(#[from] IommuError),
     /// The copy reached what is not memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -294,6 +400,29 @@ pub enum InitError {
         /// The negative code.
         code: i32,
     },
+    /// The pool has more slots than the layer keeps books on (`-ENOMEM`).
+    #[error(
+        "{slots} slots are more than a pool can have ({})",
+        crate::MAX_POOL_SLOTS
+    )]
+    TooManySlots {
+        /// Slots asked for.
+        slots: u64,
+    },
+    /// The pool does not begin on a multiple of 2048 (`-EINVAL`).
+    #[error("the pool's base {base} is not a multiple of {SLOT_BYTES}")]
+    OffGrid {
+        /// First byte.
+        base: PhysAddr,
+    },
+    /// The pool shares memory with another one (`-EINVAL`).
+    #[error("the pool at {base} overlaps the one at {other}")]
+    Overlaps {
+        /// First byte.
+        base: PhysAddr,
+        /// First byte of the other pool.
+        other: PhysAddr,
+    },
     /// The arguments are impossible (`-EINVAL`).
     #[error("invalid pool: {what}")]
     Invalid {
@@ -310,9 +439,9 @@ impl InitError {
     #[must_use]
     pub const fn errno(&self) -> i32 {
         match self {
-            Self::NoMemory { .. } => -12,
+            Self::NoMemory { .. } | Self::TooManySlots { .. } => -12,
             Self::RemapFailed { code, .. } | Self::ShareFailed { code } => *code,
-            Self::Invalid { .. } => -22,
+            Self::Invalid { .. } | Self::OffGrid { .. } | Self::Overlaps { .. } => -22,
             Self::Memory(_) => -14,
         }
     }
@@ -335,12 +464,22 @@ pub enum MaskError {
     },
 }
 
-/// A value that may not be written.
+/// A write to `io_tlb_used_hiwater` that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("only 0 may be written to io_tlb_used_hiwater, got {value}")]
-pub struct InvalidHiwater {
-    /// Value written.
-    pub value: u64,
+#[non_exhaustive]
+pub enum InvalidHiwater {
+    /// The value may not be written (`-EINVAL`).
+    #[error("only 0 may be written to io_tlb_used_hiwater, got {value}")]
+    Value {
+        /// Value written.
+        value: u64,
+    },
+    /// There is no such allocator.
+    #[error("there is no allocator {}", .id.number())]
+    UnknownAllocator {
+        /// Allocator named.
+        id: AllocatorId,
+    },
 }
 
 #[cfg(test)]

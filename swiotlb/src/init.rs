@@ -63,12 +63,6 @@ pub enum MemAttributes {
     PoolDisabled,
 }
 
-/// Slots that a pool can have here at all.
-fn checked_geometry(base: PhysAddr, slots: u64, areas: u32) -> Option<PoolGeometry> {
-    let slots = u32::try_from(slots).ok()?;
-    Some(PoolGeometry { base, slots, areas })
-}
-
 impl Swiotlb {
     /// Makes the default pool at boot, smaller if memory is refused (`swiotlb_init`).
     ///
@@ -91,6 +85,12 @@ impl Swiotlb {
         }
         self.allocators[0].is_forced = self.boot.force;
         self.set_areas_from_cpus();
+        let growth_limit = if how.is_anywhere {
+            self.shared.platform.last_ram().raw()
+        } else {
+            0xffff_ffff
+        };
+        self.allow_growth(how.remap.is_none(), growth_limit);
         let asked = self.boot.default_slots();
         let mut slots = asked;
         let mut areas = limit_areas(self.boot.default_areas(), slots);
@@ -128,12 +128,10 @@ impl Swiotlb {
     ) -> Result<PoolGeometry, InitError> {
         let page_bytes = self.shared.platform.page_size.bytes();
         let bytes = align_up(slots.wrapping_mul(SLOT_BYTES), page_bytes);
-        let result = checked_geometry(base, slots, areas)
-            .ok_or(InitError::NoMemory { bytes })
-            .and_then(|geometry| {
-                self.add_pool(mem, AllocatorId::DEFAULT, geometry, is_late)?;
-                Ok(geometry)
-            });
+        let result = PoolGeometry::checked(base, slots, areas).and_then(|geometry| {
+            self.add_pool(mem, AllocatorId::DEFAULT, geometry, is_late)?;
+            Ok(geometry)
+        });
         if result.is_err() && !self.allocators[0].is_shared {
             source.free(base, bytes);
         }
@@ -163,6 +161,7 @@ impl Swiotlb {
                 align: page_bytes,
                 zone: Zone::Normal,
                 limit,
+                is_blocking: true,
             })
         });
         let Some(base) = base else {
@@ -200,6 +199,7 @@ impl Swiotlb {
         }
         self.allocators[0].is_forced = self.boot.force;
         self.set_areas_from_cpus();
+        self.allow_growth(remap.is_none(), self.late_limit(zone));
         let mut slots = align_up(bytes / SLOT_BYTES, u64::from(SLOT_SET_SLOTS));
         let mut is_reduced = false;
         let base = loop {
@@ -233,6 +233,16 @@ impl Swiotlb {
         Ok(InitOutcome::Ready(geometry))
     }
 
+    /// Returns the highest address of a zone.
+    fn late_limit(&self, zone: Zone) -> u64 {
+        let platform = &self.shared.platform;
+        match zone {
+            Zone::Normal => platform.last_ram().raw(),
+            Zone::Dma32 => platform.zone_dma_limit.unwrap_or(0).max(0xffff_ffff),
+            Zone::Dma => platform.zone_dma_limit.unwrap_or(0xffff_ffff),
+        }
+    }
+
     /// Asks the page allocator for smaller and smaller blocks. Returns the block, its slots, and
     /// how often it asked.
     fn alloc_late(
@@ -243,11 +253,7 @@ impl Swiotlb {
     ) -> Result<(PhysAddr, u64, u32), InitError> {
         let platform = &self.shared.platform;
         let page = platform.page_size;
-        let limit = match zone {
-            Zone::Normal => platform.last_ram().raw(),
-            Zone::Dma32 => platform.zone_dma_limit.unwrap_or(0).max(0xffff_ffff),
-            Zone::Dma => platform.zone_dma_limit.unwrap_or(0xffff_ffff),
-        };
+        let limit = self.late_limit(zone);
         let mut last_bytes = 0;
         let mut tries = 0;
         if slots > 0 {
@@ -261,6 +267,7 @@ impl Swiotlb {
                     align: page.bytes(),
                     zone,
                     limit: PhysAddr::new(limit),
+                    is_blocking: true,
                 };
                 let is_possible = page.slots() << order <= u64::from(u32::MAX);
                 if is_possible && let Some(base) = source.alloc(&request) {
@@ -279,7 +286,7 @@ impl Swiotlb {
         let page_bytes = self.shared.platform.page_size.bytes();
         let allocator = &mut self.allocators[0];
         allocator.is_shared = is_shared;
-        let Some(pool) = allocator.pools.last_mut() else {
+        let Some(pool) = allocator.pools.first() else {
             return MemAttributes::Unchanged;
         };
         if !is_shared || pool.is_late {
@@ -297,18 +304,20 @@ impl Swiotlb {
     /// Gives the default pool back (`swiotlb_exit`). Returns the bytes freed: 0 if bouncing is
     /// forced, there is no pool, or its pages could not be made private again and are lost.
     pub fn exit(&mut self, source: &mut dyn PageSource) -> u64 {
-        if self.boot.force || self.allocators[0].pools.is_empty() {
+        if self.boot.force || self.allocators[0].pools.first().is_none() {
             return 0;
         }
         self.say(Message::TearingDown);
         let page_bytes = self.shared.platform.page_size.bytes();
         let allocator = &mut self.allocators[0];
         let is_shared = allocator.is_shared;
-        let pools = std::mem::take(&mut allocator.pools);
-        allocator.total_slots = 0;
-        allocator.total_used = 0;
+        let pools = allocator.clear();
         let mut freed = 0;
         for pool in pools {
+            if let Some(block) = &pool.block {
+                freed += self.give_back(source, block);
+                continue;
+            }
             let bytes = align_up(pool.geometry.bytes(), page_bytes);
             if is_shared && source.make_private(pool.base(), bytes).is_err() {
                 continue;
@@ -320,8 +329,8 @@ impl Swiotlb {
     }
 
     /// Tells where the default pool lies, or that there is none (`swiotlb_print_info`).
-    pub fn print_info(&mut self) {
-        let message = match self.allocators[0].pools.last() {
+    pub fn print_info(&self) {
+        let message = match self.allocators[0].pools.first() {
             None => Message::NoLowMem,
             Some(pool) => Message::Mapped {
                 start: pool.base(),
@@ -340,7 +349,7 @@ impl Swiotlb {
         }
     }
 
-    pub(crate) fn say(&mut self, message: Message) {
+    pub(crate) fn say(&self, message: Message) {
         self.shared.log.push(None, message);
     }
 }

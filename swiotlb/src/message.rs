@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::dma::{DmaMessage, DmaTrace};
+use crate::sync_primitives::{AtomicBool, AtomicU32, AtomicU64, Lock, Ordering};
 
 /// Severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +65,8 @@ pub enum Message {
         /// Bytes to be remapped.
         bytes: u64,
     },
+    /// A further pool could not be made.
+    GrowFailed,
     /// A late start got less than it asked for.
     OnlyAbleToAllocate {
         /// Size in MiB.
@@ -130,12 +134,43 @@ pub enum Message {
         /// Bus limit.
         bus_limit: u64,
     },
+    /// A message of the mapping layer.
+    Dma(DmaMessage),
+    /// A buffer behind an IOMMU must bounce, but there is no pool.
+    IommuBounceInactive,
+    /// The device's `min_align_mask` asks for more than a granule of the IOMMU keeps.
+    UnsupportedAlignment,
+    /// A PCI device has run out of I/O virtual addresses below 4 GiB.
+    UsingDmaBits {
+        /// Address bits used from now on.
+        bits: u32,
+    },
+    /// An unmap of what the IOMMU does not map.
+    IommuNotMapped {
+        /// I/O virtual address.
+        iova: DmaAddr,
+    },
+    /// A range of the IOVA-based API with a size of 0, or with bit 63 set.
+    IovaBadSize {
+        /// Size asked for.
+        bytes: u64,
+    },
+    /// A link other than the first begins inside a granule.
+    IovaOffsetInGranule {
+        /// Offset in the range.
+        offset: u64,
+    },
+    /// `REQUIRE_COHERENT` in a range of which a part is bounced.
+    IovaCoherentAfterBounce,
     /// Messages of one kind that were held back by the rate limit.
     Suppressed {
         /// How many.
         count: u64,
     },
 }
+
+/// Number of rate-limited sites.
+const RATE_LIMITED_SITES: usize = 3;
 
 /// How often a message may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +181,9 @@ enum Class {
     /// At most 10 in 5 seconds, by number.
     RateLimited(u8),
 }
+
+/// Number of the first once-message of the mapping layer.
+const FIRST_DMA_SITE: u8 = 16;
 
 impl Message {
     /// Returns the severity.
@@ -158,8 +196,10 @@ impl Message {
             | Self::SizeReduced { .. }
             | Self::Mapped { .. }
             | Self::TearingDown
+            | Self::UsingDmaBits { .. }
             | Self::RestrictedCreated { .. } => Level::Info,
             Self::DecryptRestrictedFailed => Level::Error,
+            Self::Dma(message) => message.level(),
             _ => Level::Warning,
         }
     }
@@ -172,8 +212,19 @@ impl Message {
             Self::BounceOverflow { .. } => Class::Once(3),
             Self::UnalignedPages { .. } => Class::Once(4),
             Self::DmaOverflow { .. } => Class::Once(5),
+            Self::IommuBounceInactive => Class::Once(6),
+            Self::UnsupportedAlignment => Class::Once(7),
+            Self::IovaBadSize { bytes: 0 } => Class::Once(8),
+            Self::IovaBadSize { .. } => Class::Once(9),
+            Self::IovaOffsetInGranule { .. } => Class::Once(10),
+            Self::IovaCoherentAfterBounce => Class::Once(11),
             Self::TooEarly => Class::RateLimited(0),
             Self::BufferFull { .. } => Class::RateLimited(1),
+            Self::GrowFailed => Class::RateLimited(2),
+            Self::Dma(message) => match message.once_site() {
+                Some(site) => Class::Once(FIRST_DMA_SITE + site),
+                None => Class::Always,
+            },
             _ => Class::Always,
         }
     }
@@ -199,6 +250,7 @@ impl fmt::Display for Message {
                 write!(f, "Failed to allocate {bytes} bytes tlb structure")
             }
             Self::RemapFailed { bytes } => write!(f, "Failed to remap {bytes} bytes"),
+            Self::GrowFailed => f.write_str("Failed to allocate new pool"),
             Self::OnlyAbleToAllocate { mib } => write!(f, "only able to allocate {mib} MB"),
             Self::DecryptDefaultFailed => f.write_str("Failed to decrypt default memory pool"),
             Self::TearingDown => f.write_str("tearing down default memory pool"),
@@ -245,6 +297,26 @@ impl fmt::Display for Message {
                 f,
                 "DMA addr {addr}+{bytes} overflow (mask {mask:x}, bus limit {bus_limit:x})."
             ),
+            Self::Dma(message) => message.fmt(f),
+            Self::IommuBounceInactive => f.write_str("DMA bounce buffers are inactive"),
+            Self::UnsupportedAlignment => f.write_str("Unsupported alignment constraint"),
+            Self::UsingDmaBits { bits } => write!(f, "Using {bits}-bit DMA addresses"),
+            Self::IommuNotMapped { iova } => {
+                write!(f, "unmap of I/O virtual {iova}, where nothing is mapped")
+            }
+            Self::IovaBadSize { bytes } => {
+                write!(
+                    f,
+                    "cannot allocate I/O virtual addresses for {bytes:#x} bytes"
+                )
+            }
+            Self::IovaOffsetInGranule { offset } => write!(
+                f,
+                "buffer linked at offset {offset} begins inside a granule, only the first may"
+            ),
+            Self::IovaCoherentAfterBounce => {
+                f.write_str("REQUIRE_COHERENT link in a range that is partly bounced")
+            }
             Self::Suppressed { count } => write!(f, "{count} callbacks suppressed"),
         }
     }
@@ -292,6 +364,8 @@ pub enum Event {
     },
     /// A hit of the tracepoint `swiotlb_bounced`.
     Bounced(BouncedTrace),
+    /// A hit of one of the `dma_*` tracepoints.
+    Dma(DmaTrace),
 }
 
 impl fmt::Display for Event {
@@ -307,6 +381,7 @@ impl fmt::Display for Event {
                 message,
             } => write!(f, "software IO TLB: {message}"),
             Self::Bounced(trace) => trace.fmt(f),
+            Self::Dma(trace) => trace.fmt(f),
         }
     }
 }
@@ -345,49 +420,84 @@ impl RateLimit {
 /// of the hot paths come once or are rate limited.
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
+    is_tracing: AtomicBool,
+    /// Bits of the once messages that were seen.
+    once_seen: AtomicU32,
+    now_nanos: AtomicU64,
+    lines: Lock<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
     events: Vec<Event>,
-    once_seen: u8,
-    limits: [RateLimit; 2],
-    now: Duration,
-    pub(crate) is_tracing: bool,
+    limits: [RateLimit; RATE_LIMITED_SITES],
 }
 
 impl EventLog {
-    pub(crate) const fn set_time(&mut self, now: Duration) {
-        self.now = now;
+    pub(crate) fn set_time(&self, now: Duration) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.now_nanos.store(nanos, Ordering::Relaxed);
     }
 
-    pub(crate) fn push(&mut self, device: Option<&str>, message: Message) {
+    /// Returns the time as told, in nanoseconds.
+    #[inline]
+    pub(crate) fn now_nanos(&self) -> u64 {
+        self.now_nanos.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tracing(&self, is_on: bool) {
+        self.is_tracing.store(is_on, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_tracing(&self) -> bool {
+        self.is_tracing.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    pub(crate) fn push(&self, device: Option<&str>, message: Message) {
         match message.class() {
-            Class::Always => {}
+            Class::Always => self.lines.lock().store(device, message),
             Class::Once(site) => {
-                if self.once_seen >> site & 1 == 1 {
-                    return;
+                // Looked at first: a message seen long ago needs no write to a shared line.
+                let bit = 1 << site;
+                let is_seen = self.once_seen.load(Ordering::Relaxed) & bit != 0;
+                if !is_seen && self.once_seen.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+                    self.lines.lock().store(device, message);
                 }
-                self.once_seen |= 1 << site;
             }
-            Class::RateLimited(site) => match self.limits[usize::from(site)].pass(self.now) {
-                None => return,
-                Some(0) => {}
-                Some(count) => self.store(None, Message::Suppressed { count }),
-            },
+            Class::RateLimited(site) => {
+                let now = Duration::from_nanos(self.now_nanos());
+                let mut lines = self.lines.lock();
+                match lines.limits[usize::from(site)].pass(now) {
+                    None => return,
+                    Some(0) => {}
+                    Some(count) => lines.store(None, Message::Suppressed { count }),
+                }
+                lines.store(device, message);
+            }
         }
-        self.store(device, message);
     }
 
+    pub(crate) fn trace(&self, trace: BouncedTrace) {
+        self.lines.lock().events.push(Event::Bounced(trace));
+    }
+
+    pub(crate) fn trace_dma(&self, trace: DmaTrace) {
+        self.lines.lock().events.push(Event::Dma(trace));
+    }
+
+    pub(crate) fn drain(&self) -> Vec<Event> {
+        std::mem::take(&mut self.lines.lock().events)
+    }
+}
+
+impl Lines {
     fn store(&mut self, device: Option<&str>, message: Message) {
         self.events.push(Event::Message {
             device: device.map(str::to_owned),
             message,
         });
-    }
-
-    pub(crate) fn trace(&mut self, trace: BouncedTrace) {
-        self.events.push(Event::Bounced(trace));
-    }
-
-    pub(crate) fn drain(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
     }
 }
 
@@ -405,7 +515,7 @@ mod tests {
 
     #[test]
     fn a_rate_limited_site_prints_ten_in_five_seconds_and_then_counts() {
-        let mut log = EventLog::default();
+        let log = EventLog::default();
         for _ in 0..13 {
             log.push(Some("nic"), full());
         }
@@ -424,7 +534,7 @@ mod tests {
 
     #[test]
     fn a_once_message_comes_once_for_all_devices() {
-        let mut log = EventLog::default();
+        let log = EventLog::default();
         log.push(Some("a"), Message::AlignMayPrevent);
         log.push(Some("b"), Message::AlignMayPrevent);
         assert_eq!(log.drain().len(), 1);

@@ -10,6 +10,9 @@ pub enum PageOrigin {
     Boot,
     /// The page allocator: a power of two of pages.
     Pages,
+    /// The pool of pages that are shared (decrypted) already and can be had without sleeping
+    /// (`DMA_COHERENT_POOL`).
+    Atomic,
 }
 
 /// Zone of the page allocator.
@@ -38,6 +41,8 @@ pub struct PageRequest {
     pub zone: Zone,
     /// Highest address allowed for the last byte.
     pub limit: PhysAddr,
+    /// Whether the source may take its time, as a kernel that may sleep.
+    pub is_blocking: bool,
 }
 
 /// Memory for pools, implemented by whoever owns physical memory.
@@ -47,6 +52,11 @@ pub trait PageSource {
 
     /// Takes back what [`PageSource::alloc`] gave.
     fn free(&mut self, base: PhysAddr, bytes: u64);
+
+    /// Takes back what was asked of [`PageOrigin::Atomic`]; the pages stay shared.
+    fn free_atomic(&mut self, base: PhysAddr, bytes: u64) {
+        self.free(base, bytes);
+    }
 
     /// Converts pages to shared (decrypted) memory.
     ///
@@ -129,6 +139,7 @@ mod tests {
             align,
             zone: Zone::Normal,
             limit: PhysAddr::new(limit),
+            is_blocking: true,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::policy::Policy;
 use crate::sizing::BootConfig;
 
 /// Something in the parameter that the kernel takes without a word, but hardly as meant.
@@ -30,6 +31,11 @@ pub enum ParamWarning {
         /// The digits read.
         text: String,
     },
+    /// A word that is no option of [`Policy::PerBuffer`]; it is skipped.
+    InvalidOption {
+        /// The word.
+        word: String,
+    },
     /// More than 2^31 areas; the count is ignored.
     TooManyAreas {
         /// The count, as far as the kernel keeps it.
@@ -46,6 +52,7 @@ impl fmt::Display for ParamWarning {
             }
             Self::Octal { text } => write!(f, "swiotlb=: `{text}` is read as octal"),
             Self::Saturated { text } => write!(f, "swiotlb=: `{text}` is too large"),
+            Self::InvalidOption { word } => write!(f, "Invalid swiotlb option: `{word}`"),
             Self::TooManyAreas { areas } => {
                 write!(f, "swiotlb=: {areas} areas are more than 2^31, ignored")
             }
@@ -140,6 +147,10 @@ impl BootConfig {
             }
         }
         cursor.skip_comma();
+        if self.options.policy == Policy::PerBuffer {
+            self.parse_options(&mut cursor);
+            return cursor.warnings;
+        }
         if cursor.word("force") {
             self.force = true;
         } else if cursor.word("noforce") {
@@ -157,6 +168,20 @@ impl BootConfig {
             });
         }
         cursor.warnings
+    }
+
+    /// Reads the list of options of [`Policy::PerBuffer`], each matched exactly.
+    fn parse_options(&mut self, cursor: &mut Cursor<'_>) {
+        for word in cursor.text.split(',').filter(|word| !word.is_empty()) {
+            match word {
+                "force" => self.force = true,
+                "noforce" => self.noforce = true,
+                "dynamic" => self.dynamic = true,
+                _ => cursor.warnings.push(ParamWarning::InvalidOption {
+                    word: word.to_owned(),
+                }),
+            }
+        }
     }
 }
 
@@ -294,6 +319,29 @@ mod tests {
                 rest: ",track_hiwater".to_owned()
             }]
         );
+    }
+
+    #[test]
+    fn buffers_of_their_own_are_asked_for_by_a_list_of_exact_words() {
+        let mut boot = BootConfig::new(BootOptions {
+            policy: Policy::PerBuffer,
+            ..BootOptions::default()
+        });
+        assert!(boot.parse("4096,2,dynamic,force").is_empty());
+        assert!(boot.dynamic && boot.force);
+        let warnings = boot.parse("forcexyz,noforce,track_hiwater");
+        let texts: Vec<String> = warnings.iter().map(ParamWarning::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "Invalid swiotlb option: `forcexyz`",
+                "Invalid swiotlb option: `track_hiwater`"
+            ]
+        );
+        assert!(boot.noforce && !boot.track_hiwater);
+        let mut plain = BootConfig::new(BootOptions::default());
+        plain.parse("dynamic");
+        assert!(!plain.dynamic);
     }
 
     #[test]

@@ -30,13 +30,11 @@ impl Swiotlb {
     /// Makes a region known. Its pool comes into being when the first device is attached.
     ///
     /// # Errors
-    /// If the region has no whole slot, more than 2^32 of them, or ends above the address space.
+    /// If the region has no whole slot or more than [`crate::MAX_POOL_SLOTS`], does not begin on the
+    /// grid of slots, or ends above the address space.
     pub fn add_restricted(&mut self, region: RestrictedRegion) -> Result<AllocatorId, InitError> {
         let slots = region.bytes / SLOT_BYTES;
-        if slots == 0 || u32::try_from(slots).is_err() {
-            let what = "a restricted pool has 1 to 2^32 - 1 slots of 2048 bytes";
-            return Err(InitError::Invalid { what });
-        }
+        PoolGeometry::checked(region.base, slots, 1)?;
         if region.base.checked_add(region.bytes).is_none() {
             let what = "the restricted pool ends above the 64-bit address space";
             return Err(InitError::Invalid { what });
@@ -68,7 +66,7 @@ impl Swiotlb {
             let what = "no restricted pool has this number";
             return Err(InitError::Invalid { what });
         };
-        if self.allocators[id.0 as usize].pools.is_empty() {
+        if self.allocators[id.0 as usize].pools.first().is_none() {
             self.start_restricted(mem, source, dev, id, &region)?;
         }
         dev.allocator = id;
@@ -94,7 +92,12 @@ impl Swiotlb {
             self.warn(dev, Message::DecryptRestrictedFailed);
             return Err(InitError::ShareFailed { code });
         }
-        self.add_pool(mem, id, geometry, false)?;
+        if let Err(cause) = self.add_pool(mem, id, geometry, false) {
+            if is_shared && source.make_private(region.base, region.bytes).is_err() {
+                self.count_leaked(region.bytes);
+            }
+            return Err(cause);
+        }
         let allocator = &mut self.allocators[id.0 as usize];
         allocator.is_shared = is_shared;
         allocator.is_forced = true;
@@ -126,15 +129,15 @@ impl Swiotlb {
     /// # Errors
     /// If the pool is full or of the wrong kind, or its pages are not page aligned.
     pub fn alloc(
-        &mut self,
+        &self,
         dev: &Device,
         bytes: u64,
         attrs: Attrs,
         cpu: CpuId,
     ) -> Result<PhysAddr, AllocError> {
         let id = dev.allocator();
-        let allocator = self.allocators.get_mut(id.0 as usize);
-        let Some(allocator) = allocator.filter(|allocator| allocator.total_slots > 0) else {
+        let allocator = self.allocator(id);
+        let Some(allocator) = allocator.filter(|allocator| allocator.total_slots() > 0) else {
             return Err(AllocError::Inactive);
         };
         let pool_is_shared = allocator.is_shared;
@@ -153,11 +156,16 @@ impl Swiotlb {
             // A mask above 32 bits belongs to a size that no pool can give.
             alloc_align_mask: u32::try_from(mask).unwrap_or(u32::MAX),
         };
-        let found = allocator.find_slots(&self.shared, dev, &wanted, cpu)?;
-        let addr = allocator.pools[found.pool].slot_addr(found.first_slot);
+        let found = allocator
+            .find_slots(&self.shared, dev, &wanted, None, cpu)
+            .map_err(|miss| allocator.explain_miss(&self.shared, dev, &wanted, miss))?;
+        if self.shared.policy.is_dynamic() {
+            dev.set_uses_io_tlb();
+        }
+        let addr = found.pool.slot_addr(found.first_slot);
         if !addr.raw().is_multiple_of(page.bytes()) {
-            let is_tracking = self.shared.is_tracking;
-            allocator.release(is_tracking, found.pool, found.first_slot, found.slots);
+            found.pool.release(found.first_slot, found.slots);
+            allocator.count_released(&self.shared, found.slots);
             self.warn(dev, Message::UnalignedPages { addr });
             return Err(AllocError::Unaligned { addr });
         }
@@ -167,7 +175,7 @@ impl Swiotlb {
     /// Gives pages back (`swiotlb_free`). `None` if no pool of the device holds the address, the
     /// release would reach out of it, or, in strict mode, no pages given by [`Swiotlb::alloc`] begin
     /// there; nothing has changed then.
-    pub fn free(&mut self, dev: &Device, addr: PhysAddr) -> Option<Released> {
+    pub fn free(&self, dev: &Device, addr: PhysAddr) -> Option<Released> {
         if self.shared.mode == Mode::Strict && !self.begins_pages(dev, addr) {
             return None;
         }
@@ -175,11 +183,14 @@ impl Swiotlb {
     }
 
     fn begins_pages(&self, dev: &Device, addr: PhysAddr) -> bool {
-        let Some(index) = self.locate(dev.allocator(), addr) else {
+        let Some(pool) = self.locate(dev, addr) else {
             return false;
         };
-        let pool = &self.allocators[dev.allocator().0 as usize].pools[index];
-        let owner = pool.table.owner(pool.slot_of(addr));
-        owner.is_some_and(|owner| !owner.has_orig && addr == pool.slot_addr(owner.first))
+        let slot = pool.slot_of(addr);
+        let domain = pool.domain_of(slot).lock();
+        let owner = domain.table.owner(slot - domain.first_slot);
+        owner.is_some_and(|owner| {
+            !owner.has_orig && addr == pool.slot_addr(domain.first_slot + owner.first)
+        })
     }
 }

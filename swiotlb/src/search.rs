@@ -8,8 +8,8 @@
 //! then a bit pattern on the sets. Irregular masks take the walk itself.
 
 use crate::device::Device;
+use crate::domain::Domain;
 use crate::error::SearchError;
-use crate::pool::Pool;
 use crate::slot::{SLOT_BYTES, SLOT_MASK, SLOT_SET_SLOTS, SLOT_SHIFT, max_slots, slots_of};
 use crate::slot_table::range_mask;
 
@@ -64,6 +64,15 @@ enum Boundary {
     Sparse { shift: u64, slots: u64 },
 }
 
+/// How far a free run suits, the better the higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Suit {
+    Misaligned,
+    WrongSide,
+    CrossesBoundary,
+    Suitable,
+}
+
 /// A bit pattern with every `2^k`-th bit set, by `k`.
 const EVERY: [u128; 8] = [
     u128::MAX,
@@ -81,6 +90,7 @@ impl Search {
     ///
     /// # Errors
     /// If the request is empty or above what any pool can give, or the boundary is no power of two.
+    #[inline]
     pub(crate) fn new(
         dev: &Device,
         wanted: &Wanted,
@@ -144,41 +154,57 @@ impl Search {
         self.is_above_boundary() || self.base_dma & SLOT_MASK != 0
     }
 
-    /// Searches area `area` and takes the slots found. Returns the first one.
-    pub(crate) fn take(&self, pool: &mut Pool, area: u32) -> Option<u32> {
-        let area_slots = u64::from(pool.area_slots);
-        let found = self.find(pool, area)?;
-        pool.table.take(found, self.slots, self.first_size);
-        let state = &mut pool.areas[area as usize];
-        let behind = u64::from(found - area * pool.area_slots) + u64::from(self.slots);
-        state.cursor = if behind >= area_slots {
-            0
-        } else {
-            u32::try_from(behind).unwrap_or(0)
-        };
-        state.used = state.used.wrapping_add(u64::from(self.slots));
-        Some(found)
+    /// Returns the `alloc_size` of the first slot.
+    pub(crate) const fn first_size(&self) -> i64 {
+        self.first_size
     }
 
-    fn find(&self, pool: &mut Pool, area: u32) -> Option<u32> {
-        let state = pool.areas[area as usize];
-        let area_slots = u64::from(pool.area_slots);
+    /// Searches an area, by its number in the domain. Returns the first slot of a run that fits,
+    /// counted in the pool.
+    #[inline]
+    pub(crate) fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+        let state = *domain.area(area);
+        let area_slots = u64::from(domain.area_slots);
         if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
             return None;
         }
-        let base = u64::from(area) * area_slots;
+        let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;
         let cursor = u64::from(state.cursor);
         match self.regular {
-            Some(regular) => self.find_regular(&regular, pool, base, area_slots, cursor),
-            None => self.walk(pool, base, area_slots, cursor),
+            Some(regular) => self.find_regular(&regular, domain, base, area_slots, cursor),
+            None => self.walk(domain, base, area_slots, cursor),
         }
     }
 
+    /// Returns how far the free run that begins at `slot`, counted in the pool, suits.
+    pub(crate) fn suit(&self, slot: u32) -> Suit {
+        let slot = u64::from(slot);
+        let dma = self.base_dma.wrapping_add(slot * SLOT_BYTES);
+        if dma & self.zero_mask != 0 {
+            return Suit::Misaligned;
+        }
+        if self.orig != 0 && dma & self.keep_mask != self.orig & self.keep_mask {
+            return Suit::WrongSide;
+        }
+        let set = u64::from(SLOT_SET_SLOTS);
+        let allowed = self.boundary.allowed(slot / set, self.slots);
+        if allowed >> (slot % set) & 1 == 0 {
+            return Suit::CrossesBoundary;
+        }
+        Suit::Suitable
+    }
+
+    /// Returns the bits that must be zero, those that must be kept, and the stride in slots.
+    pub(crate) const fn masks(&self) -> (u64, u64, u64) {
+        (self.zero_mask, self.keep_mask, self.stride)
+    }
+
     /// The two progressions of regular masks.
+    #[inline]
     fn find_regular(
         &self,
         regular: &Regular,
-        pool: &mut Pool,
+        domain: &mut Domain,
         base: u64,
         area_slots: u64,
         cursor: u64,
@@ -188,7 +214,7 @@ impl Search {
         let mut checked = area_slots - cursor;
         if first < area_slots {
             let end = base + area_slots;
-            if let Some(found) = self.scan(pool, base + first, end, regular.pace) {
+            if let Some(found) = self.scan(domain, base + first, end, regular.pace) {
                 return Some(found);
             }
             let last = first + (area_slots - 1 - first) / regular.pace * regular.pace;
@@ -199,16 +225,17 @@ impl Search {
         if first >= rest {
             return None;
         }
-        self.scan(pool, base + first, base + rest, regular.pace)
+        self.scan(domain, base + first, base + rest, regular.pace)
     }
 
     /// Looks at the slots `from`, `from + pace`, ... below `end`.
-    fn scan(&self, pool: &mut Pool, from: u64, end: u64, pace: u64) -> Option<u32> {
+    #[inline]
+    fn scan(&self, domain: &mut Domain, from: u64, end: u64, pace: u64) -> Option<u32> {
         const SET: u64 = SLOT_SET_SLOTS as u64;
         if pace > SET {
             let mut slot = from;
             while slot < end {
-                if let Some(found) = self.scan_set(pool, slot / SET, 1 << (slot % SET)) {
+                if let Some(found) = self.scan_set(domain, slot / SET, 1 << (slot % SET)) {
                     return Some(found);
                 }
                 slot += pace;
@@ -223,7 +250,7 @@ impl Search {
                 let left = u32::try_from(end - set * SET).unwrap_or(SLOT_SET_SLOTS);
                 positions &= range_mask(0, left);
             }
-            if let Some(found) = self.scan_set(pool, set, positions) {
+            if let Some(found) = self.scan_set(domain, set, positions) {
                 return Some(found);
             }
             positions = pattern;
@@ -233,9 +260,9 @@ impl Search {
 
     /// Looks at the slots of one set whose bits are set in `positions`.
     #[inline]
-    fn scan_set(&self, pool: &mut Pool, set: u64, positions: u128) -> Option<u32> {
-        let index = usize::try_from(set).ok()?;
-        let fitting = pool.table.fitting(index, self.slots);
+    fn scan_set(&self, domain: &mut Domain, set: u64, positions: u128) -> Option<u32> {
+        let index = usize::try_from(set - u64::from(domain.first_slot / SLOT_SET_SLOTS)).ok()?;
+        let fitting = domain.table.fitting(index, self.slots);
         if fitting == 0 {
             return None;
         }
@@ -249,7 +276,7 @@ impl Search {
     }
 
     /// The kernel's walk, for masks whose aligned slots are no progression.
-    fn walk(&self, pool: &mut Pool, base: u64, area_slots: u64, cursor: u64) -> Option<u32> {
+    fn walk(&self, domain: &mut Domain, base: u64, area_slots: u64, cursor: u64) -> Option<u32> {
         let mut index = cursor;
         let mut checked = 0;
         while checked < area_slots {
@@ -262,7 +289,7 @@ impl Search {
             } else {
                 let set = slot / u64::from(SLOT_SET_SLOTS);
                 let position = 1 << (slot % u64::from(SLOT_SET_SLOTS));
-                if let Some(found) = self.scan_set(pool, set, position) {
+                if let Some(found) = self.scan_set(domain, set, position) {
                     return Some(found);
                 }
                 self.stride
@@ -278,6 +305,7 @@ impl Search {
 }
 
 impl Regular {
+    #[inline]
     fn new(orig: u64, base_dma: u64, zero: u64, keep: u64, stride: u64) -> Option<Self> {
         let mask = if orig == 0 { zero } else { zero | keep };
         if !(mask + 1).is_power_of_two() || !(zero + 1).is_power_of_two() {
@@ -304,6 +332,7 @@ impl Regular {
 }
 
 impl Boundary {
+    #[inline]
     fn new(base_dma: u64, boundary_slots: u64, pool_slots: u32, slots: u32) -> Self {
         let within = boundary_slots - 1;
         let shift = slots_of(base_dma);
@@ -330,6 +359,7 @@ impl Boundary {
     }
 
     /// Returns where in `set` a run of `len` slots may begin.
+    #[inline]
     fn allowed(self, set: u64, len: u32) -> u128 {
         match self {
             Self::None => u128::MAX,

@@ -1,6 +1,7 @@
 //! How large the first pool is to be: boot parameters, rounding, and the wishes of the platform.
 
 use crate::message::Message;
+use crate::policy::Policy;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, align_up};
 
 /// Options of the kernel's build that sizing depends on.
@@ -10,6 +11,14 @@ pub struct BootOptions {
     pub default_mib: u32,
     /// `CONFIG_DEBUG_FS`: `track_hiwater` is known and statistics files exist.
     pub has_statistics: bool,
+    /// What happens when the first pool is full (`CONFIG_SWIOTLB_DYNAMIC`, and policies of our own).
+    pub policy: Policy,
+    /// `MAX_PAGE_ORDER`: the largest block of the page allocator, as a power of two of pages.
+    pub max_page_order: u32,
+    /// `CONFIG_ZONE_DMA32`: there is a zone below 4 GiB.
+    pub has_zone_dma32: bool,
+    /// `CONFIG_DMA_COHERENT_POOL`: there is a pool of shared pages for calls that must not sleep.
+    pub has_atomic_pool: bool,
 }
 
 impl Default for BootOptions {
@@ -17,6 +26,10 @@ impl Default for BootOptions {
         Self {
             default_mib: 64,
             has_statistics: true,
+            policy: Policy::Static,
+            max_page_order: 10,
+            has_zone_dma32: true,
+            has_atomic_pool: true,
         }
     }
 }
@@ -33,6 +46,8 @@ pub struct BootConfig {
     pub noforce: bool,
     /// `track_hiwater`: used slots are counted with a high-water mark.
     pub track_hiwater: bool,
+    /// `dynamic`: larger mappings get a buffer of their own first ([`Policy::PerBuffer`] alone).
+    pub dynamic: bool,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -53,6 +68,7 @@ impl BootConfig {
             force: false,
             noforce: false,
             track_hiwater: false,
+            dynamic: false,
             messages: Vec::new(),
         }
     }
@@ -81,6 +97,13 @@ impl BootConfig {
 
     pub(crate) const fn set_default_slots(&mut self, slots: u64) {
         self.default_slots = align_up(slots, SLOT_SET_SLOTS as u64);
+    }
+
+    /// Takes the size of a pool that was made without a start, and forgets what was said of others.
+    pub(crate) fn set_geometry(&mut self, slots: u64, areas: u32) {
+        self.default_slots = slots;
+        self.default_areas = areas;
+        self.messages.clear();
     }
 
     /// Boot memory was short: later pools are asked for in this size.

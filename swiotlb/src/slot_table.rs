@@ -1,4 +1,7 @@
-//! The slots of a pool: two bits per slot in sets of 128, and one record per allocation.
+//! The slots of a lock domain: two bits per slot in sets of 128, and one record per allocation.
+//!
+//! Slots are counted from the first one of the table. A domain is one area, or the whole pool where
+//! areas are no whole sets.
 //!
 //! The kernel keeps a descriptor per slot and rewrites a run's descriptors at each call. All of it
 //! follows from less: `list` of a slot is the length of the run of free bits from it to the end of
@@ -8,6 +11,8 @@
 use bitvec::prelude::{BitVec, Lsb0};
 
 use crate::addr::PhysAddr;
+use crate::lines::Lines;
+use crate::pool::Origin;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo};
 
 /// 128 slots, which is as far as a run of free slots can reach.
@@ -54,15 +59,15 @@ pub(crate) struct SlotOwner {
     pub(crate) has_orig: bool,
 }
 
-/// All slots of one pool.
+/// All slots that one lock protects.
 #[derive(Debug, Clone)]
 pub(crate) struct SlotTable {
     slots: u32,
-    sets: Vec<SlotSet>,
+    sets: Lines<SlotSet, 4>,
     /// Upper bound of the longest free run in each set. Raised at once, lowered when a search or a
     /// measurement has looked.
-    run_bounds: Vec<u8>,
-    records: Vec<Record>,
+    run_bounds: Lines<u8, 128>,
+    records: Lines<Record, 4>,
 }
 
 /// Bit mask of `len` slots from `from` on within a set.
@@ -112,21 +117,39 @@ impl SlotTable {
         let set_count = slots.div_ceil(SLOT_SET_SLOTS);
         let mut table = Self {
             slots,
-            sets: vec![SlotSet::default(); set_count as usize],
-            run_bounds: vec![0; set_count as usize],
-            records: vec![Record::default(); slots as usize],
+            sets: Lines::new(set_count as usize),
+            run_bounds: Lines::new(set_count as usize),
+            records: Lines::new(slots as usize),
         };
-        for (index, set) in (0u32..).zip(&mut table.sets) {
-            let in_set = (slots - index * SLOT_SET_SLOTS).min(SLOT_SET_SLOTS);
-            set.free = range_mask(0, in_set);
-            table.run_bounds[index as usize] = u8::try_from(in_set).unwrap_or(u8::MAX);
+        for set in 0..set_count {
+            let in_set = table.slots_in(set);
+            table.sets[set as usize].free = range_mask(0, in_set);
+            table.run_bounds[set as usize] = u8::try_from(in_set).unwrap_or(u8::MAX);
         }
         table
+    }
+
+    /// Returns the slots of a set: 128, but for the last one of an odd table.
+    fn slots_in(&self, set: u32) -> u32 {
+        (self.slots - set * SLOT_SET_SLOTS).min(SLOT_SET_SLOTS)
+    }
+
+    /// Returns whether every slot is free and every run has its initial length.
+    pub(crate) fn is_pristine(&self) -> bool {
+        (0..self.sets()).all(|set| {
+            let SlotSet { free, start } = self.sets[set as usize];
+            free == range_mask(0, self.slots_in(set)) && start == 0
+        })
     }
 
     /// Returns the number of slots.
     pub(crate) const fn slots(&self) -> u32 {
         self.slots
+    }
+
+    /// Returns the number of slot sets.
+    pub(crate) const fn sets(&self) -> u32 {
+        self.slots.div_ceil(SLOT_SET_SLOTS)
     }
 
     /// Marks every slot as used by nobody (a pool that could not be made accessible).
@@ -162,7 +185,8 @@ impl SlotTable {
     /// Returns the length of the longest free run, and remembers what it finds.
     pub(crate) fn longest_free_run(&mut self) -> u32 {
         let mut longest = 0;
-        for (bound, set) in self.run_bounds.iter_mut().zip(&self.sets) {
+        for (index, set) in self.sets.iter().enumerate() {
+            let bound = &mut self.run_bounds[index];
             if *bound > longest {
                 *bound = longest_run(set.free);
                 longest = longest.max(*bound);
@@ -172,6 +196,7 @@ impl SlotTable {
     }
 
     /// Takes `len` free slots from `first` on, all in one set.
+    #[inline]
     pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64) {
         let (set, bit) = locate(first);
         let range = range_mask(bit, len);
@@ -186,24 +211,19 @@ impl SlotTable {
     }
 
     /// Writes the original address into an allocation just taken.
-    pub(crate) fn set_orig(
-        &mut self,
-        first: u32,
-        padding: u8,
-        offset: u16,
-        orig: PhysAddr,
-        mapped_bytes: u32,
-    ) {
+    #[inline]
+    pub(crate) fn set_orig(&mut self, first: u32, origin: &Origin) {
         let record = &mut self.records[first as usize];
-        record.orig = orig.raw();
+        record.orig = origin.orig.raw();
         record.has_orig = true;
-        record.mapped_bytes = mapped_bytes;
-        record.offset = offset;
-        record.padding = padding;
-        record.pad_slots = padding;
+        record.mapped_bytes = origin.mapped_bytes;
+        record.offset = origin.offset;
+        record.padding = origin.padding;
+        record.pad_slots = origin.padding;
     }
 
     /// Returns the first slot of the allocation that `slot` belongs to.
+    #[inline]
     fn first_of(&self, slot: u32) -> Option<u32> {
         let (set, bit) = locate(slot);
         let set = &self.sets[set];
@@ -249,6 +269,21 @@ impl SlotTable {
         })
     }
 
+    /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in
+    /// front of it, and the `alloc_size` stored there. `None` if that lies in front of the table.
+    #[inline]
+    pub(crate) fn release_start(&self, slot: u32) -> Option<(u32, u64)> {
+        if let Some(first) = self.first_of(slot) {
+            let record = &self.records[first as usize];
+            let is_whole = record.padding == record.pad_slots;
+            if is_whole && slot == first + u32::from(record.padding) {
+                return Some((first, record.alloc_size.cast_unsigned()));
+            }
+        }
+        let first = slot.checked_sub(self.pad_slots(slot))?;
+        Some((first, self.alloc_size(first)))
+    }
+
     /// Returns the `pad_slots` stored in `slot`.
     pub(crate) fn pad_slots(&self, slot: u32) -> u32 {
         let Some(first) = self.first_of(slot) else {
@@ -263,6 +298,7 @@ impl SlotTable {
     }
 
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
+    #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
         let mut first = first;
         let end = first + len;
@@ -273,6 +309,7 @@ impl SlotTable {
         }
     }
 
+    #[inline]
     fn release_in_set(&mut self, first: u32, len: u32) {
         let (set_index, bit) = locate(first);
         let end = bit + len;
@@ -294,6 +331,7 @@ impl SlotTable {
 
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
+    #[inline]
     fn keep_tail(&mut self, end: u32) {
         if end.is_multiple_of(SLOT_SET_SLOTS) || end >= self.slots {
             return;
@@ -338,7 +376,7 @@ impl SlotTable {
     /// Returns one bit per slot in use, in slot order.
     pub(crate) fn occupancy(&self) -> BitVec<u64, Lsb0> {
         let mut bits = BitVec::with_capacity(self.slots as usize);
-        for set in &self.sets {
+        for set in self.sets.iter() {
             let used = !set.free;
             #[expect(clippy::cast_possible_truncation, reason = "the two halves of the set")]
             bits.extend_from_raw_slice(&[used as u64, (used >> 64) as u64]);
@@ -359,7 +397,7 @@ impl SlotTable {
 
     /// Returns whether the bookkeeping of `set` contradicts itself.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
-        for (set, bound) in self.sets.iter().zip(&self.run_bounds) {
+        for (set, bound) in self.sets.iter().zip(self.run_bounds.iter()) {
             if set.free & set.start != 0 {
                 return Some("a free slot begins an allocation");
             }
@@ -374,6 +412,15 @@ impl SlotTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn origin(padding: u8, offset: u16, orig: u64, mapped_bytes: u32) -> Origin {
+        Origin {
+            orig: PhysAddr::new(orig),
+            mapped_bytes,
+            offset,
+            padding,
+        }
+    }
 
     fn lists(table: &SlotTable, slots: &[u32]) -> Vec<u32> {
         slots.iter().map(|&slot| table.list(slot)).collect()
@@ -407,7 +454,7 @@ mod tests {
     fn later_slots_advance_from_the_first() {
         let mut table = SlotTable::new(128);
         table.take(3, 4, 8192);
-        table.set_orig(3, 1, 0x404, PhysAddr::new(0x1_2345_6c04), 5000);
+        table.set_orig(3, &origin(1, 0x404, 0x1_2345_6c04, 5000));
         assert_eq!(table.info(3).orig_addr, None);
         assert_eq!(table.info(4).orig_addr, Some(PhysAddr::new(0x1_2345_6c04)));
         assert_eq!(table.info(4).pad_slots, 1);
@@ -420,7 +467,7 @@ mod tests {
     fn a_release_in_the_middle_leaves_the_rest_as_it_was() {
         let mut table = SlotTable::new(128);
         table.take(0, 8, 16384);
-        table.set_orig(0, 0, 0, PhysAddr::new(0x10_0000), 16384);
+        table.set_orig(0, &origin(0, 0, 0x10_0000, 16384));
         let before: Vec<SlotInfo> = (0..8).map(|slot| table.info(slot)).collect();
         table.release(2, 3);
         assert_eq!(lists(&table, &[1, 2, 3, 4, 5]), [0, 3, 2, 1, 0]);
@@ -438,12 +485,22 @@ mod tests {
         table.disable();
         table.release(0, 1);
         table.take(0, 1, 100);
-        table.set_orig(0, 0, 0, PhysAddr::new(0x10_0000), 100);
+        table.set_orig(0, &origin(0, 0, 0x10_0000, 100));
         for slot in [1, 127, 128, 199] {
             let info = table.info(slot);
             assert_eq!((info.orig_addr, info.alloc_size, info.list), (None, 0, 0));
         }
         assert_eq!(table.contradiction(), None);
+    }
+
+    #[test]
+    fn only_a_table_in_its_first_state_is_pristine() {
+        let mut table = SlotTable::new(200);
+        assert!(table.is_pristine());
+        table.take(130, 2, 4096);
+        assert!(!table.is_pristine());
+        table.release(130, 2);
+        assert!(table.is_pristine());
     }
 
     #[test]

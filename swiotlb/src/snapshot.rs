@@ -3,6 +3,7 @@
 use bitvec::prelude::{BitVec, Lsb0};
 
 use crate::area::Area;
+use crate::domain::Domain;
 use crate::pool::{PoolGeometry, PoolId};
 use crate::slot::SlotInfo;
 use crate::swiotlb::Swiotlb;
@@ -68,24 +69,30 @@ impl Swiotlb {
         let pool = self.pool(id)?;
         Some(PoolSnapshot {
             geometry: pool.geometry,
-            areas: pool.areas.clone(),
-            slots: (0..pool.table.slots())
-                .map(|slot| pool.table.info(slot))
+            areas: pool.areas(),
+            slots: pool
+                .domains()
+                .flat_map(|domain| {
+                    let table = &domain.lock().table;
+                    (0..table.slots())
+                        .map(|slot| table.info(slot))
+                        .collect::<Vec<_>>()
+                })
                 .collect(),
-            occupancy: pool.table.occupancy(),
+            occupancy: pool.occupancy(),
         })
     }
 
     /// Returns the areas of a pool; empty if there is no such pool.
     #[must_use]
-    pub fn areas(&self, id: PoolId) -> &[Area] {
-        self.pool(id).map_or(&[], |pool| &pool.areas)
+    pub fn areas(&self, id: PoolId) -> Vec<Area> {
+        self.pool(id).map_or_else(Vec::new, |pool| pool.areas())
     }
 
     /// Returns one bit per slot of a pool, set if the slot is in use.
     #[must_use]
     pub fn occupancy(&self, id: PoolId) -> Option<BitVec<u64, Lsb0>> {
-        Some(self.pool(id)?.table.occupancy())
+        Some(self.pool(id)?.occupancy())
     }
 
     /// Checks that a pool's bookkeeping does not contradict itself. An unknown pool has none.
@@ -96,36 +103,51 @@ impl Swiotlb {
         let Some(pool) = self.pool(id) else {
             return Ok(());
         };
-        if let Some(what) = pool.table.contradiction() {
-            return Err(InvariantBreach::Table { what });
+        let (mut counted, mut occupied) = (0_u64, 0_u64);
+        for domain in pool.domains() {
+            let domain = domain.lock();
+            if let Some(what) = domain.table.contradiction() {
+                return Err(InvariantBreach::Table { what });
+            }
+            let slots = domain.table.slots();
+            counted = counted.wrapping_add(domain.used());
+            occupied += u64::from(slots - domain.table.count_free(0, slots));
         }
-        let slots = pool.table.slots();
-        let occupied = u64::from(slots - pool.table.count_free(0, slots));
-        let counted = pool.used();
         if counted != occupied {
             return Err(InvariantBreach::UsedMiscounted { counted, occupied });
         }
-        let area_slots = pool.area_slots;
-        // Runs reach into the next area only where areas are no whole slot sets.
-        let is_separate = area_slots.is_multiple_of(crate::SLOT_SET_SLOTS);
-        for (area, state) in pool.areas.iter().enumerate() {
-            if state.cursor >= area_slots {
-                return Err(InvariantBreach::CursorOutside {
-                    area,
-                    cursor: state.cursor,
-                    area_slots,
-                });
-            }
-            let base = u32::try_from(area).unwrap_or(0) * area_slots;
-            let occupied = u64::from(area_slots - pool.table.count_free(base, area_slots));
-            if is_separate && state.used != occupied {
-                return Err(InvariantBreach::AreaMiscounted {
-                    area,
-                    counted: state.used,
-                    occupied,
-                });
-            }
-        }
+        pool.domains()
+            .try_fold(0, |first, domain| check_areas(&domain.lock(), first))?;
         Ok(())
     }
+}
+
+/// Checks the areas of a domain, the first of which has number `first` in the pool. Returns the
+/// number behind the last one.
+fn check_areas(domain: &Domain, first: usize) -> Result<usize, InvariantBreach> {
+    let area_slots = domain.area_slots;
+    // Runs reach into the next area only where areas are no whole slot sets.
+    let is_separate = area_slots.is_multiple_of(crate::SLOT_SET_SLOTS);
+    let mut base = 0;
+    let mut number = first;
+    for state in domain.areas() {
+        if state.cursor >= area_slots.max(1) {
+            return Err(InvariantBreach::CursorOutside {
+                area: number,
+                cursor: state.cursor,
+                area_slots,
+            });
+        }
+        let occupied = u64::from(area_slots - domain.table.count_free(base, area_slots));
+        if is_separate && state.used != occupied {
+            return Err(InvariantBreach::AreaMiscounted {
+                area: number,
+                counted: state.used,
+                occupied,
+            });
+        }
+        base += area_slots;
+        number += 1;
+    }
+    Ok(number)
 }

@@ -6,6 +6,7 @@ use crate::direction::DataDirection;
 use crate::error::SyncError;
 use crate::memory::{MemoryError, PhysMemory};
 use crate::message::Message;
+use crate::pool::Pool;
 use crate::slot::SLOT_MASK;
 use crate::swiotlb::Swiotlb;
 
@@ -24,7 +25,7 @@ impl Swiotlb {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         tlb_addr: PhysAddr,
@@ -42,7 +43,7 @@ impl Swiotlb {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         tlb_addr: PhysAddr,
@@ -54,7 +55,7 @@ impl Swiotlb {
     }
 
     fn sync<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         tlb_addr: PhysAddr,
@@ -65,37 +66,47 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        let Some(pool) = self.locate(dev.allocator(), tlb_addr) else {
+        if let Some(buffer) = dev.own_buffers.touch(tlb_addr) {
+            let copied = match way {
+                None => 0,
+                Some(way) => self.copy_own(mem, dev, &buffer, tlb_addr, bytes, way)?,
+            };
+            return Ok(Some(copied));
+        }
+        let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };
         match way {
             None => Ok(Some(0)),
-            Some(way) => Ok(Some(self.copy(mem, dev, pool, tlb_addr, bytes, way)?)),
+            Some(way) => Ok(Some(self.copy(mem, dev, &pool, tlb_addr, bytes, way)?)),
         }
     }
 
     /// Copies between bounce buffer and original (`swiotlb_bounce`). Addresses in free slots and in
     /// padding copy nothing; what is longer than the allocation is cut, with a warning.
     pub(crate) fn copy<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
-        pool: usize,
+        pool: &Pool,
         tlb_addr: PhysAddr,
         bytes: u64,
         way: Way,
     ) -> Result<u64, MemoryError> {
-        let pool = &self.allocators[dev.allocator().0 as usize].pools[pool];
         let slot = pool.slot_of(tlb_addr);
-        let Some(orig) = pool.table.orig_addr(slot) else {
+        let domain = pool.domain_of(slot).lock();
+        let in_table = slot - domain.first_slot;
+        let Some(orig) = domain.table.orig_addr(in_table) else {
             return Ok(0);
         };
+        let alloc_size = domain.table.alloc_size(in_table);
+        drop(domain);
         // Negative when the address lies in the first `offset` bytes of a later slot. All sums are
         // modulo 2^64.
         let in_slot = tlb_addr.raw() & SLOT_MASK;
         let tlb_offset = in_slot.wrapping_sub(dev.align_offset(0, orig));
         let orig = PhysAddr::new(orig.wrapping_add(tlb_offset));
-        let alloc_bytes = pool.table.alloc_size(slot).wrapping_sub(tlb_offset);
+        let alloc_bytes = alloc_size.wrapping_sub(tlb_offset);
         let mut bytes = bytes;
         if bytes > alloc_bytes {
             self.warn(dev, Message::BufferOverflow { alloc_bytes, bytes });

@@ -62,16 +62,12 @@ impl fmt::Display for Failure {
 pub struct Summary {
     /// Scenarios replayed.
     pub scenarios_run: u64,
-    /// Scenarios left out, because pools grow in them.
-    pub scenarios_skipped: u64,
     /// Starts of scenarios that came out otherwise.
     pub starts_failed: u64,
     /// Rows replayed and compared.
     pub rows_checked: u64,
     /// Rows with a difference.
     pub rows_failed: u64,
-    /// Rows of scenarios left out.
-    pub rows_skipped: u64,
     /// The first difference.
     pub first_failure: Option<Failure>,
 }
@@ -86,11 +82,9 @@ impl Summary {
     /// Adds the summary of a further file.
     pub fn add(&mut self, other: Self) {
         self.scenarios_run += other.scenarios_run;
-        self.scenarios_skipped += other.scenarios_skipped;
         self.starts_failed += other.starts_failed;
         self.rows_checked += other.rows_checked;
         self.rows_failed += other.rows_failed;
-        self.rows_skipped += other.rows_skipped;
         if self.first_failure.is_none() {
             self.first_failure = other.first_failure;
         }

@@ -5,7 +5,7 @@ mod support;
 
 use support::{HIGH, LOW, Machine, POOL};
 use swiotlb::{
-    AddressMarker, Attrs, CacheWork, CcPlatform, DataDirection, Device, Dma, DmaAddr, DmaRange,
+    AddressMarker, Attrs, CacheWork, CcPlatform, DataDirection, Device, DmaAddr, DmaRange,
     KmallocBounce, MapError, MapRequest, Mapping, Mode, PhysAddr, Platform, SyncError, UnmapError,
     bit_mask,
 };
@@ -391,7 +391,11 @@ fn a_mapping_belongs_to_its_device() {
     let synced = dma.sync_for_cpu(mem, &other, &mapping);
     assert_eq!(synced, Err(SyncError::WrongDevice));
     let done = dma.unmap_single(mem, &other, mapping);
-    assert_eq!(done, Err(UnmapError::WrongDevice));
+    let failed = done.unwrap_err();
+    assert_eq!(failed.cause, UnmapError::WrongDevice);
+    // The mapping is not lost.
+    let mapping = failed.mapping.unwrap();
+    assert!(dma.unmap_single(mem, &one, mapping).is_ok());
 }
 
 #[test]
@@ -416,9 +420,9 @@ fn the_raw_door_has_the_kernels_results() {
     let (mem, dma) = (&mut machine.mem, &mut machine.dma);
     let addr = dma.map_phys_addr(mem, &dev, &request(HIGH, 100, FROM));
     assert_eq!(addr, DmaAddr::new(POOL));
-    assert!(!Dma::mapping_error(addr));
+    assert!(!dma.mapping_error(&dev, addr));
     let failed = dma.map_phys_addr(mem, &dev, &request(HIGH, 300_000, FROM));
-    assert!(Dma::mapping_error(failed));
+    assert!(dma.mapping_error(&dev, failed));
     let failed = dma.map_resource(mem, &dev, &request(HIGH, 100, FROM));
     assert!(matches!(failed, Err(MapError::NotCapable { .. })));
     // MMIO and REQUIRE_COHERENT make an unmap do nothing at all.
@@ -452,15 +456,27 @@ fn bounces_are_traced_with_the_address_of_the_original() {
     let bounced = |bytes| {
         format!("dev_name: 0000:01:00.0 dma_mask=ffffffff dev_addr=100000000 size={bytes} FORCE")
     };
+    let failed = |bytes, attrs| {
+        let all_ones = u64::MAX;
+        format!(
+            "0000:01:00.0 dir=TO_DEVICE dma_addr={all_ones:x} size={bytes} phys_addr={HIGH:x} \
+             attrs={attrs}"
+        )
+    };
     assert_eq!(
         texts,
         [
             bounced(4096),
+            format!(
+                "0000:01:00.0 dir=TO_DEVICE dma_addr={POOL:x} size=4096 phys_addr={HIGH:x} attrs="
+            ),
             bounced(300_000),
             "0000:01:00.0: swiotlb buffer is full (sz: 300000 bytes), total 512 (slots), used 2 \
              (slots)"
                 .to_owned(),
+            failed(300_000, ""),
             bounced(300_001),
+            failed(300_001, "NO_WARN"),
         ]
     );
 }

@@ -43,7 +43,7 @@ fn the_high_water_mark_rises_resets_and_rises_again() {
     let swiotlb = machine.dma.swiotlb_mut();
     assert_eq!(
         swiotlb.reset_hiwater(AllocatorId::DEFAULT, 7),
-        Err(InvalidHiwater { value: 7 })
+        Err(InvalidHiwater::Value { value: 7 })
     );
     swiotlb.reset_hiwater(AllocatorId::DEFAULT, 0).unwrap();
     assert_eq!(stats(&machine).used_hiwater, 0);

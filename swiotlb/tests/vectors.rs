@@ -22,7 +22,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_static_scenario_gives_the_answers_of_the_reference() {
+fn every_scenario_gives_the_answers_of_the_reference() {
     let mut total = Summary::default();
     for file in files() {
         let summary = replay_file(&file).unwrap();
@@ -35,9 +35,7 @@ fn every_static_scenario_gives_the_answers_of_the_reference() {
         total.add(summary);
     }
     assert_eq!(files().len(), 62);
-    assert_eq!(total.rows_checked + total.rows_skipped, 242_524);
-    assert_eq!(total.scenarios_run + total.scenarios_skipped, 218);
-    assert_eq!(total.rows_checked, 136_983);
+    assert_eq!((total.scenarios_run, total.rows_checked), (218, 242_524));
 }
 
 fn replay_text(text: &str) -> Result<Summary, VectorError> {

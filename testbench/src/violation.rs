@@ -44,6 +44,10 @@ pub enum Check {
     LostInterrupt,
     /// The mapping layer refused a request, or mapped it in a way that the device's limits forbid.
     Mapping,
+    /// The driver misused the DMA API: the debug layer of the mapping layer objected.
+    DmaApi,
+    /// CPU or device touched a buffer that was the other's.
+    Ownership,
     /// The run did not come into the situation that its scenario is for.
     Unreached,
     /// The run took more cycles than its parameters justify, or was given up while the bus still moved.
@@ -58,7 +62,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in report order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Unmapped,
         Self::UseAfterUnmap,
         Self::PastEnd,
@@ -77,6 +81,8 @@ impl Check {
         Self::EarlyDone,
         Self::LostInterrupt,
         Self::Mapping,
+        Self::DmaApi,
+        Self::Ownership,
         Self::Unreached,
         Self::Budget,
         Self::Hang,
@@ -106,6 +112,8 @@ impl Check {
             Self::EarlyDone => "early-done",
             Self::LostInterrupt => "lost-interrupt",
             Self::Mapping => "mapping",
+            Self::DmaApi => "dma-api",
+            Self::Ownership => "ownership",
             Self::Unreached => "unreached",
             Self::Budget => "budget",
             Self::Hang => "hang",

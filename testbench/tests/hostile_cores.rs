@@ -52,7 +52,7 @@ impl Verdicts {
         for line in lines {
             assert!(line.contains(words), "{harm:?}: expected `{words}`: {line}");
         }
-        let replay = "       replay: rebound sim --manifest ";
+        let replay = "       replay: make sim SCENARIO=";
         assert_eq!(text.matches(replay).count(), 2, "{harm:?}: {text}");
         assert_eq!(csv.lines().count(), 3, "{harm:?}: {csv}");
         assert_eq!(

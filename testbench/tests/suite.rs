@@ -94,6 +94,19 @@ fn planted_faults_are_caught_and_located() {
             &["device read of tx0+0x0: expected the direction FromDevice"],
         ),
         ("control/past-end", &["behind the end of the mapping"]),
+        ("control/double-unmap", &["it has not allocated"]),
+        ("control/unmap-wrong-size", &["different size"]),
+        ("control/unmap-wrong-direction", &["different direction"]),
+        ("control/unmap-skipping-sync", &["SKIP_CPU_SYNC"]),
+        (
+            "control/no-mapping-error-check",
+            &["failed to check map error"],
+        ),
+        (
+            "control/sync-outside",
+            &["sync DMA memory it has not allocated"],
+        ),
+        ("control/write-while-lent", &["CPU write to a lent buffer"]),
         ("control/cross-4k", &["IHI 0022"]),
         ("control/lost-tail", &["not written"]),
         (

@@ -5,6 +5,7 @@ use crate::attrs::Attrs;
 use crate::device::{Device, bit_mask, min_not_zero};
 use crate::dma::Dma;
 use crate::error::MaskError;
+use crate::iommu::Route;
 use crate::platform::{Platform, RamRange};
 
 impl Dma {
@@ -24,6 +25,9 @@ impl Dma {
     }
 
     fn check_mask(&self, dev: &Device, mask: u64) -> Result<(), MaskError> {
+        if dev.iommu().is_some() {
+            return Ok(());
+        }
         let needed = self.narrowest_mask(dev);
         if mask < needed {
             return Err(MaskError::TooNarrow { mask, needed });
@@ -41,7 +45,7 @@ impl Dma {
             return Err(MaskError::NoDmaMask);
         }
         self.check_mask(dev, mask)?;
-        dev.dma_mask = Some(mask);
+        dev.store_mask(mask);
         dev.set_skips_sync(dev.is_coherent());
         Ok(())
     }
@@ -52,7 +56,7 @@ impl Dma {
     /// If the mask is too narrow for this machine.
     pub fn set_coherent_mask(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         self.check_mask(dev, mask)?;
-        dev.coherent_dma_mask = mask;
+        dev.store_coherent_mask(mask);
         Ok(())
     }
 
@@ -69,6 +73,14 @@ impl Dma {
     /// Returns the mask that would reach all memory directly (`dma_get_required_mask`).
     #[must_use]
     pub fn required_mask(&self, dev: &Device) -> u64 {
+        match self.route(dev) {
+            Route::Direct => self.direct_required_mask(dev),
+            Route::Iommu(_) => bit_mask(32),
+        }
+    }
+
+    /// The mask that would reach all memory without an IOMMU (`dma_direct_get_required_mask`).
+    pub(crate) fn direct_required_mask(&self, dev: &Device) -> u64 {
         let cc = self.platform().cc;
         let last = dev.phys_to_dma(self.platform().last_ram(), cc, dev.needs_unencrypted(cc));
         bit_mask(u64::BITS - last.raw().leading_zeros()).max(1)
@@ -78,7 +90,8 @@ impl Dma {
     #[must_use]
     pub fn is_addressing_limited(&self, dev: &Device) -> bool {
         let reach = min_not_zero(dev.mask(), dev.bus_limit());
-        reach < self.required_mask(dev) || !self.is_ram_covered(dev)
+        let has_ram_to_cover = matches!(self.route(dev), Route::Direct);
+        reach < self.required_mask(dev) || (has_ram_to_cover && !self.is_ram_covered(dev))
     }
 
     /// Returns whether the device's windows cover all RAM.
@@ -93,6 +106,13 @@ impl Dma {
             return 0;
         }
         let swiotlb = self.swiotlb();
+        if matches!(self.route(dev), Route::Iommu(_)) {
+            return if dev.is_untrusted() {
+                swiotlb.max_mapping_size(dev)
+            } else {
+                u64::MAX
+            };
+        }
         let may_bounce = self.is_addressing_limited(dev)
             || swiotlb.is_force_bounce(dev)
             || dev.needs_unencrypted(self.platform().cc);
@@ -188,6 +208,24 @@ mod tests {
         assert_eq!(result, Err(MaskError::NoDmaMask));
         assert_eq!(dev.mask(), bit_mask(32));
         assert_eq!(dma.max_mapping_size(&dev), 0);
+    }
+
+    #[test]
+    fn a_device_without_a_mask_can_be_coerced_into_one() {
+        let dma = dma(Platform::default());
+        let mut dev = Device::new("d").without_dma_mask();
+        let result = dma.coerce_mask_and_coherent(&mut dev, bit_mask(64));
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            (dev.mask(), dev.coherent_mask()),
+            (bit_mask(64), bit_mask(64))
+        );
+        let mut narrow = Device::new("d").without_dma_mask();
+        assert!(
+            dma.coerce_mask_and_coherent(&mut narrow, bit_mask(20))
+                .is_err()
+        );
+        assert!(narrow.has_dma_mask());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::cc::CcPlatform;
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::Dma;
+use crate::dma::message::DmaMessage;
+use crate::dma::trace::DmaTraceKind;
 use crate::error::{MapError, UnmapError};
+use crate::iommu::{IommuError, Route};
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::release::Released;
@@ -66,6 +69,13 @@ pub struct CacheWork {
 }
 
 impl CacheWork {
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.cleaned_bytes = self.cleaned_bytes.saturating_add(other.cleaned_bytes);
+        self.invalidated_bytes = self
+            .invalidated_bytes
+            .saturating_add(other.invalidated_bytes);
+    }
+
     pub(crate) const fn clean(dev: &Device, bytes: u64) -> Self {
         Self {
             cleaned_bytes: if dev.is_coherent() { 0 } else { bytes },
@@ -104,7 +114,7 @@ pub struct Unmapped {
 }
 
 /// Attributes with which nothing is ever bounced.
-const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
+pub(crate) const NEVER_BOUNCED: Attrs = Attrs::MMIO.with(Attrs::REQUIRE_COHERENT);
 
 impl Dma {
     /// Maps a buffer for a device: where it lies if the device reaches it, else through a bounce
@@ -114,27 +124,45 @@ impl Dma {
     /// With the cause; the kernel's callers see [`DmaAddr::MAPPING_ERROR`] for each, see
     /// [`Dma::map_phys_addr`].
     pub fn map_phys<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
     ) -> Result<Mapped, MapError> {
+        self.debug_request(dev, request);
         if request.dir == DataDirection::None {
             return Err(MapError::BadDirection(request.dir));
         }
         if !dev.has_dma_mask() {
+            self.warn(dev, DmaMessage::NoDmaMask);
             return Err(MapError::NoDmaMask);
         }
         if !dev.is_coherent() && request.attrs.contains(Attrs::REQUIRE_COHERENT) {
             return Err(MapError::NotCoherent);
         }
-        self.map_direct(mem, dev, request)
+        let result = match self.route(dev) {
+            Route::Direct => self.map_direct(mem, dev, request),
+            Route::Iommu(_) if request.attrs.contains(Attrs::CC_SHARED) => {
+                return Err(IommuError::SharedMemory.into());
+            }
+            Route::Iommu(attachment) => self.map_iommu(mem, dev, attachment, request),
+        };
+        self.trace(dev, request.dir, || DmaTraceKind::MapPhys {
+            dma_addr: result.map_or(DmaAddr::MAPPING_ERROR, |mapped| mapped.dma_addr),
+            bytes: request.bytes,
+            phys: request.phys,
+            attrs: request.attrs,
+        });
+        if let Ok(mapped) = &result {
+            self.debug_map_phys(dev, request, mapped);
+        }
+        result
     }
 
     /// As [`Dma::map_phys`], with the kernel's result: an address, or
     /// [`DmaAddr::MAPPING_ERROR`] without a reason.
     pub fn map_phys_addr<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -148,7 +176,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::map_phys`].
     pub fn map_resource<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -158,8 +186,8 @@ impl Dma {
     }
 
     /// The decision of `dma_direct_map_phys`, in its order.
-    fn map_direct<M: PhysMemory + ?Sized>(
-        &mut self,
+    pub(crate) fn map_direct<M: PhysMemory + ?Sized>(
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -179,7 +207,7 @@ impl Dma {
         let (phys, bytes) = (request.phys, request.bytes);
         let addr = dev.phys_to_dma(phys, cc, attrs.contains(Attrs::CC_SHARED));
         let is_capable = dev.is_capable(addr, bytes, attrs, cc);
-        let wants_bounce = !is_capable || self.shares_cache_lines(dev, request);
+        let wants_bounce = !is_capable || self.shares_cache_lines(dev, bytes, request.dir);
         if !is_mmio && wants_bounce {
             let may_bounce =
                 self.swiotlb().is_active(dev) && !attrs.contains(Attrs::REQUIRE_COHERENT);
@@ -207,7 +235,7 @@ impl Dma {
             mask,
             bus_limit,
         };
-        self.swiotlb_mut().warn(dev, message);
+        self.swiotlb().warn(dev, message);
         Err(MapError::NotCapable {
             addr,
             bytes,
@@ -217,17 +245,15 @@ impl Dma {
     }
 
     /// The kmalloc rule: whether a small buffer may share cache lines with other data.
-    fn shares_cache_lines(&self, dev: &Device, request: &MapRequest) -> bool {
+    pub(crate) fn shares_cache_lines(&self, dev: &Device, bytes: u64, dir: DataDirection) -> bool {
         let rule = self.swiotlb().platform().kmalloc;
         rule.is_some_and(|rule| {
-            !dev.is_coherent()
-                && request.dir != DataDirection::ToDevice
-                && !rule.is_size_safe(request.bytes)
+            !dev.is_coherent() && dir != DataDirection::ToDevice && !rule.is_size_safe(bytes)
         })
     }
 
     fn map_bounced<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: &MapRequest,
@@ -240,7 +266,7 @@ impl Dma {
             attrs: request.attrs,
             cpu: request.cpu,
         };
-        let (dma_addr, bounce) = self.swiotlb_mut().map(mem, dev, &bounce_request)?;
+        let (dma_addr, bounce) = self.swiotlb().map(mem, dev, &bounce_request)?;
         let cache = if request.attrs.contains(Attrs::SKIP_CPU_SYNC) {
             CacheWork::default()
         } else {
@@ -262,7 +288,7 @@ impl Dma {
     /// # Errors
     /// As [`crate::Swiotlb::tbl_unmap_single`].
     pub fn unmap_phys<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -273,6 +299,31 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
+        let result = match self.route(dev) {
+            Route::Direct => self.unmap_direct(mem, dev, addr, bytes, dir, attrs),
+            Route::Iommu(attachment) => {
+                self.unmap_iommu(mem, dev, attachment, addr, bytes, dir, attrs)
+            }
+        };
+        self.trace(dev, dir, || DmaTraceKind::UnmapPhys {
+            dma_addr: addr,
+            bytes,
+            attrs,
+        });
+        self.debug_unmap_phys(dev, addr, bytes, dir, attrs);
+        result
+    }
+
+    /// `dma_direct_unmap_phys`, untraced.
+    pub(crate) fn unmap_direct<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+        attrs: Attrs,
+    ) -> Result<Unmapped, UnmapError> {
         if attrs.intersects(NEVER_BOUNCED) {
             return Ok(Unmapped::default());
         }
@@ -283,7 +334,7 @@ impl Dma {
             CacheWork::default()
         };
         let bounce = self
-            .swiotlb_mut()
+            .swiotlb()
             .tbl_unmap_single(mem, dev, phys, bytes, dir, attrs)?;
         Ok(Unmapped {
             bounce,
@@ -292,9 +343,13 @@ impl Dma {
         })
     }
 
-    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`).
+    /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`), and notes in the
+    /// debug layer that the driver asked.
     #[must_use]
-    pub const fn mapping_error(addr: DmaAddr) -> bool {
-        addr.raw() == DmaAddr::MAPPING_ERROR.raw()
+    pub fn mapping_error(&self, dev: &Device, addr: DmaAddr) -> bool {
+        if let Some(mut debug) = self.debug() {
+            debug.mapping_error(dev, addr);
+        }
+        addr == DmaAddr::MAPPING_ERROR
     }
 }

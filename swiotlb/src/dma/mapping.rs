@@ -12,6 +12,14 @@ use crate::error::{MapError, SyncError, UnmapError};
 use crate::memory::PhysMemory;
 
 /// A live mapping. Not `Clone`: it is moved into [`Dma::unmap_single`].
+///
+/// ```compile_fail,E0382
+/// # use swiotlb::{Device, Dma, Mapping, SparseMemory};
+/// fn late(dma: &Dma, mem: &mut SparseMemory, dev: &Device, mapping: Mapping) {
+///     let _ = dma.unmap_single(mem, dev, mapping);
+///     let _ = dma.sync_for_cpu(mem, dev, &mapping); // moved above
+/// }
+/// ```
 #[must_use = "a mapping that is dropped stays mapped: its slots leak"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -20,6 +28,24 @@ pub struct Mapping {
     request: MapRequest,
     bounce: Option<BounceInfo>,
     cache: CacheWork,
+}
+
+/// An unmap that failed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+#[non_exhaustive]
+pub struct FailedUnmap {
+    /// Why.
+    pub cause: UnmapError,
+    /// The mapping, if it still is one. `None` if its slots are free and only the copy back failed.
+    pub mapping: Option<Mapping>,
+}
+
+impl From<Box<FailedUnmap>> for UnmapError {
+    /// Drops the mapping, which then stays mapped.
+    fn from(failed: Box<FailedUnmap>) -> Self {
+        failed.cause
+    }
 }
 
 impl Mapping {
@@ -65,6 +91,12 @@ impl Mapping {
         self.cache
     }
 
+    /// Returns whether the mapping was made for this device.
+    #[must_use]
+    pub fn belongs_to(&self, dev: &Device) -> bool {
+        dev.id() == self.device
+    }
+
     fn check_range(&self, dev: &Device, offset: u64, bytes: u64) -> Result<(), SyncError> {
         if dev.id() != self.device {
             return Err(SyncError::WrongDevice);
@@ -81,17 +113,21 @@ impl Mapping {
 }
 
 impl Dma {
-    /// Maps a buffer for a device (`dma_map_single`).
+    /// Maps a buffer for a device (`dma_map_single`). Its result says whether that failed, so the
+    /// debug layer takes it for the call of `dma_mapping_error` too.
     ///
     /// # Errors
-    /// As [`Dma::map_phys`].
+    /// As [`Dma::map_phys`], and if the debug layer says that the buffer is device memory.
     pub fn map_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         request: MapRequest,
     ) -> Result<Mapping, MapError> {
+        self.debug_map_single(dev, &request);
+        self.debug_map_page(request.phys)?;
         let mapped = self.map_phys(mem, dev, &request)?;
+        self.debug_mapping_error(dev, mapped.dma_addr);
         Ok(Mapping {
             device: dev.id(),
             dma_addr: mapped.dma_addr,
@@ -106,11 +142,11 @@ impl Dma {
     /// # Errors
     /// As [`Dma::unmap_single_attrs`].
     pub fn unmap_single<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
-    ) -> Result<Unmapped, UnmapError> {
+    ) -> Result<Unmapped, Box<FailedUnmap>> {
         let attrs = mapping.attrs();
         self.unmap_single_attrs(mem, dev, mapping, attrs)
     }
@@ -119,20 +155,29 @@ impl Dma {
     /// unmap (`dma_unmap_single_attrs`).
     ///
     /// # Errors
-    /// If the mapping was made for another device, or the original buffer is not memory any more.
-    #[expect(clippy::needless_pass_by_value, reason = "the mapping ends here")]
+    /// If the mapping was made for another device, its `min_align_mask` was changed, or the original
+    /// buffer is not memory any more. The mapping comes back with the error as long as it lives.
     pub fn unmap_single_attrs<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: Mapping,
         attrs: Attrs,
-    ) -> Result<Unmapped, UnmapError> {
-        if dev.id() != mapping.device {
-            return Err(UnmapError::WrongDevice);
-        }
+    ) -> Result<Unmapped, Box<FailedUnmap>> {
         let (bytes, dir) = (mapping.bytes(), mapping.direction());
-        self.unmap_phys(mem, dev, mapping.dma_addr, bytes, dir, attrs)
+        let result = if dev.id() == mapping.device {
+            self.unmap_phys(mem, dev, mapping.dma_addr, bytes, dir, attrs)
+        } else {
+            Err(UnmapError::WrongDevice)
+        };
+        result.map_err(|cause| {
+            // The copy back comes last: its failure leaves nothing mapped.
+            let is_gone = matches!(cause, UnmapError::Memory(_));
+            Box::new(FailedUnmap {
+                cause,
+                mapping: (!is_gone).then_some(mapping),
+            })
+        })
     }
 
     /// Hands a whole mapping to the CPU.
@@ -140,7 +185,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_cpu`].
     pub fn sync_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -153,7 +198,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_device`].
     pub fn sync_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -167,7 +212,7 @@ impl Dma {
     /// If the range leaves the mapping, it belongs to another device, or the original buffer is
     /// not memory any more.
     pub fn sync_range_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,
@@ -184,7 +229,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::sync_range_for_cpu`].
     pub fn sync_range_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         mapping: &Mapping,

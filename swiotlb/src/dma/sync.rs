@@ -5,7 +5,9 @@ use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::Dma;
 use crate::dma::map::CacheWork;
+use crate::dma::trace::{DmaTraceKind, SyncOwner};
 use crate::error::SyncError;
+use crate::iommu::Route;
 use crate::memory::PhysMemory;
 
 /// What came of a sync.
@@ -22,7 +24,7 @@ pub struct Synced {
 }
 
 impl Synced {
-    const SKIPPED: Self = Self {
+    pub(crate) const SKIPPED: Self = Self {
         is_bounced: false,
         copied_bytes: 0,
         cache: CacheWork {
@@ -32,7 +34,7 @@ impl Synced {
         is_skipped: true,
     };
 
-    fn of(copied: Option<u64>, cache: CacheWork) -> Self {
+    pub(crate) fn of(copied: Option<u64>, cache: CacheWork) -> Self {
         Self {
             is_bounced: copied.is_some(),
             copied_bytes: copied.unwrap_or(0),
@@ -49,7 +51,7 @@ impl Dma {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -59,9 +61,44 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
+        let result = match self.route(dev) {
+            Route::Direct => self.sync_direct_for_cpu(mem, dev, addr, bytes, dir),
+            Route::Iommu(attachment) => {
+                self.sync_iommu_for_cpu(mem, dev, attachment, addr, bytes, dir)
+            }
+        };
+        self.trace_sync(dev, SyncOwner::Cpu, addr, bytes, dir);
+        self.debug_sync(dev, addr, bytes, dir, SyncOwner::Cpu);
+        result
+    }
+
+    fn trace_sync(
+        &self,
+        dev: &Device,
+        owner: SyncOwner,
+        dma_addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) {
+        self.trace(dev, dir, || DmaTraceKind::SyncSingle {
+            owner,
+            dma_addr,
+            bytes,
+        });
+    }
+
+    /// `dma_direct_sync_single_for_cpu`, untraced: caches first, then the copy.
+    pub(crate) fn sync_direct_for_cpu<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let cache = if dir.comes_from_device() {
             CacheWork::invalidate(dev, bytes)
@@ -69,7 +106,7 @@ impl Dma {
             CacheWork::default()
         };
         let copied = self
-            .swiotlb_mut()
+            .swiotlb()
             .sync_single_for_cpu(mem, dev, phys, bytes, dir)?;
         Ok(Synced::of(copied, cache))
     }
@@ -79,7 +116,7 @@ impl Dma {
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
     pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -89,12 +126,32 @@ impl Dma {
         if dir == DataDirection::None {
             return Err(SyncError::BadDirection(dir));
         }
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return Ok(Synced::SKIPPED);
         }
+        let result = match self.route(dev) {
+            Route::Direct => self.sync_direct_for_device(mem, dev, addr, bytes, dir),
+            Route::Iommu(attachment) => {
+                self.sync_iommu_for_device(mem, dev, attachment, addr, bytes, dir)
+            }
+        };
+        self.trace_sync(dev, SyncOwner::Device, addr, bytes, dir);
+        self.debug_sync(dev, addr, bytes, dir, SyncOwner::Device);
+        result
+    }
+
+    /// `dma_direct_sync_single_for_device`, untraced: the copy first, then caches.
+    pub(crate) fn sync_direct_for_device<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        addr: DmaAddr,
+        bytes: u64,
+        dir: DataDirection,
+    ) -> Result<Synced, SyncError> {
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         let copied = self
-            .swiotlb_mut()
+            .swiotlb()
             .sync_single_for_device(mem, dev, phys, bytes, dir)?;
         Ok(Synced::of(copied, CacheWork::clean(dev, bytes)))
     }
@@ -104,7 +161,7 @@ impl Dma {
     /// # Errors
     /// As there.
     pub fn sync_single_range_for_cpu<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -120,7 +177,7 @@ impl Dma {
     /// # Errors
     /// As there.
     pub fn sync_single_range_for_device<M: PhysMemory + ?Sized>(
-        &mut self,
+        &self,
         mem: &mut M,
         dev: &Device,
         addr: DmaAddr,
@@ -134,17 +191,20 @@ impl Dma {
     /// Returns whether syncs of this mapping have an effect (`dma_need_sync`).
     #[must_use]
     pub fn needs_sync(&self, dev: &Device, addr: DmaAddr) -> bool {
-        if dev.skips_sync() {
+        if self.drops_syncs(dev) {
             return false;
+        }
+        if matches!(self.route(dev), Route::Iommu(_)) {
+            return true;
         }
         let phys = dev.dma_to_phys(addr, self.swiotlb().platform().cc);
         !dev.is_coherent() || self.swiotlb().find_pool(dev, phys).is_some()
     }
 
     /// Returns whether unmaps have an effect (`dma_need_unmap`); meaningful only after all
-    /// mappings have been made.
+    /// mappings have been made. With a debug layer they always have.
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
-        !dev.skips_sync()
+        !self.drops_syncs(dev) || matches!(self.route(dev), Route::Iommu(_))
     }
 }

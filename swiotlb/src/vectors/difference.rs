@@ -85,6 +85,16 @@ impl Machine {
                 init.search_areas.to_string(),
                 boot.default_areas().to_string(),
             ),
+            (
+                "can_grow",
+                init.can_grow.to_string(),
+                self.swiotlb.growth_limit().is_some().to_string(),
+            ),
+            (
+                "phys_limit",
+                format!("{:#x}", init.phys_limit),
+                format!("{:#x}", self.swiotlb.default_growth().phys_limit),
+            ),
         ];
         pairs
             .into_iter()

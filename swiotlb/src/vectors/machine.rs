@@ -4,8 +4,9 @@ use super::data;
 use super::difference::{Cause, Difference};
 use super::error::BadLine;
 use super::outcome::Outcome;
+use super::query::{list, pool_list};
 use super::row::{Op, Row};
-use super::script::Script;
+use super::script::{Expected, Script};
 use super::setup::{Cc, DeviceLine, InitLine, RangeLine, ScenarioLine};
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::area::CpuId;
@@ -15,10 +16,12 @@ use crate::device::{Device, DmaRange, bit_mask};
 use crate::error::{InitError, MapError, SyncError, UnmapError};
 use crate::init::EarlyInit;
 use crate::memory::MemoryError;
+use crate::page_source::PageOrigin;
 use crate::platform::{PageSize, Platform, RamRange};
+use crate::policy::Policy;
 use crate::pool::AllocatorId;
 use crate::restricted::RestrictedRegion;
-use crate::sizing::BootConfig;
+use crate::sizing::{BootConfig, BootOptions};
 use crate::sparse_memory::SparseMemory;
 use crate::swiotlb::{Mode, Swiotlb};
 
@@ -27,6 +30,7 @@ use crate::swiotlb::{Mode, Swiotlb};
 pub(super) struct Machine {
     pub(super) mem: SparseMemory,
     pub(super) swiotlb: Swiotlb,
+    script: Script,
     devices: Vec<Option<Device>>,
     /// Allocators of the restricted pools, by number.
     restricted: Vec<Option<AllocatorId>>,
@@ -94,13 +98,31 @@ impl Machine {
             .collect();
         mem.reset(&ranges)
             .map_err(|cause| BadLine::new("@mem", "possible memory", cause.to_string()))?;
-        let mut boot = BootConfig::default();
+        let policy = if scenario.is_dynamic {
+            Policy::DynamicPools
+        } else {
+            Policy::Static
+        };
+        let mut boot = BootConfig::new(BootOptions {
+            policy,
+            ..BootOptions::default()
+        });
         boot.parse(&parameter(scenario));
         if scenario.adjust_bytes != 0 {
             boot.adjust_size(scenario.adjust_bytes);
         }
         let mut swiotlb = Swiotlb::new(platform(scenario), boot, Mode::Kernel);
-        let mut script = Script::new(&init.requests);
+        let mut script = Script::default();
+        swiotlb.set_page_source(Box::new(script.clone()));
+        let origin = match init.late {
+            None => PageOrigin::Boot,
+            Some(_) => PageOrigin::Pages,
+        };
+        script.expect(init.requests.iter().map(|&(bytes, answer)| Expected {
+            origin,
+            bytes,
+            answer,
+        }));
         let result = match init.late {
             None => {
                 let how = EarlyInit {
@@ -124,6 +146,7 @@ impl Machine {
         let machine = Self {
             mem,
             swiotlb,
+            script,
             devices: Vec::new(),
             restricted: Vec::new(),
         };
@@ -175,7 +198,7 @@ impl Machine {
             let known = "the number of a @restricted line";
             let id = id.ok_or_else(|| BadLine::new("alloc", known, format!("R{number}")))?;
             self.swiotlb
-                .attach_restricted(&mut self.mem, &mut Script::new(&[]), &mut dev, id)
+                .attach_restricted(&mut self.mem, &mut self.script, &mut dev, id)
                 .map_err(|cause| BadLine::new("alloc", "a possible pool", cause.to_string()))?;
         }
         put(&mut self.devices, line.id, dev);
@@ -189,6 +212,7 @@ impl Machine {
             Some(_) => device(&self.devices, row)?.allocator(),
         };
         self.fill(row)?;
+        self.expect_pages(row)?;
         let (outcome, cause) = self.call(row, id)?;
         if !outcome.matches(row.result) {
             return Ok(Some(self.explain_result(row, id, &outcome, cause)));
@@ -208,12 +232,12 @@ impl Machine {
                 }));
             }
         }
-        if !row.pages.is_empty() {
+        if let Some((expected, got)) = self.script.difference() {
             return Ok(Some(Difference {
                 cell: "pages",
-                expected: String::from_utf8_lossy(row.pages).into_owned(),
-                got: "no request".to_owned(),
-                explanation: "the static build asks for no pages".to_owned(),
+                expected,
+                got,
+                explanation: "requests to the page source, in order".to_owned(),
             }));
         }
         self.compare_sums(row, cause)
@@ -231,6 +255,22 @@ impl Machine {
         data::fill(&mut self.mem, addr, row.bytes()?, seed).map_err(|cause| outside(&cause))
     }
 
+    /// Makes the page source ready for the row.
+    fn expect_pages(&self, row: &Row<'_>) -> Result<(), BadLine> {
+        let mut expected = Vec::new();
+        for request in row.pages.split(|&byte| byte == b';') {
+            if request.is_empty() {
+                continue;
+            }
+            expected.push(Expected::parse(request).ok_or_else(|| {
+                let got = String::from_utf8_lossy(request).into_owned();
+                BadLine::new("pages", "P:bytes=answer or A:bytes=answer", got)
+            })?);
+        }
+        self.script.expect(expected.into_iter());
+        Ok(())
+    }
+
     /// Makes the row's call.
     fn call(&mut self, row: &Row<'_>, id: AllocatorId) -> Result<(Outcome, Cause), BadLine> {
         let plain = |outcome: Outcome| Ok((outcome, Cause::None));
@@ -241,8 +281,7 @@ impl Machine {
             Op::SyncCpu | Op::SyncDevice => self.sync(row),
             Op::Find => {
                 let dev = device(&self.devices, row)?;
-                let pool = self.swiotlb.find_pool(dev, PhysAddr::new(row.addr()?));
-                let geometry = pool.and_then(|pool| self.swiotlb.pool_geometry(pool));
+                let geometry = self.swiotlb.pool_at(dev, PhysAddr::new(row.addr()?));
                 plain(geometry.map_or(Outcome::Word("NONE"), |geometry| {
                     Outcome::Address(geometry.base.raw())
                 }))
@@ -264,7 +303,16 @@ impl Machine {
                     "NOPOOL"
                 }))
             }
-            Op::Worker | Op::Reap | Op::TransientPools => plain(Outcome::Word("NONE")),
+            Op::Worker => plain(match self.swiotlb.grow_if_asked(&mut self.mem) {
+                None => Outcome::Word("NONE"),
+                Some(Ok(geometry)) => pool_list([geometry].into_iter()),
+                Some(Err(InitError::Memory(cause))) => return Err(outside(&cause)),
+                Some(Err(_)) => Outcome::Word("FAIL"),
+            }),
+            Op::Reap => {
+                self.swiotlb.free_dropped_pools();
+                plain(list(self.script.take_freed()))
+            }
             // The fill was made with the seed.
             Op::Fill => row.seed.map_or_else(
                 || Err(BadLine::new("seed", "a value for fill", "an empty cell")),
@@ -288,7 +336,11 @@ impl Machine {
                 let _ = self.swiotlb.reset_hiwater(id, 0);
                 Outcome::Number(0)
             }
-            Op::Transient => Outcome::Number(0),
+            Op::Transient => Outcome::Number(stats.transient_slots),
+            Op::TransientPools => {
+                let pools = self.swiotlb.transient_pools(device(&self.devices, row)?);
+                pool_list(pools.into_iter())
+            }
             Op::Slots => Outcome::Number(stats.total_slots),
             Op::PoolCount => Outcome::Number(self.swiotlb.pools(id).count() as u64),
             Op::Pools => self.pools_text(id),

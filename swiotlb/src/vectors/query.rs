@@ -5,25 +5,14 @@ use std::fmt::Write;
 use super::machine::Machine;
 use super::outcome::Outcome;
 use crate::device::Device;
-use crate::pool::{AllocatorId, PoolId};
+use crate::pool::{AllocatorId, PoolGeometry, PoolId};
 use crate::slot::SLOT_BYTES;
 
 impl Machine {
     /// Lists pools as `base/nslabs/nareas`, newest first.
     pub(super) fn pools_text(&self, id: AllocatorId) -> Outcome {
-        let mut text = String::new();
-        for pool in self.swiotlb.pools(id) {
-            let Some(geometry) = self.swiotlb.pool_geometry(pool) else {
-                continue;
-            };
-            if !text.is_empty() {
-                text.push(';');
-            }
-            let (base, slots, areas) = (geometry.base, geometry.slots, geometry.areas);
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{base:#x}/{slots}/{areas}");
-        }
-        list(text)
+        let pools = self.swiotlb.pools(id);
+        pool_list(pools.filter_map(|pool| self.swiotlb.pool_geometry(pool)))
     }
 
     /// Lists `base:used@cursor|...` of all pools, newest first.
@@ -78,8 +67,21 @@ impl Machine {
     }
 }
 
+/// Lists pools as `base/nslabs/nareas`.
+pub(super) fn pool_list(pools: impl Iterator<Item = PoolGeometry>) -> Outcome {
+    let mut text = String::new();
+    for PoolGeometry { base, slots, areas } in pools {
+        if !text.is_empty() {
+            text.push(';');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{base:#x}/{slots}/{areas}");
+    }
+    list(text)
+}
+
 /// A list as a result; empty lists have a word.
-fn list(text: String) -> Outcome {
+pub(super) fn list(text: String) -> Outcome {
     if text.is_empty() {
         Outcome::Word("NONE")
     } else {

@@ -76,8 +76,6 @@ enum State {
         ranges: Vec<RangeLine>,
     },
     Running(Box<Machine>),
-    /// In a scenario that is left out.
-    Skipping,
 }
 
 struct Replay<'a> {
@@ -106,7 +104,6 @@ impl Replay<'_> {
             Setup::Scenario(scenario) => self.begin(scenario)?,
             Setup::Memory(range) => match &mut self.state {
                 State::Starting { ranges, .. } => ranges.push(range),
-                State::Skipping => {}
                 _ => return Err(order("@mem", "between @scenario and @init")),
             },
             Setup::Init(init) => match &self.state {
@@ -120,17 +117,14 @@ impl Replay<'_> {
                         self.fail(line, None, "@init", difference);
                     }
                 }
-                State::Skipping => {}
                 _ => return Err(order("@init", "once, after @scenario")),
             },
             Setup::Restricted(id, range) => match &mut self.state {
                 State::Running(machine) => machine.add_restricted(id, range)?,
-                State::Skipping => {}
                 _ => return Err(order("@restricted", "after @init")),
             },
             Setup::Device(device) => match &mut self.state {
                 State::Running(machine) => machine.add_device(&device)?,
-                State::Skipping => {}
                 _ => return Err(order("@dev", "after @init")),
             },
         }
@@ -138,16 +132,10 @@ impl Replay<'_> {
     }
 
     fn begin(&mut self, scenario: ScenarioLine) -> Result<(), BadLine> {
-        let next = if scenario.is_dynamic {
-            self.summary.scenarios_skipped += 1;
-            State::Skipping
-        } else {
-            State::Starting {
-                scenario,
-                ranges: Vec::new(),
-            }
-        };
-        self.leave(next)
+        self.leave(State::Starting {
+            scenario,
+            ranges: Vec::new(),
+        })
     }
 
     /// Ends the scenario, which must have been started, and keeps its memory for the next one.
@@ -155,7 +143,7 @@ impl Replay<'_> {
         match std::mem::replace(&mut self.state, next) {
             State::Running(machine) => self.spare = machine.into_memory(),
             State::Starting { .. } => return Err(order("end of scenario", "after its @init")),
-            State::Outside | State::Skipping => {}
+            State::Outside => {}
         }
         Ok(())
     }
@@ -171,7 +159,6 @@ impl Replay<'_> {
                     self.fail(line, Some(row.n), row.op.name(), difference);
                 }
             }
-            State::Skipping => self.summary.rows_skipped += 1,
             State::Outside | State::Starting { .. } => {
                 return Err(order("row", "after @scenario and @init"));
             }

@@ -2,6 +2,7 @@
 
 use super::data::parse_number;
 use super::error::BadLine;
+use super::script::parse_request;
 
 /// Keys and values of one line, taken one by one so that none is left over.
 struct Keys<'a> {
@@ -117,6 +118,8 @@ pub(super) struct InitLine {
     pub(super) areas: u64,
     pub(super) grow_slots: u64,
     pub(super) search_areas: u64,
+    pub(super) can_grow: bool,
+    pub(super) phys_limit: u64,
 }
 
 /// `@dev`.
@@ -149,16 +152,6 @@ const MAX_ID: u32 = 4095;
 fn parse_id(text: &str) -> Option<u32> {
     let id = u32::try_from(parse_number(text.as_bytes())?).ok()?;
     (id <= MAX_ID).then_some(id)
-}
-
-/// Reads `bytes=answer`; no address stands for `FAIL`.
-pub(super) fn parse_request(text: &[u8]) -> Option<(u64, Option<u64>)> {
-    let split = text.iter().position(|&byte| byte == b'=')?;
-    let bytes = parse_number(&text[..split])?;
-    match &text[split + 1..] {
-        b"FAIL" => Some((bytes, None)),
-        answer => Some((bytes, Some(parse_number(answer)?))),
-    }
 }
 
 fn parse_requests(text: &str) -> Option<Vec<(u64, Option<u64>)>> {
@@ -249,7 +242,7 @@ impl InitLine {
             "-" => Some(None),
             text => parse_number(text.as_bytes()).map(Some),
         })?;
-        let line = Self {
+        Ok(Self {
             late: is_late.then_some((bytes, zone)),
             requests,
             result,
@@ -258,10 +251,9 @@ impl InitLine {
             areas: keys.number("nareas")?,
             grow_slots: keys.number("grow_nslabs")?,
             search_areas: keys.number("search_nareas")?,
-        };
-        keys.flag("can_grow")?;
-        keys.number("phys_limit")?;
-        Ok(line)
+            can_grow: keys.flag("can_grow")?,
+            phys_limit: keys.number("phys_limit")?,
+        })
     }
 }
 

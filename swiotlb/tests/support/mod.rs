@@ -1,9 +1,13 @@
 //! A small machine for tests: memory above and below 4 GiB, and a pool of 1 MiB at 16 MiB.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod pages;
+
+pub(crate) use pages::Pages;
 
 use swiotlb::{
-    BootConfig, Dma, Mode, PhysAddr, PhysMemory, Platform, PoolGeometry, RamRange, SparseMemory,
-    Swiotlb,
+    BootConfig, Dma, DmaConfig, Mode, PhysAddr, PhysMemory, Platform, PoolGeometry, RamRange,
+    SparseMemory, Swiotlb,
 };
 
 /// First byte of the pool.
@@ -43,6 +47,13 @@ impl Machine {
             mem,
             dma: Dma::new(swiotlb),
         }
+    }
+
+    /// As [`Machine::with`], with settings of the mapping layer.
+    pub(crate) fn configured(platform: Platform, mode: Mode, config: DmaConfig) -> Self {
+        let Self { mem, dma } = Self::with(platform, "", mode);
+        let dma = Dma::with_config(dma.into_swiotlb(), config);
+        Self { mem, dma }
     }
 
     /// As [`Machine::new`], but without a pool.

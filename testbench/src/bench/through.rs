@@ -217,6 +217,7 @@ impl Job {
             expected: self.data.clone(),
             previous: None,
             mapped_at,
+            cpu: 0,
         }
     }
 }

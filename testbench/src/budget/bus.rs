@@ -57,7 +57,12 @@ fn reads(plan: &Plan, bytes: u64) -> Direction {
     Direction {
         latency: u64::from(bus.read_latency_cycles) + u64::from(bus.read_jitter_cycles),
         handshakes: stalled(stalls.ar, 1),
-        data: data_cycles(plan, bytes, [stalls.r, stalls.ar], bus.read_bandwidth),
+        data: data_cycles(
+            plan,
+            bytes,
+            [stalls.r, stalls.ar, plan.stream.sink_stall],
+            bus.read_bandwidth,
+        ),
         gaps: 0,
     }
     .with_gaps(plan, bytes, window.min(bus.max_reads))
@@ -69,7 +74,12 @@ fn writes(plan: &Plan, bytes: u64) -> Direction {
     Direction {
         latency: u64::from(bus.write_latency_cycles) + u64::from(bus.write_jitter_cycles),
         handshakes: stalled(stalls.aw, 1) + stalled(stalls.b, 1),
-        data: data_cycles(plan, bytes, [stalls.w, stalls.aw], bus.write_bandwidth),
+        data: data_cycles(
+            plan,
+            bytes,
+            [stalls.w, stalls.aw, plan.stream.source_stall],
+            bus.write_bandwidth,
+        ),
         gaps: 0,
     }
     .with_gaps(plan, bytes, window.min(bus.max_writes))
@@ -88,11 +98,11 @@ impl Direction {
     }
 }
 
-/// Returns the cycles of all beats, or of all addresses if these take longer.
+/// Returns the cycles of all beats, or of all addresses or beats of the stream if these take longer.
 fn data_cycles(
     plan: &Plan,
     bytes: u64,
-    [data, address]: [Stall; 2],
+    [data, address, stream]: [Stall; 3],
     bandwidth: Option<Bandwidth>,
 ) -> u64 {
     let (beats, bursts) = shape(plan, bytes);
@@ -104,6 +114,7 @@ fn data_cycles(
          }| { (beats * u64::from(cycles)).div_ceil(share.max(1).into()) },
     );
     stalled(data, beats)
+        .max(stalled(stream, beats))
         .max(stalled(address, bursts))
         .max(at_rate)
 }

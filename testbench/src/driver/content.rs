@@ -16,6 +16,9 @@ impl Job<'_> {
             .memory()
             .write(PhysAddr::new(phys), data)
             .expect("the plan places buffers in RAM");
+        let cycle = self.driver.host.cycle();
+        self.board_mut()
+            .cpu_wrote(cycle, buffer, offset, data.len() as u64);
     }
 
     pub(super) fn expect(&self, buffer: usize, offset: u64, data: &[u8]) {

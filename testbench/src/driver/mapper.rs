@@ -1,16 +1,16 @@
 //! Mapping as a driver does it: the DMA API called on a CPU, its cycles spent, the scoreboard told.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
 use rebound_sim::cpu::Cpu;
 use rebound_sim::host::Host;
 use swiotlb::{
-    AllocatorId, CpuId, DataDirection, Device, Dma, DmaAddr, MapError, MapRequest, PhysAddr,
-    SyncError, UnmapError,
+    AllocatorId, BounceInfo, Caller, CpuId, DataDirection, Device, Dma, DmaAddr, MapError,
+    MapRequest, PhysAddr, SyncError, UnmapError,
 };
 
-use crate::scoreboard::{self, MappingId, Scoreboard};
+use crate::scoreboard::{self, HandOver, MappingId, Scoreboard};
 
 /// Cycles that a driver lets pass before it maps again when the pool was full.
 pub const RETRY_CYCLES: u64 = 200;
@@ -39,8 +39,36 @@ pub struct Lease {
     pub dma: DmaAddr,
     /// Whether it went through the pool.
     pub is_bounced: bool,
-    /// The mapping, unless the driver went past the DMA API.
-    mapping: Option<swiotlb::Mapping>,
+    /// Number of the transfer in the plan.
+    pub(super) transfer: usize,
+    /// Index of the buffer in the plan.
+    pub(super) buffer: usize,
+    /// Length in bytes.
+    pub(super) bytes: u64,
+    /// Direction it was mapped with.
+    pub(super) direction: DataDirection,
+    /// How the driver holds it.
+    pub(super) grip: Grip,
+}
+
+/// How the driver holds a mapping.
+#[derive(Debug)]
+pub(super) enum Grip {
+    /// As a value that can only be unmapped once.
+    Typed(swiotlb::Mapping),
+    /// By its bare address: a mistake is planned.
+    Bare,
+    /// Not at all: the driver went past the DMA API.
+    Past,
+}
+
+impl Lease {
+    const fn mapping(&self) -> Option<&swiotlb::Mapping> {
+        match &self.grip {
+            Grip::Typed(mapping) => Some(mapping),
+            Grip::Bare | Grip::Past => None,
+        }
+    }
 }
 
 /// Counts of a run.
@@ -110,15 +138,14 @@ impl Mapper {
     /// # Errors
     /// If the mapping is refused for another reason.
     pub async fn map(&self, cpu: &Cpu, request: Request) -> Result<Lease, MapError> {
-        let phys = self.phys(&request);
-        let ask = MapRequest::new(phys, request.expected.len() as u64, request.direction)
-            .on_cpu(CpuId(u32::try_from(cpu.index()).unwrap_or(u32::MAX)));
+        let ask = self.ask(cpu, &request);
         let mapping = loop {
             cpu.map().await;
-            let mapped =
-                self.dma
-                    .borrow_mut()
-                    .map_single(&mut *self.host.memory(), &self.device, ask);
+            self.call_from(cpu, request.buffer);
+            let mapped = self
+                .dma()
+                .map_single(&mut *self.host.memory(), &self.device, ask);
+            self.drain(Some(request.transfer));
             match mapped {
                 Ok(mapping) => break mapping,
                 Err(MapError::Full(_)) => {
@@ -128,38 +155,19 @@ impl Mapper {
                 Err(error) => return Err(error),
             }
         };
-        let bounce = mapping.bounced().copied();
-        self.count(ask.bytes, bounce.is_some());
-        self.show_slots();
-        let view = self.host.view();
-        view.set_mapping(phys, bounce.map(|info| info.tlb_addr), mapping.dma_addr());
+        let (dma, bounce) = (mapping.dma_addr(), mapping.bounced().copied());
+        self.show(&request, dma, bounce.as_ref());
         if let Some(info) = bounce {
             self.copy_in(cpu, info.copied_bytes).await;
         }
-        let dma = mapping.dma_addr();
-        let target = bounce.map_or(phys, |info| info.tlb_addr);
-        let id = self.enter(request, dma, target, bounce.is_some());
-        Ok(Lease {
-            id,
-            dma,
-            is_bounced: bounce.is_some(),
-            mapping: Some(mapping),
-        })
+        Ok(self.lend(cpu, request, dma, bounce, Grip::Typed(mapping)))
     }
 
     /// Goes past the DMA API: gives the device the physical address. A mistake.
-    pub fn lend_without_mapping(&self, request: Request) -> Lease {
-        let phys = self.phys(&request);
-        let dma = DmaAddr::new(phys.raw());
-        self.count(request.expected.len() as u64, false);
-        self.host.view().set_mapping(phys, None, dma);
-        let id = self.enter(request, dma, phys, false);
-        Lease {
-            id,
-            dma,
-            is_bounced: false,
-            mapping: None,
-        }
+    pub fn lend_without_mapping(&self, cpu: &Cpu, request: Request) -> Lease {
+        let dma = DmaAddr::new(self.phys(&request).raw());
+        self.show(&request, dma, None);
+        self.lend(cpu, request, dma, None, Grip::Past)
     }
 
     /// Unmaps on a CPU; from the first of its cycles the device must leave the buffer alone.
@@ -170,16 +178,19 @@ impl Mapper {
         self.board
             .borrow_mut()
             .unmapped(lease.id, self.host.cycle());
-        let Some(mapping) = lease.mapping else {
+        let Grip::Typed(mapping) = lease.grip else {
             return Ok(());
         };
         cpu.unmap().await;
         if mapping.bounced().is_some() && mapping.direction().comes_from_device() {
             self.copy_out(cpu, mapping.bytes()).await;
         }
-        self.dma
-            .borrow_mut()
-            .unmap_single(&mut *self.host.memory(), &self.device, mapping)?;
+        self.call_from(cpu, lease.buffer);
+        let unmapped = self
+            .dma()
+            .unmap_single(&mut *self.host.memory(), &self.device, mapping);
+        self.drain(Some(lease.transfer));
+        unmapped?;
         self.show_slots();
         Ok(())
     }
@@ -195,18 +206,27 @@ impl Mapper {
         offset: u64,
         bytes: u64,
     ) -> Result<(), SyncError> {
-        let Some(mapping) = &lease.mapping else {
+        let Some(mapping) = lease.mapping() else {
             return Ok(());
         };
         cpu.sync().await;
-        let synced = self.dma.borrow_mut().sync_range_for_device(
+        self.call_from(cpu, lease.buffer);
+        let synced = self.dma().sync_range_for_device(
             &mut *self.host.memory(),
             &self.device,
             mapping,
             offset,
             bytes,
-        )?;
-        self.copy_in(cpu, synced.copied_bytes).await;
+        );
+        self.drain(Some(lease.transfer));
+        self.copy_in(cpu, synced?.copied_bytes).await;
+        self.board.borrow_mut().synced(
+            lease.id,
+            HandOver::ForDevice,
+            self.host.cycle(),
+            offset,
+            bytes,
+        );
         Ok(())
     }
 
@@ -221,27 +241,36 @@ impl Mapper {
         offset: u64,
         bytes: u64,
     ) -> Result<(), SyncError> {
-        let Some(mapping) = &lease.mapping else {
+        let Some(mapping) = lease.mapping() else {
             return Ok(());
         };
         cpu.sync().await;
-        let synced = self.dma.borrow_mut().sync_range_for_cpu(
+        self.call_from(cpu, lease.buffer);
+        let synced = self.dma().sync_range_for_cpu(
             &mut *self.host.memory(),
             &self.device,
             mapping,
             offset,
             bytes,
-        )?;
-        self.copy_out(cpu, synced.copied_bytes).await;
+        );
+        self.drain(Some(lease.transfer));
+        self.copy_out(cpu, synced?.copied_bytes).await;
+        self.board.borrow_mut().synced(
+            lease.id,
+            HandOver::ForCpu,
+            self.host.cycle(),
+            offset,
+            bytes,
+        );
         Ok(())
     }
 
-    async fn copy_in(&self, cpu: &Cpu, bytes: u64) {
+    pub(super) async fn copy_in(&self, cpu: &Cpu, bytes: u64) {
         self.counts.borrow_mut().copied_in_bytes += bytes;
         cpu.copy_in(bytes).await;
     }
 
-    async fn copy_out(&self, cpu: &Cpu, bytes: u64) {
+    pub(super) async fn copy_out(&self, cpu: &Cpu, bytes: u64) {
         self.counts.borrow_mut().copied_out_bytes += bytes;
         cpu.copy_out(bytes).await;
     }
@@ -251,25 +280,101 @@ impl Mapper {
         PhysAddr::new(board.buffers()[request.buffer].phys + request.offset)
     }
 
-    fn enter(
+    /// Describes a mapping to the mapping layer.
+    pub(super) fn ask(&self, cpu: &Cpu, request: &Request) -> MapRequest {
+        let bytes = request.expected.len() as u64;
+        MapRequest::new(self.phys(request), bytes, request.direction).on_cpu(cpu_id(cpu))
+    }
+
+    /// Counts a mapping and shows it in the waveform.
+    pub(super) fn show(&self, request: &Request, dma: DmaAddr, bounce: Option<&BounceInfo>) {
+        self.count(request.expected.len() as u64, bounce.is_some());
+        self.show_slots();
+        let view = self.host.view();
+        view.set_mapping(self.phys(request), bounce.map(|info| info.tlb_addr), dma);
+    }
+
+    /// Enters a mapping on the scoreboard: from now on it belongs to the device.
+    pub(super) fn lend(
         &self,
+        cpu: &Cpu,
         request: Request,
         dma: DmaAddr,
-        target: PhysAddr,
-        is_bounced: bool,
-    ) -> MappingId {
-        self.board.borrow_mut().mapped(scoreboard::Mapping {
-            transfer: request.transfer,
-            buffer: request.buffer,
+        bounce: Option<BounceInfo>,
+        grip: Grip,
+    ) -> Lease {
+        let phys = self.phys(&request);
+        let bytes = request.expected.len() as u64;
+        let (transfer, buffer) = (request.transfer, request.buffer);
+        let direction = request.direction;
+        let id = self.board.borrow_mut().mapped(scoreboard::Mapping {
+            transfer,
+            buffer,
             offset: request.offset,
             dma,
-            target,
-            is_bounced,
-            direction: request.direction,
+            target: bounce.map_or(phys, |info| info.tlb_addr),
+            is_bounced: bounce.is_some(),
+            direction,
             expected: request.expected,
             previous: None,
             mapped_at: self.host.cycle(),
-        })
+            cpu: cpu_id(cpu).0,
+        });
+        Lease {
+            id,
+            dma,
+            is_bounced: bounce.is_some(),
+            transfer,
+            buffer,
+            bytes,
+            direction,
+            grip,
+        }
+    }
+
+    /// Tells the debug layer who makes the next call, and for which buffer.
+    pub(super) fn call_from(&self, cpu: &Cpu, buffer: usize) {
+        let name = self.board.borrow().buffers()[buffer].name.clone();
+        let caller = Caller::new(cpu_id(cpu), self.host.cycle()).with_label(name);
+        self.dma.borrow().set_caller(caller);
+    }
+
+    /// Hands what the debug layer has found to the scoreboard.
+    pub(super) fn drain(&self, transfer: Option<usize>) {
+        let dma = self.dma.borrow();
+        let Some(mut debug) = dma.debug() else {
+            return;
+        };
+        let cycle = self.host.cycle();
+        let mut board = self.board.borrow_mut();
+        for report in debug.take_reports() {
+            board.dma_debug(&report, transfer, cycle);
+        }
+        for report in debug.take_misuses() {
+            board.map_misuse(&report, transfer, cycle);
+        }
+    }
+
+    /// Leaves the device: what is still mapped is reported by the debug layer.
+    pub fn unbind(&self) {
+        self.dma.borrow().driver_unbound(&self.device);
+        self.drain(None);
+    }
+
+    pub(super) fn dma(&self) -> RefMut<'_, Dma> {
+        self.dma.borrow_mut()
+    }
+
+    pub(super) const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub(super) const fn board(&self) -> &Rc<RefCell<Scoreboard>> {
+        &self.board
     }
 
     fn count(&self, bytes: u64, is_bounced: bool) {
@@ -279,10 +384,14 @@ impl Mapper {
         counts.bounced_bytes += if is_bounced { bytes } else { 0 };
     }
 
-    fn show_slots(&self) {
+    pub(super) fn show_slots(&self) {
         let used = self.slots_used();
         let mut counts = self.counts.borrow_mut();
         counts.peak_slots = counts.peak_slots.max(used);
         self.host.view().set_slots_used(used);
     }
+}
+
+fn cpu_id(cpu: &Cpu) -> CpuId {
+    CpuId(u32::try_from(cpu.index()).unwrap_or(u32::MAX))
 }

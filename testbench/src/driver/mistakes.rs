@@ -46,10 +46,12 @@ impl Job<'_> {
         let channels = self.channels();
         let claim = self.driver.engine.claim(self.cpu, channels).await;
         let works = self.start(piece, &leases, data).await?;
+        let used = leases.ids();
         self.unmap(leases).await?;
         for work in works {
             self.driver.engine.finished(self.cpu, work).await?;
         }
+        self.device_finished(&used);
         drop(claim);
         if let Some(buffer) = self.destination() {
             self.accept_partial(buffer, piece);

@@ -8,6 +8,7 @@ pub mod dma_engine_regs;
 pub mod engine;
 mod mapper;
 mod mistakes;
+mod misuse;
 mod transfer;
 mod turn;
 

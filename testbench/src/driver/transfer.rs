@@ -12,7 +12,7 @@ use swiotlb::{DataDirection, MapError, SyncError, UnmapError};
 use super::engine::{Channel, Engine, EngineError, Work};
 use super::mapper::{Lease, Mapper, Request};
 use crate::scenario::plan::{Mistake, Movement, Outcome, Plan, Transfer, Usage};
-use crate::scoreboard::{Scoreboard, index};
+use crate::scoreboard::{MappingId, Scoreboard, index};
 use crate::violation::{Check, Violation};
 
 /// What keeps a driver from going on.
@@ -54,6 +54,13 @@ pub(super) struct Piece {
 pub(super) struct Leases {
     pub(super) source: Option<Lease>,
     pub(super) destination: Option<Lease>,
+}
+
+impl Leases {
+    pub(super) fn ids(&self) -> Vec<MappingId> {
+        let both = self.source.iter().chain(&self.destination);
+        both.map(|lease| lease.id).collect()
+    }
 }
 
 impl Driver {
@@ -203,8 +210,19 @@ impl Job<'_> {
             in_mapping, bytes, ..
         } = part;
         if let (Some(lease), Some(buffer)) = (&leases.source, self.source()) {
+            // Nothing is copied for a source, but only after this is it the CPU's to write.
+            if !self.has(Mistake::WritesLent) {
+                self.mapper()
+                    .sync_for_cpu(self.cpu, lease, in_mapping, bytes)
+                    .await?;
+            }
             self.write_buffer(buffer, part.offset, data);
             self.expect(buffer, part.offset, data);
+            if self.has(Mistake::SyncsOutside) {
+                self.mapper()
+                    .sync_outside(self.cpu, lease, in_mapping)
+                    .await?;
+            }
             if !self.has(Mistake::SkipsSyncForDevice) {
                 self.mapper()
                     .sync_for_device(self.cpu, lease, in_mapping, bytes)
@@ -238,6 +256,9 @@ impl Job<'_> {
                 .await?;
         }
         self.expect(buffer, part.offset, data);
+        let cycle = self.driver.host.cycle();
+        self.board_mut()
+            .cpu_read(cycle, buffer, part.offset, part.bytes);
         self.judge(buffer, Some(lease.id));
         Ok(())
     }
@@ -260,6 +281,7 @@ impl Job<'_> {
             self.check_account(channel, dma, &completion);
             completions.push(completion);
         }
+        self.device_finished(&leases.ids());
         let is_done = self.check_status(&completions, piece);
         if self.transfer.outcome == Outcome::AddrLimit && self.beats() != beats_before {
             let beats = self.beats() - beats_before;
@@ -299,6 +321,9 @@ impl Job<'_> {
         let extra = self.extra_bytes();
         let bytes = u32::try_from(piece.bytes + extra).expect("a mapping is shorter than 4 GiB");
         let mut works = Vec::new();
+        for id in leases.ids() {
+            self.board_mut().device_started(id);
+        }
         if let Some(lease) = &leases.destination {
             if !is_copy && self.transfer.outcome != Outcome::AddrLimit {
                 let mut packet = data.to_vec();
@@ -353,18 +378,30 @@ impl Job<'_> {
             expected: data.to_vec(),
         };
         if self.has(Mistake::SkipsBouncing) {
-            return Ok(self.mapper().lend_without_mapping(request));
+            return Ok(self.mapper().lend_without_mapping(self.cpu, request));
         }
-        let lease = self.mapper().map(self.cpu, request).await?;
+        let lease = if self.has(Mistake::SkipsMappingError) {
+            self.mapper().map_unchecked(self.cpu, request).await?
+        } else {
+            self.mapper().map(self.cpu, request).await?
+        };
         self.check_mapping(buffer, piece, &lease);
         Ok(lease)
     }
 
     pub(super) async fn unmap(&self, leases: Leases) -> Result<(), DriverError> {
         for lease in leases.source.into_iter().chain(leases.destination) {
-            self.mapper().unmap(self.cpu, lease).await?;
+            self.mapper()
+                .unmap_with(self.cpu, lease, self.transfer.mistake)
+                .await?;
         }
         Ok(())
+    }
+
+    pub(super) fn device_finished(&self, used: &[MappingId]) {
+        for id in used {
+            self.board_mut().device_finished(*id);
+        }
     }
 
     pub(super) fn report(&self, check: Check, text: String) {

@@ -14,8 +14,8 @@ use rebound_sim::host::Host;
 use rebound_sim::memory::HostMemory;
 use rebound_sim::simulation::{Options, Outcome, Simulation, StuckReport};
 use swiotlb::{
-    BootConfig, Device, Dma, Mode, PhysAddr, PhysMemory as _, Platform, PoolGeometry, RamRange,
-    Swiotlb,
+    BootConfig, Device, Dma, DmaDebug, DmaDebugOptions, Mode, PhysAddr, PhysMemory as _, Platform,
+    PoolGeometry, RamRange, Swiotlb,
 };
 
 use crate::budget;
@@ -81,6 +81,10 @@ where
         }
     });
     let cycles = simulation.cycle();
+    // A driver that was cut short leaves mappings behind, but never its device.
+    if matches!(outcome, Outcome::Finished { .. }) {
+        mapper.unbind();
+    }
     let mut board = board.borrow_mut();
     let is_finished = matches!(outcome, Outcome::Finished { .. });
     let counts = counts(&plan, &host, &mapper, board.traffic());
@@ -254,8 +258,15 @@ fn mapping_layer(plan: &Plan, memory: &mut HostMemory) -> Result<(Dma, Device), 
                 .map_err(|error| UsageError::from_error("the plan's pool", &error))?
         }
     };
-    let dma = Dma::new(swiotlb);
+    let debug = DmaDebug::new(DmaDebugOptions {
+        has_extra_checks: true,
+        ..DmaDebugOptions::default()
+    });
+    let dma = Dma::new(swiotlb).with_debug(debug);
+    // The engine's length register has 32 bits: no segment is too long for it.
     let mut device = Device::new("dma_engine")
+        .with_driver("rebound")
+        .with_max_segment(u32::MAX)
         .with_min_align_mask(plan.device.min_align_mask)
         .with_seg_boundary(plan.device.segment_boundary_mask);
     dma.set_mask_and_coherent(&mut device, plan.device.dma_mask)

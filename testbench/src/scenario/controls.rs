@@ -60,6 +60,48 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         plan: past_end,
     },
     Scenario {
+        name: "control/double-unmap",
+        stimulus: "The driver unmaps a buffer, and unmaps it again.",
+        checking: "The second unmap is caught, with the history of the mapping.",
+        plan: double_unmap,
+    },
+    Scenario {
+        name: "control/unmap-wrong-size",
+        stimulus: "The driver unmaps with half of the size it mapped.",
+        checking: "The unmap is caught, with both sizes and who mapped.",
+        plan: unmap_wrong_size,
+    },
+    Scenario {
+        name: "control/unmap-wrong-direction",
+        stimulus: "The driver unmaps a source with the direction of a destination.",
+        checking: "The unmap is caught, with both directions and who mapped.",
+        plan: unmap_wrong_direction,
+    },
+    Scenario {
+        name: "control/unmap-skipping-sync",
+        stimulus: "The driver unmaps a bounced destination with SKIP_CPU_SYNC and has not synced it.",
+        checking: "The unmap that drops the device's data is caught.",
+        plan: unmap_skipping_sync,
+    },
+    Scenario {
+        name: "control/no-mapping-error-check",
+        stimulus: "The driver never asks whether its mapping has failed.",
+        checking: "The unmap is caught as one of an unchecked mapping.",
+        plan: no_mapping_error_check,
+    },
+    Scenario {
+        name: "control/sync-outside",
+        stimulus: "The driver syncs 64 bytes past the end of its mapping.",
+        checking: "The sync is caught.",
+        plan: sync_outside,
+    },
+    Scenario {
+        name: "control/write-while-lent",
+        stimulus: "The CPU rewrites a mapped source without taking it back from the device.",
+        checking: "The CPU's write is caught, with who mapped the buffer.",
+        plan: write_while_lent,
+    },
+    Scenario {
         name: "control/cross-4k",
         stimulus: "The engine carries a planted fault: its bursts ignore the 4 KiB boundary.",
         checking: "The protocol rule is broken and named with its AXI section.",
@@ -198,7 +240,7 @@ fn leak(seed: Seed) -> Plan {
     layout.send(0, Above, 3000, 0).mistake = Some(Mistake::NeverUnmaps);
     layout.receive(0, Above, 3000, 0);
     layout
-        .with(|plan| plan.expect = caught(Check::Leak, &[]))
+        .with(|plan| plan.expect = caught(Check::Leak, &[Check::DmaApi]))
         .finish()
 }
 
@@ -216,6 +258,60 @@ fn past_end(seed: Seed) -> Plan {
     layout
         .with(|plan| plan.expect = caught(Check::PastEnd, &[Check::Guard]))
         .finish()
+}
+
+/// One bounced transfer to the device, with a mistake that the debug layer catches.
+fn misused(seed: Seed, mistake: Mistake) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.send(0, Above, 4096, 0).mistake = Some(mistake);
+    layout
+        .with(|plan| plan.expect = caught(Check::DmaApi, &[]))
+        .finish()
+}
+
+fn double_unmap(seed: Seed) -> Plan {
+    misused(seed, Mistake::UnmapsTwice)
+}
+
+fn unmap_wrong_size(seed: Seed) -> Plan {
+    misused(seed, Mistake::UnmapsHalf)
+}
+
+fn unmap_wrong_direction(seed: Seed) -> Plan {
+    misused(seed, Mistake::UnmapsSwapped)
+}
+
+fn no_mapping_error_check(seed: Seed) -> Plan {
+    misused(seed, Mistake::SkipsMappingError)
+}
+
+fn unmap_skipping_sync(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    layout.receive(0, Above, 4096, 0).mistake = Some(Mistake::UnmapsSkippingSync);
+    layout
+        .with(|plan| plan.expect = caught(Check::Ownership, &[Check::Stale, Check::NotWritten]))
+        .finish()
+}
+
+/// Rewrites the last 512 bytes of a mapped source once.
+fn rewritten(seed: Seed, mistake: Mistake, must: Check) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    let transfer = layout.send(0, Above, 4096, 0);
+    transfer.usage = Usage::Reuse {
+        rounds: 1,
+        offset: 3584,
+        bytes: 512,
+    };
+    transfer.mistake = Some(mistake);
+    layout.with(|plan| plan.expect = caught(must, &[])).finish()
+}
+
+fn sync_outside(seed: Seed) -> Plan {
+    rewritten(seed, Mistake::SyncsOutside, Check::DmaApi)
+}
+
+fn write_while_lent(seed: Seed) -> Plan {
+    rewritten(seed, Mistake::WritesLent, Check::Ownership)
 }
 
 fn cross_4k(seed: Seed) -> Plan {

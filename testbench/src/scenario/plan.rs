@@ -370,6 +370,20 @@ pub enum Mistake {
     KeepsInterruptDisabled,
     /// Programs a longer transfer than was mapped.
     ProgramsTooLong,
+    /// Unmaps, and then unmaps again.
+    UnmapsTwice,
+    /// Unmaps with half of the size.
+    UnmapsHalf,
+    /// Unmaps with the opposite direction.
+    UnmapsSwapped,
+    /// Unmaps with `SKIP_CPU_SYNC`, without a sync before.
+    UnmapsSkippingSync,
+    /// Never asks whether a mapping has failed.
+    SkipsMappingError,
+    /// Syncs for the device past the end of the mapping.
+    SyncsOutside,
+    /// Writes a mapped source without taking it back from the device first.
+    WritesLent,
 }
 
 /// One job for the engine.

@@ -140,6 +140,8 @@ impl Scoreboard {
             }
         }
         let is_wrong = entry.mapping.expected[range] != data[..run];
+        let owner = entry.owner;
+        self.note_access(access, cycle, owner, offset, run as u64);
         if let Some(offset) = twice {
             self.written_twice(cycle, id, offset);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
-use swiotlb::{DataDirection, DmaAddr, PhysAddr};
+use swiotlb::{DataDirection, DmaAddr, OwnershipId, PhysAddr};
 
 use crate::scoreboard::bits::Bits;
 
@@ -35,6 +35,8 @@ pub struct Mapping {
     pub previous: Option<Vec<u8>>,
     /// Cycle at which it was mapped.
     pub mapped_at: u64,
+    /// CPU on which it was mapped.
+    pub cpu: u32,
 }
 
 /// A mapping with what has happened to it.
@@ -48,6 +50,8 @@ pub struct Entry {
     pub written: Bits,
     /// Cycle of the unmap, if that has happened.
     pub unmapped_at: Option<u64>,
+    /// Its number in the book of owners.
+    pub owner: OwnershipId,
 }
 
 impl Entry {
@@ -108,14 +112,15 @@ impl Closed {
 }
 
 impl Ledger {
-    /// Enters a new live mapping.
-    pub fn insert(&mut self, mapping: Mapping) -> MappingId {
+    /// Enters a new live mapping, with its number in the book of owners.
+    pub fn insert(&mut self, mapping: Mapping, owner: OwnershipId) -> MappingId {
         let id = MappingId(self.entries.len() as u64);
         let entry = Entry {
             written: Bits::new(mapping.expected.len()),
             bytes: mapping.expected.len() as u64,
             mapping,
             unmapped_at: None,
+            owner,
         };
         self.longest = self.longest.max(entry.bytes);
         self.live.insert((entry.mapping.dma.raw(), id), entry.end());
@@ -197,6 +202,8 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use swiotlb::{Caller, Held, Ownership};
+
     use super::*;
 
     fn mapping(dma: u64, bytes: usize) -> Mapping {
@@ -211,14 +218,28 @@ mod tests {
             expected: vec![0; bytes],
             previous: None,
             mapped_at: 0,
+            cpu: 0,
         }
+    }
+
+    fn insert(ledger: &mut Ledger, mapping: Mapping) -> MappingId {
+        let owner = Ownership::new().mapped(Held {
+            dma: mapping.dma,
+            orig: mapping.target,
+            bytes: mapping.expected.len() as u64,
+            dir: mapping.direction,
+            has_two_views: false,
+            mapper: Caller::default(),
+            handed_over_at: 0,
+        });
+        ledger.insert(mapping, owner)
     }
 
     #[test]
     fn a_short_mapping_inside_a_long_one_does_not_hide_it() {
         let mut ledger = Ledger::default();
-        let long = ledger.insert(mapping(0x1000, 0x1000));
-        let short = ledger.insert(mapping(0x1100, 0x10));
+        let long = insert(&mut ledger, mapping(0x1000, 0x1000));
+        let short = insert(&mut ledger, mapping(0x1100, 0x10));
         assert_eq!(ledger.live_at(0x1104), Some(short));
         assert_eq!(ledger.live_at(0x1110), Some(long));
         assert_eq!(ledger.live_at(0x2000), None);
@@ -228,9 +249,9 @@ mod tests {
     #[test]
     fn closed_mappings_are_found_by_age() {
         let mut ledger = Ledger::default();
-        let first = ledger.insert(mapping(0x1000, 0x100));
+        let first = insert(&mut ledger, mapping(0x1000, 0x100));
         ledger.close(first, 10);
-        let second = ledger.insert(mapping(0x1000, 0x100));
+        let second = insert(&mut ledger, mapping(0x1000, 0x100));
         ledger.close(second, 20);
         assert_eq!(ledger.live_at(0x1000), None);
         let dead = ledger.dead_at(0x10ff).expect("it was mapped");
@@ -241,7 +262,7 @@ mod tests {
     #[test]
     fn a_mapping_at_the_last_address_has_nothing_above_it() {
         let mut ledger = Ledger::default();
-        let last = ledger.insert(mapping(u64::MAX, 1));
+        let last = insert(&mut ledger, mapping(u64::MAX, 1));
         assert_eq!(ledger.next_start(u64::MAX), None);
         assert_eq!(ledger.next_start(u64::MAX - 1), Some(u64::MAX));
         ledger.close(last, 10);
@@ -251,7 +272,7 @@ mod tests {
     #[test]
     fn a_closed_mapping_keeps_its_place_and_forgets_its_data() {
         let mut ledger = Ledger::default();
-        let id = ledger.insert(mapping(0x1000, 0x100));
+        let id = insert(&mut ledger, mapping(0x1000, 0x100));
         ledger.entry_mut(id).written.set(7);
         ledger.close(id, 10);
         let entry = ledger.entry(id);
@@ -269,7 +290,7 @@ mod tests {
             let mut ledger = Ledger::default();
             let mut holder = [None; 96];
             for (cycle, (start, bytes)) in spans.into_iter().enumerate() {
-                let id = ledger.insert(mapping(start, bytes));
+                let id = insert(&mut ledger, mapping(start, bytes));
                 ledger.close(id, cycle as u64);
                 let at = usize::try_from(start).expect("it is small");
                 holder[at..at + bytes].fill(Some(cycle as u64));

@@ -7,18 +7,23 @@
 mod beats;
 mod bits;
 mod buffers;
+mod dma_api;
 mod explain;
 mod ledger;
 mod memory;
 mod traffic;
 
 use std::ops::Range;
+mod ownership;
 
 pub use bits::Bits;
 pub(crate) use buffers::index;
 pub use buffers::{Buffer, GUARD_BYTES, Role};
 pub use ledger::{Entry, Ledger, Mapping, MappingId};
+pub use ownership::HandOver;
 pub use traffic::{Refusal, Traffic};
+
+use swiotlb::Ownership;
 
 use crate::violation::{Check, Violation, ViolationLog};
 use explain::{mapped_place, place_text};
@@ -32,6 +37,7 @@ pub struct Scoreboard {
     log: ViolationLog,
     last_hit: Option<MappingId>,
     traffic: Traffic,
+    owners: Ownership,
 }
 
 impl Scoreboard {
@@ -79,7 +85,10 @@ impl Scoreboard {
 
     /// Enters a mapping that now belongs to the device.
     pub fn mapped(&mut self, mapping: Mapping) -> MappingId {
-        self.ledger.insert(mapping)
+        let owner = self.owners.mapped(self.held(&mapping));
+        let id = self.ledger.insert(mapping, owner);
+        self.report_ownership();
+        id
     }
 
     /// Hands a live mapping over again, with new expected bytes from `offset` of the mapping on.
@@ -125,6 +134,7 @@ impl Scoreboard {
 
     /// Closes a mapping: from now on the device must not touch it.
     pub fn unmapped(&mut self, id: MappingId, cycle: u64) {
+        self.release(id, cycle);
         self.ledger.close(id, cycle);
         self.last_hit = None;
     }

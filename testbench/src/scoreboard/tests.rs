@@ -36,6 +36,7 @@ fn bench(direction: DataDirection) -> Bench {
         expected: right.clone(),
         previous: None,
         mapped_at: 5,
+        cpu: 0,
     });
     Bench { board, id, right }
 }
@@ -205,6 +206,7 @@ fn an_access_elsewhere_is_explained_by_its_lost_address_bits() {
         expected: vec![0; 100],
         previous: None,
         mapped_at: 0,
+        cpu: 0,
     });
     board.observe_read(3, 0x8000_1008, &[0; 8]);
     let violation = only(&board);
@@ -255,6 +257,7 @@ fn an_access_elsewhere_is_explained_by_a_lost_carry() {
         expected: vec![0; 256],
         previous: None,
         mapped_at: 0,
+        cpu: 0,
     });
     board.observe_write(3, 0x2f_0000, &[0; 8], |_| true);
     assert_eq!(only(&board).check, Check::Unmapped);
@@ -359,4 +362,74 @@ fn a_live_mapping_and_used_slots_at_the_end_are_leaks() {
     board.finish(3, 99);
     assert_eq!(only(&board).check, Check::Leak);
     assert!(only(&board).text.contains("found 3"));
+}
+
+#[test]
+fn a_cpu_write_breaks_ownership_unless_the_buffer_was_taken_back() {
+    for is_taken_back in [true, false] {
+        let mut bench = bench(DataDirection::ToDevice);
+        if is_taken_back {
+            bench.board.synced(bench.id, HandOver::ForCpu, 10, 0, BYTES);
+        }
+        bench.board.cpu_wrote(20, 0, 4, 8);
+        assert_eq!(bench.board.log().total(), u64::from(!is_taken_back));
+        if !is_taken_back {
+            let violation = only(&bench.board);
+            assert_eq!(violation.check, Check::Ownership);
+            assert!(
+                violation.text.starts_with("X4 CPU write to a lent buffer"),
+                "{violation}"
+            );
+            assert!(
+                violation
+                    .text
+                    .contains("mapped TO_DEVICE by CPU 0 at cycle 5 (buf0)"),
+                "{violation}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_device_write_to_memory_that_is_mapped_twice_breaks_ownership() {
+    let mut bench = bench(DataDirection::FromDevice);
+    bench.board.mapped(Mapping {
+        transfer: 8,
+        buffer: 0,
+        offset: 50,
+        dma: DmaAddr::new(DMA + 0x1000),
+        target: PhysAddr::new(DMA + 0x1000),
+        is_bounced: true,
+        direction: DataDirection::ToDevice,
+        expected: bench.right[50..].to_vec(),
+        previous: None,
+        mapped_at: 6,
+        cpu: 1,
+    });
+    let right = bench.right.clone();
+    bench.board.observe_write(9, DMA, &right[..50], |_| true);
+    assert_eq!(bench.board.log().total(), 0);
+    bench
+        .board
+        .observe_write(10, DMA + 50, &right[50..58], |_| true);
+    assert_eq!(only(&bench.board).check, Check::Ownership);
+    assert!(only(&bench.board).text.starts_with("X6"));
+}
+
+#[test]
+fn addresses_given_out_again_in_flight_break_ownership() {
+    for is_finished in [true, false] {
+        let mut bench = bench(DataDirection::FromDevice);
+        bench.board.device_started(bench.id);
+        bench.board.unmapped(bench.id, 20);
+        if is_finished {
+            bench.board.device_finished(bench.id);
+        }
+        let mapping = bench.board.ledger.entry(bench.id).mapping.clone();
+        bench.board.mapped(mapping);
+        assert_eq!(bench.board.log().total(), u64::from(!is_finished));
+        if !is_finished {
+            assert!(only(&bench.board).text.starts_with("X7 address reused"));
+        }
+    }
 }

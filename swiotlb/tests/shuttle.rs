@@ -1,0 +1,254 @@
+//! Interleavings of threads, tried one after the other by a model checker:
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p swiotlb --test shuttle`.
+#![cfg(shuttle)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::time::Duration;
+
+use shuttle::sync::{Arc, Mutex};
+use shuttle::thread;
+use swiotlb::{
+    AllocatorId, Attrs, BootConfig, BootOptions, BounceInfo, BounceRequest, CpuId, DataDirection,
+    Device, MapError, MemoryError, Mode, PhysAddr, PhysMemory, Platform, Policy, PoolGeometry,
+    RegionSource, ShrinkPressure, ShrinkerConfig, Swiotlb,
+};
+
+const POOL: u64 = 0x100_0000;
+const PAGES: u64 = 0x200_0000;
+const RUNS: usize = 2000;
+
+/// Memory without bytes: what is checked here is who owns which slots.
+struct NoBytes;
+
+impl PhysMemory for NoBytes {
+    fn read(&self, _: PhysAddr, _: &mut [u8]) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}
+
+/// A layer with one pool of 128 slots per area, so that it is soon full.
+fn layer(policy: Policy, areas: u32) -> Swiotlb {
+    let mut boot = BootConfig::new(BootOptions {
+        policy,
+        ..BootOptions::default()
+    });
+    boot.parse(",,track_hiwater");
+    let geometry = PoolGeometry {
+        base: PhysAddr::new(POOL),
+        slots: 128 * areas,
+        areas,
+    };
+    let platform = Platform::default();
+    let mut swiotlb =
+        Swiotlb::with_pool(&mut NoBytes, platform, boot, Mode::Strict, geometry).unwrap();
+    let pages = RegionSource::new(PhysAddr::new(PAGES), 0x100_0000);
+    swiotlb.set_page_source(Box::new(pages));
+    swiotlb
+}
+
+fn shrinker() -> Policy {
+    Policy::Shrinker(ShrinkerConfig {
+        idle_time: Duration::ZERO,
+        min_free_slots: 0,
+        reserve_percent: 0,
+        ..ShrinkerConfig::default()
+    })
+}
+
+fn map(swiotlb: &Swiotlb, dev: &Device, bytes: u64, cpu: u32) -> Result<BounceInfo, MapError> {
+    swiotlb.tbl_map_single(
+        &mut NoBytes,
+        dev,
+        &BounceRequest {
+            orig: PhysAddr::new(0x1_0000_0000),
+            bytes,
+            alloc_align_mask: 0,
+            dir: DataDirection::ToDevice,
+            attrs: Attrs::NONE,
+            cpu: CpuId(cpu),
+        },
+    )
+}
+
+fn unmap(swiotlb: &Swiotlb, dev: &Device, bounce: &BounceInfo, bytes: u64) {
+    let dir = DataDirection::ToDevice;
+    let addr = bounce.tlb_addr;
+    let released = swiotlb.tbl_unmap_single(&mut NoBytes, dev, addr, bytes, dir, Attrs::NONE);
+    assert_eq!(released.unwrap().unwrap().pool, bounce.pool);
+}
+
+/// Addresses in use, so that an overlap is seen when it happens.
+#[derive(Default)]
+struct InUse(Mutex<Vec<(u64, u64)>>);
+
+impl InUse {
+    fn enter(&self, start: u64, bytes: u64) {
+        let mut ranges = self.0.lock().unwrap();
+        let is_free = |&(other, len): &(u64, u64)| start + bytes <= other || other + len <= start;
+        assert!(ranges.iter().all(is_free), "two mappings overlap");
+        ranges.push((start, bytes));
+    }
+
+    fn leave(&self, start: u64) {
+        self.0.lock().unwrap().retain(|&(other, _)| other != start);
+    }
+}
+
+fn check_end(swiotlb: &Swiotlb) {
+    let stats = swiotlb.stats(AllocatorId::DEFAULT).unwrap();
+    assert_eq!((stats.used_slots, stats.counted_slots), (0, 0));
+    assert_eq!(stats.transient_slots, 0);
+    let mut slots = 0;
+    for pool in swiotlb.pools(AllocatorId::DEFAULT) {
+        assert_eq!(swiotlb.check_invariants(pool), Ok(()));
+        slots += u64::from(swiotlb.pool_geometry(pool).unwrap().slots);
+    }
+    assert_eq!(stats.total_slots, slots);
+}
+
+/// Maps twice and unmaps; every address is found while it is mapped.
+fn use_slots(swiotlb: &Swiotlb, dev: &Device, in_use: &InUse, cpu: u32) {
+    const BYTES: u64 = 200 << 10;
+    for _ in 0..2 {
+        let Ok(bounce) = map(swiotlb, dev, BYTES, cpu) else {
+            continue;
+        };
+        let start = bounce.tlb_addr;
+        in_use.enter(start.raw(), BYTES);
+        assert_eq!(swiotlb.find_pool(dev, start), Some(bounce.pool));
+        in_use.leave(start.raw());
+        unmap(swiotlb, dev, &bounce, BYTES);
+    }
+}
+
+#[test]
+fn two_areas_and_their_neighbours_never_give_the_same_slots() {
+    let check = || {
+        let swiotlb = Arc::new(layer(Policy::Static, 2));
+        let dev = Arc::new(Device::new("d"));
+        let in_use = Arc::new(InUse::default());
+        let threads: Vec<_> = (0..3)
+            .map(|cpu| {
+                let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
+                let in_use = Arc::clone(&in_use);
+                thread::spawn(move || use_slots(&swiotlb, &dev, &in_use, cpu))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        check_end(&swiotlb);
+    };
+    shuttle::check_random(check, RUNS);
+}
+
+#[test]
+fn pools_are_added_while_others_map_and_look_addresses_up() {
+    let check = || {
+        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1));
+        let dev = Arc::new(Device::new("d"));
+        let in_use = Arc::new(InUse::default());
+        let mappers: Vec<_> = (0..2)
+            .map(|cpu| {
+                let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
+                let in_use = Arc::clone(&in_use);
+                thread::spawn(move || use_slots(&swiotlb, &dev, &in_use, cpu))
+            })
+            .collect();
+        let worker = {
+            let swiotlb = Arc::clone(&swiotlb);
+            thread::spawn(move || {
+                swiotlb.run_pending_work(&mut NoBytes);
+                swiotlb.run_pending_work(&mut NoBytes);
+            })
+        };
+        for thread in mappers {
+            thread.join().unwrap();
+        }
+        worker.join().unwrap();
+        swiotlb.run_pending_work(&mut NoBytes);
+        assert!(!swiotlb.has_pending_work());
+        check_end(&swiotlb);
+    };
+    shuttle::check_random(check, RUNS);
+}
+
+#[test]
+fn a_pool_is_removed_only_between_mappings() {
+    let check = || {
+        let swiotlb = Arc::new(layer(shrinker(), 1));
+        let dev = Arc::new(Device::new("d"));
+        // Two pools, both empty.
+        let held = map(&swiotlb, &dev, 256 << 10, 0).unwrap();
+        let alone = map(&swiotlb, &dev, 100, 0).unwrap();
+        swiotlb.run_pending_work(&mut NoBytes);
+        unmap(&swiotlb, &dev, &held, 256 << 10);
+        unmap(&swiotlb, &dev, &alone, 100);
+        assert_eq!(swiotlb.pools(AllocatorId::DEFAULT).count(), 2);
+        let in_use = Arc::new(InUse::default());
+        let mappers: Vec<_> = (0..2)
+            .map(|cpu| {
+                let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
+                let in_use = Arc::clone(&in_use);
+                thread::spawn(move || use_slots(&swiotlb, &dev, &in_use, cpu))
+            })
+            .collect();
+        let shrinker = {
+            let swiotlb = Arc::clone(&swiotlb);
+            thread::spawn(move || {
+                let removed = swiotlb.shrinker_scan(1, ShrinkPressure::High);
+                let stats = swiotlb.stats(AllocatorId::DEFAULT).unwrap();
+                assert_eq!(stats.shrinker.slots_removed, removed);
+                swiotlb.free_dropped_pools();
+            })
+        };
+        for thread in mappers {
+            thread.join().unwrap();
+        }
+        shrinker.join().unwrap();
+        swiotlb.run_pending_work(&mut NoBytes);
+        check_end(&swiotlb);
+    };
+    shuttle::check_random(check, RUNS);
+}
+
+#[test]
+fn a_pool_of_one_mapping_is_found_by_its_device_until_it_is_unmapped() {
+    let check = || {
+        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1));
+        let dev = Arc::new(Device::new("d"));
+        let held = map(&swiotlb, &dev, 256 << 10, 0).unwrap();
+        let threads: Vec<_> = (0..2)
+            .map(|cpu| {
+                let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
+                thread::spawn(move || {
+                    let bounce = map(&swiotlb, &dev, 5000, cpu).unwrap();
+                    let addr = bounce.tlb_addr;
+                    assert_eq!(swiotlb.find_pool(&dev, addr), Some(bounce.pool));
+                    unmap(&swiotlb, &dev, &bounce, 5000);
+                    swiotlb.free_dropped_pools();
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        unmap(&swiotlb, &dev, &held, 256 << 10);
+        swiotlb.run_pending_work(&mut NoBytes);
+        assert!(swiotlb.transient_pools(&dev).is_empty());
+        check_end(&swiotlb);
+    };
+    shuttle::check_random(check, RUNS);
+}
