@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use predicates::str::contains;
 use wellen::SignalRef;
 use wellen::simple::{self, Waveform};
 
@@ -34,7 +35,10 @@ impl Dump {
             .arg("--waves-folder")
             .arg(folder.path())
             .assert()
-            .success();
+            .success()
+            .stdout(contains("waveform: "))
+            .stdout(contains("bounce-waveform-0x1.fst"))
+            .stdout(contains("open it with `rebound waves "));
         let wave = simple::read(folder.path().join("bounce-waveform-0x1.fst")).expect("an FST");
         Self {
             wave,

@@ -534,6 +534,9 @@ impl Plan {
         plan.engine.addr_bits = 64;
         plan.engine.addr_mode = AddrMode::Truncate;
         plan.device.dma_mask = u64::MAX;
+        // Without bouncing nobody keeps the limits of the buffers' places: they lie where they lie.
+        plan.device.segment_boundary_mask = u64::MAX;
+        plan.device.min_align_mask = 0;
         if let Some(pool) = &mut plan.machine.pool {
             pool.is_forced = false;
         }
