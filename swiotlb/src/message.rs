@@ -541,6 +541,56 @@ mod tests {
     }
 
     #[test]
+    fn no_two_once_messages_share_a_site_and_all_fit_the_bits() {
+        let (addr, bytes, mask, bus_limit) = (DmaAddr::new(0), 0, 0, 0);
+        let phys = PhysAddr::new(0);
+        let messages = [
+            Message::EncryptionActive,
+            Message::AlignMayPrevent,
+            Message::BufferOverflow {
+                alloc_bytes: 0,
+                bytes,
+            },
+            Message::BounceOverflow {
+                addr,
+                bytes,
+                mask,
+                bus_limit,
+            },
+            Message::UnalignedPages { addr: phys },
+            Message::DmaOverflow {
+                addr,
+                bytes,
+                mask,
+                bus_limit,
+            },
+            Message::IommuBounceInactive,
+            Message::UnsupportedAlignment,
+            Message::IovaBadSize { bytes: 0 },
+            Message::IovaBadSize { bytes: 1 << 63 },
+            Message::IovaOffsetInGranule { offset: 1 },
+            Message::IovaCoherentAfterBounce,
+            Message::Dma(DmaMessage::NoDmaMask),
+            Message::Dma(DmaMessage::NoDmaParms),
+            Message::Dma(DmaMessage::RejectVmalloc { phys }),
+            Message::Dma(DmaMessage::UnexpectedSgError { code: 0 }),
+            Message::Dma(DmaMessage::NoCoherentMask),
+            Message::Dma(DmaMessage::CompoundRefused),
+            Message::Dma(DmaMessage::FlagsRefused),
+            Message::Dma(DmaMessage::NonCoherentUnsupported),
+        ];
+        let mut seen = 0_u32;
+        for message in messages {
+            let Class::Once(site) = message.class() else {
+                panic!("{message:?} is not once");
+            };
+            let bit = 1_u32.checked_shl(u32::from(site)).unwrap();
+            assert_eq!(seen & bit, 0, "{message:?}");
+            seen |= bit;
+        }
+    }
+
+    #[test]
     fn the_tracepoint_has_the_kernels_text() {
         let trace = BouncedTrace {
             dev_name: "0000:01:00.0".to_owned(),
