@@ -98,6 +98,8 @@ mod domain;
 mod error;
 mod explain;
 mod growth;
+#[cfg(feature = "vm-memory")]
+mod guest_ram;
 mod init;
 mod lines;
 mod memory;
@@ -139,6 +141,8 @@ pub use error::{
     UnmapError,
 };
 pub use growth::WorkDone;
+#[cfg(feature = "vm-memory")]
+pub use guest_ram::GuestRam;
 pub use init::{EarlyInit, InitOutcome, MemAttributes, Remap};
 pub use memory::{MemoryError, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
