@@ -49,6 +49,20 @@ fn judge(asked: &Asked, start: u64, count: u64) -> Place {
     }
 }
 
+/// Returns a reason without its numbers.
+pub(crate) fn name(why: FullReason) -> &'static str {
+    match why {
+        FullReason::FewFree { .. } => "few free",
+        FullReason::Fragmented { .. } => "fragmented",
+        FullReason::Misaligned { .. } => "misaligned",
+        FullReason::WrongSide { .. } => "wrong side",
+        FullReason::CrossesBoundary { .. } => "crosses boundary",
+        FullReason::SteppedOver { .. } => "stepped over",
+        FullReason::AreasExhausted { .. } => "areas exhausted",
+        _ => "too long",
+    }
+}
+
 /// Checks that the reason given is the one that looking at every slot yields.
 pub(crate) fn check(world: &World, asked: &Asked, why: FullReason) {
     let count = asked.bytes.div_ceil(2048);

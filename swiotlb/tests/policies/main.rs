@@ -5,10 +5,13 @@
 mod explain;
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use explain::Asked;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use swiotlb::{
     AllocError, AllocatorId, Attrs, CpuId, DataDirection, Full, FullReason, MapError, PhysAddr,
     PhysMemory, ShrinkPressure,
@@ -124,6 +127,7 @@ impl World {
                             align: request.alloc_align_mask,
                         };
                         explain::check(self, &asked, full.why);
+                        self.events.insert(explain::name(full.why));
                         if let FullReason::SteppedOver { .. } = full.why {
                             // At once it begins where it began.
                             assert!(self.map(device, &request, fill).is_err());
@@ -149,7 +153,9 @@ impl World {
                 }
             }
             Call::Work => {
-                self.swiotlb.run_pending_work(&mut self.mem);
+                if self.swiotlb.run_pending_work(&mut self.mem).added.is_some() {
+                    self.events.insert("pool added");
+                }
                 assert!(!self.swiotlb.has_pending_work());
             }
             Call::Wait(seconds) => {
@@ -230,8 +236,15 @@ impl World {
     }
 
     /// The mapping just made lies where it may, as its masks want it.
-    fn check_newest(&self) {
+    fn check_newest(&mut self) {
         let lent = self.live.last().unwrap();
+        self.events
+            .insert(match (lent.has_own_buffer, lent.is_transient) {
+                (true, _) => "own buffer",
+                (_, true) => "pool of one mapping",
+                _ if lent.bounce.pad_slots > 0 => "padding",
+                _ => "slots",
+            });
         let (start, end) = lent.extent;
         let pool_bytes = 256 * 2048;
         let is_in = |base: u64, bytes: u64| base <= start && end <= base + bytes;
@@ -333,6 +346,7 @@ impl World {
             );
         }
         if removed > 0 {
+            self.events.insert("pool removed");
             assert_eq!(self.setting, Setting::Shrinker);
             let free = after.total_slots - after.counted_slots;
             let reserve = (after.counted_slots * u64::from(SHRINKER.reserve_percent)).div_ceil(100);
@@ -433,20 +447,64 @@ impl World {
     }
 }
 
-fn run(setting: Setting, areas: u32, masks: &[Masks], calls: &[Call]) {
+fn run(setting: Setting, areas: u32, masks: &[Masks], calls: &[Call]) -> BTreeSet<&'static str> {
     let mut world = World::new(setting, areas, masks);
     for call in calls {
         world.call(call);
         world.check_all();
     }
+    let events = std::mem::take(&mut world.events);
     world.finish();
+    events
+}
+
+/// Calls that are the same in every run, so that what they reach can be asked for.
+fn events_of(setting: Setting) -> BTreeSet<&'static str> {
+    let mut runner = TestRunner::deterministic();
+    let masks = prop::collection::vec(any_masks(), 3);
+    let calls = prop::collection::vec(any_call(), 150);
+    let mut events = BTreeSet::new();
+    for areas in [1, 2, 8].into_iter().cycle().take(60) {
+        let masks = masks.new_tree(&mut runner).unwrap().current();
+        let calls = calls.new_tree(&mut runner).unwrap().current();
+        events.extend(run(setting, areas, &masks, &calls));
+    }
+    events
+}
+
+#[test]
+fn the_random_calls_reach_what_each_policy_knows() {
+    let reached = |setting, wanted: &[&'static str]| {
+        let events = events_of(setting);
+        let missing = wanted.iter().find(|&event| !events.contains(event));
+        assert_eq!(missing, None, "{setting:?} reached only {events:?}");
+    };
+    let full = [
+        "few free",
+        "fragmented",
+        "misaligned",
+        "wrong side",
+        "crosses boundary",
+    ];
+    let common = [&full[..], &["slots", "padding"]].concat();
+    reached(Setting::Static, &common);
+    reached(Setting::Restricted, &common);
+    reached(Setting::PerBuffer, &["slots", "own buffer", "few free"]);
+    reached(
+        Setting::DynamicPools,
+        &["slots", "pool of one mapping", "pool added"],
+    );
+    reached(
+        Setting::Shrinker,
+        &["slots", "pool of one mapping", "pool added", "pool removed"],
+    );
 }
 
 macro_rules! promises {
     ($($name:ident: $setting:ident,)*) => {
         proptest! {
             #![proptest_config(ProptestConfig {
-                cases: 40,
+                cases: 200,
                 failure_persistence: None,
                 max_shrink_iters: 500,
                 ..ProptestConfig::default()

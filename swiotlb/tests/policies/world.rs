@@ -1,5 +1,6 @@
 //! A layer under one policy, its devices, and a ledger of what is lent to whom.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ pub(crate) struct World {
     pub(crate) out: Arc<Mutex<Vec<(u64, u64)>>>,
     pub(crate) peak_used: u64,
     pub(crate) now: Duration,
+    /// What has happened, so that a test can tell that it did.
+    pub(crate) events: BTreeSet<&'static str>,
     next_orig: u64,
 }
 
@@ -177,6 +180,7 @@ impl World {
             out,
             peak_used: 0,
             now: Duration::ZERO,
+            events: BTreeSet::new(),
             next_orig: HIGH,
         }
     }
