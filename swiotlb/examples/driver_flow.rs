@@ -8,7 +8,7 @@ use swiotlb::{
     PhysAddr, PhysMemory, Platform, RamRange, RegionSource, SparseMemory, Swiotlb, bit_mask,
 };
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // A machine with 6 GiB of RAM whose kernel was started with `swiotlb=1024,2`.
     let ram = RamRange {
         start: PhysAddr::new(0),

@@ -76,7 +76,9 @@ impl FullReason {
                 "a larger pool (swiotlb=<slots>), a policy that adds pools, or fewer live mappings"
             }
             Self::Fragmented { .. } => "smaller mappings, or a larger pool (swiotlb=<slots>)",
-            Self::Misaligned { .. } => "a pool whose base has the alignment asked for",
+            Self::Misaligned { .. } => {
+                "a larger pool, or one whose base has the alignment asked for"
+            }
             Self::WrongSide { .. } => {
                 "a buffer whose low address bits are those of free slots, or a larger pool"
             }
@@ -84,7 +86,9 @@ impl FullReason {
             Self::AreasExhausted { .. } => {
                 "fewer areas (swiotlb=<slots>,<areas>), or a default pool made before the first map"
             }
-            Self::SteppedOver { .. } => "to try again: the next search begins elsewhere",
+            Self::SteppedOver { .. } => {
+                "a larger pool, or to try again when another map has moved the search"
+            }
         }
     }
 }

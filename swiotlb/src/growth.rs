@@ -7,7 +7,7 @@ use crate::error::InitError;
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::page_source::PageSource;
-use crate::pool::{AllocatorId, Pool, PoolGeometry};
+use crate::pool::{AllocatorId, MAX_POOL_SLOTS, Pool, PoolGeometry};
 use crate::slot::{MIN_SLOTS, SLOT_BYTES, SLOT_SET_SLOTS, align_up};
 use crate::swiotlb::Swiotlb;
 use crate::sync_primitives::{Arc, AtomicBool, Lock, Ordering};
@@ -127,7 +127,9 @@ impl Swiotlb {
     fn grow<M: PhysMemory + ?Sized>(&self, mem: &mut M) -> Result<PoolGeometry, InitError> {
         let allocator = &self.allocators[0];
         let page_slots = self.shared.platform.page_size.slots();
-        let most_slots = page_slots << self.boot.options.max_page_order;
+        // No block is larger than a pool can be, whatever order the page allocator is said to have.
+        let order = self.boot.options.max_page_order.min(MAX_POOL_SLOTS.ilog2());
+        let most_slots = (page_slots << order).min(u64::from(MAX_POOL_SLOTS));
         let (mut slots, mut areas) = (self.boot.default_slots(), self.boot.default_areas());
         if slots > most_slots {
             slots = most_slots;

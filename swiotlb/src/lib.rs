@@ -144,6 +144,8 @@ mod domain;
 mod error;
 mod explain;
 mod growth;
+#[cfg(feature = "vm-memory")]
+mod guest_ram;
 mod init;
 mod iommu;
 mod lines;
@@ -202,6 +204,8 @@ pub use error::{
     UnmapError,
 };
 pub use growth::WorkDone;
+#[cfg(feature = "vm-memory")]
+pub use guest_ram::GuestRam;
 pub use init::{EarlyInit, InitOutcome, MemAttributes, Remap};
 pub use iommu::{
     Access, Aperture, Attachment, DomainConfig, DomainError, DomainStats, Fault, FaultReason,

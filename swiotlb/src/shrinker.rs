@@ -99,7 +99,9 @@ impl Peaks {
 
     fn part_of(&self, now: u64) -> u64 {
         // Parts are counted from 1, so that an empty entry is older than any.
-        (now / self.part_nanos + 1).min(u64::from(u32::MAX))
+        (now / self.part_nanos)
+            .saturating_add(1)
+            .min(u64::from(u32::MAX))
     }
 
     /// Notes how many slots are, or were until now, in use.

@@ -1,6 +1,8 @@
 //! Any argument whatever gives an answer or an error, never a panic.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod setup;
+#[path = "../support/mod.rs"]
 mod support;
 
 use proptest::prelude::*;
