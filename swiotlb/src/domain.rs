@@ -4,7 +4,8 @@
 //! a run may reach into the next area, and the pool has one lock for all.
 
 use crate::area::Area;
-use crate::search::Search;
+use crate::pool::Origin;
+use crate::search::FindRun;
 use crate::slot_table::SlotTable;
 
 /// Slots and areas behind one lock.
@@ -68,21 +69,25 @@ impl Domain {
     }
 
     /// Searches an area and takes the slots found. Returns the first one, counted in the pool.
-    #[inline]
-    pub(crate) fn take(&mut self, search: &Search, area: u32) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn take(
+        &mut self,
+        search: &impl FindRun,
+        area: u32,
+        origin: Option<&Origin>,
+    ) -> Option<u32> {
         if self.is_retired {
             return None;
         }
         let found = search.find(self, area)?;
         let slots = search.slots();
-        self.table
-            .take(found - self.first_slot, slots, search.first_size());
-        let behind = found - self.first_slot - area * self.area_slots + slots;
+        self.table.take(found, slots, search.first_size(), origin);
+        let behind = found - area * self.area_slots + slots;
         let area_slots = self.area_slots;
         let state = self.area_mut(area);
         state.cursor = if behind >= area_slots { 0 } else { behind };
         state.used = state.used.wrapping_add(u64::from(slots));
-        Some(found)
+        Some(self.first_slot + found)
     }
 
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in

@@ -8,7 +8,7 @@ use crate::area::Area;
 use crate::block::Block;
 use crate::domain::Domain;
 use crate::error::InitError;
-use crate::search::Search;
+use crate::search::FindRun;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
 use crate::sync_primitives::{Lock, MutexGuard};
 
@@ -194,19 +194,18 @@ impl Pool {
     }
 
     /// Searches an area and takes the slots found. Returns the first one.
-    #[inline]
-    pub(crate) fn take(&self, search: &Search, area: u32, origin: Option<&Origin>) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn take(
+        &self,
+        search: &impl FindRun,
+        area: u32,
+        origin: Option<&Origin>,
+    ) -> Option<u32> {
         let (domain, area) = match &*self.domains {
             [only] => (only, area),
             domains => (&domains[area as usize], 0),
         };
-        let mut domain = domain.lock();
-        let found = domain.take(search, area)?;
-        if let Some(origin) = origin {
-            let first = found - domain.first_slot;
-            domain.table.set_orig(first, origin);
-        }
-        Some(found)
+        domain.lock().take(search, area, origin)
     }
 
     /// Frees slots, which as a rule lie in one domain, counted in the area in which they begin.

@@ -11,8 +11,10 @@
 use bitvec::prelude::{BitVec, Lsb0};
 
 use crate::addr::PhysAddr;
+use crate::bits::{has_bit, longest_run, range_mask, run_around, runs_of};
 use crate::lines::Lines;
 use crate::pool::Origin;
+use crate::run_index::{RunIndex, class_of};
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo};
 
 /// 128 slots, which is as far as a run of free slots can reach.
@@ -64,46 +66,8 @@ pub(crate) struct SlotOwner {
 pub(crate) struct SlotTable {
     slots: u32,
     sets: Lines<SlotSet, 4>,
-    /// Upper bound of the longest free run in each set. Raised at once, lowered when a search or a
-    /// measurement has looked.
-    run_bounds: Lines<u8, 128>,
+    runs: RunIndex,
     records: Lines<Record, 4>,
-}
-
-/// Bit mask of `len` slots from `from` on within a set.
-pub(crate) const fn range_mask(from: u32, len: u32) -> u128 {
-    if len == 0 {
-        0
-    } else {
-        (u128::MAX >> (SLOT_SET_SLOTS - len)) << from
-    }
-}
-
-/// Returns the bits at which a run of at least `len` set bits begins (1 to 128).
-const fn runs_of(bits: u128, len: u32) -> u128 {
-    let mut runs = bits;
-    let mut have = 1;
-    while have * 2 <= len {
-        runs &= runs >> have;
-        have *= 2;
-    }
-    if have < len {
-        runs &= runs >> (len - have);
-    }
-    runs
-}
-
-/// Returns the length of the longest run of set bits.
-fn longest_run(bits: u128) -> u8 {
-    let mut bits = bits;
-    let mut longest = 0;
-    while bits != 0 {
-        bits >>= bits.trailing_zeros();
-        let run = bits.trailing_ones();
-        longest = longest.max(run);
-        bits = bits.checked_shr(run).unwrap_or(0);
-    }
-    u8::try_from(longest).unwrap_or(u8::MAX)
 }
 
 /// Splits a slot number into set and bit.
@@ -118,13 +82,14 @@ impl SlotTable {
         let mut table = Self {
             slots,
             sets: Lines::new(set_count as usize),
-            run_bounds: Lines::new(set_count as usize),
+            runs: RunIndex::new(set_count as usize),
             records: Lines::new(slots as usize),
         };
         for set in 0..set_count {
             let in_set = table.slots_in(set);
             table.sets[set as usize].free = range_mask(0, in_set);
-            table.run_bounds[set as usize] = u8::try_from(in_set).unwrap_or(u8::MAX);
+            let bound = u8::try_from(in_set).unwrap_or(u8::MAX);
+            table.runs.set_bound(set as usize, bound);
         }
         table
     }
@@ -160,7 +125,7 @@ impl SlotTable {
             start: u128::MAX,
         });
         self.records.fill(Record::default());
-        self.run_bounds.fill(0);
+        self.runs.clear();
     }
 
     /// Returns the length of the free run that starts at `slot` (`list`).
@@ -170,56 +135,83 @@ impl SlotTable {
     }
 
     /// Returns the positions in `set` at which `len` free slots begin. Learns from a miss.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fitting(&mut self, set: usize, len: u32) -> u128 {
-        if u32::from(self.run_bounds[set]) < len {
-            return 0;
-        }
         let runs = runs_of(self.sets[set].free, len);
         if runs == 0 {
-            self.run_bounds[set] = u8::try_from(len - 1).unwrap_or(u8::MAX);
+            self.learn_miss(set, len);
         }
         runs
     }
 
+    /// Lowers the bound of a set that has no run of `len` slots.
+    fn learn_miss(&mut self, set: usize, len: u32) {
+        if u32::from(self.runs.bound(set)) >= len {
+            let bound = u8::try_from(len - 1).unwrap_or(u8::MAX);
+            self.runs.set_bound(set, bound);
+        }
+    }
+
+    /// Returns the first set from `from` to `last` that may hold a run of `len` slots.
+    #[inline]
+    pub(crate) fn next_set(&self, len: u32, from: usize, last: usize) -> Option<usize> {
+        let class = class_of(len);
+        let mut set = self.runs.next_set(class, from, last)?;
+        // Only a length that is no power of two needs a second look.
+        while u32::from(self.runs.bound(set)) < len {
+            set = self.runs.next_set(class, set + 1, last)?;
+        }
+        Some(set)
+    }
+
     /// Returns the length of the longest free run, and remembers what it finds.
     pub(crate) fn longest_free_run(&mut self) -> u32 {
+        let Some(last) = self.sets().checked_sub(1) else {
+            return 0;
+        };
         let mut longest = 0;
-        for (index, set) in self.sets.iter().enumerate() {
-            let bound = &mut self.run_bounds[index];
-            if *bound > longest {
-                *bound = longest_run(set.free);
-                longest = longest.max(*bound);
+        while let Some(class) = self.runs.highest_class() {
+            // All that can be longer are in this class, or will be measured to be lower.
+            let mut from = 0;
+            while let Some(set) = self.runs.next_set(class, from, last as usize) {
+                if self.runs.bound(set) > longest {
+                    let run = longest_run(self.sets[set].free);
+                    self.runs.set_bound(set, run);
+                    longest = longest.max(run);
+                }
+                from = set + 1;
+            }
+            if longest >> class != 0 {
+                break;
             }
         }
         u32::from(longest)
     }
 
-    /// Takes `len` free slots from `first` on, all in one set.
-    #[inline]
-    pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64) {
+    /// Takes `len` free slots from `first` on, all in one set; page allocations have no origin.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64, origin: Option<&Origin>) {
         let (set, bit) = locate(first);
         let range = range_mask(bit, len);
         let set = &mut self.sets[set];
         debug_assert_eq!(set.free & range, range, "slots to be taken must be free");
         set.free &= !range;
-        set.start |= 1 << bit;
-        self.records[first as usize] = Record {
-            alloc_size,
-            ..Record::default()
+        set.start |= range_mask(bit, 1);
+        self.records[first as usize] = match origin {
+            Some(origin) => Record {
+                orig: origin.orig.raw(),
+                alloc_size,
+                mapped_bytes: origin.mapped_bytes,
+                offset: origin.offset,
+                padding: origin.padding,
+                pad_slots: origin.padding,
+                has_orig: true,
+            },
+            None => Record {
+                alloc_size,
+                ..Record::default()
+            },
         };
-    }
-
-    /// Writes the original address into an allocation just taken.
-    #[inline]
-    pub(crate) fn set_orig(&mut self, first: u32, origin: &Origin) {
-        let record = &mut self.records[first as usize];
-        record.orig = origin.orig.raw();
-        record.has_orig = true;
-        record.mapped_bytes = origin.mapped_bytes;
-        record.offset = origin.offset;
-        record.padding = origin.padding;
-        record.pad_slots = origin.padding;
     }
 
     /// Returns the first slot of the allocation that `slot` belongs to.
@@ -273,6 +265,18 @@ impl SlotTable {
     /// front of it, and the `alloc_size` stored there. `None` if that lies in front of the table.
     #[inline]
     pub(crate) fn release_start(&self, slot: u32) -> Option<(u32, u64)> {
+        let (set, bit) = locate(slot);
+        if has_bit(self.sets[set].start, bit) {
+            let record = &self.records[slot as usize];
+            if record.padding | record.pad_slots == 0 {
+                return Some((slot, record.alloc_size.cast_unsigned()));
+            }
+        }
+        self.padded_release_start(slot)
+    }
+
+    /// As [`SlotTable::release_start`], for what begins with padding or is no mapping's start.
+    fn padded_release_start(&self, slot: u32) -> Option<(u32, u64)> {
         if let Some(first) = self.first_of(slot) {
             let record = &self.records[first as usize];
             let is_whole = record.padding == record.pad_slots;
@@ -300,6 +304,15 @@ impl SlotTable {
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
     #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
+        if first % SLOT_SET_SLOTS + len <= SLOT_SET_SLOTS && len > 0 {
+            self.release_in_set(first, len);
+        } else {
+            self.release_across_sets(first, len);
+        }
+    }
+
+    #[cold]
+    fn release_across_sets(&mut self, first: u32, len: u32) {
         let mut first = first;
         let end = first + len;
         while first < end {
@@ -309,29 +322,26 @@ impl SlotTable {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn release_in_set(&mut self, first: u32, len: u32) {
         let (set_index, bit) = locate(first);
         let end = bit + len;
-        self.keep_tail(first + len);
+        let SlotSet { free, start } = self.sets[set_index];
+        if end < SLOT_SET_SLOTS && !has_bit(free | start, end) {
+            self.keep_tail(first + len);
+        }
         let set = &mut self.sets[set_index];
         let range = range_mask(bit, len);
         set.free |= range;
         set.start &= !range;
-        let above = set.free.checked_shr(end).unwrap_or(0).trailing_ones();
-        let below = set
-            .free
-            .checked_shl(SLOT_SET_SLOTS - bit)
-            .unwrap_or(0)
-            .leading_ones();
-        let run = u8::try_from(below + len + above).unwrap_or(u8::MAX);
-        let bound = &mut self.run_bounds[set_index];
-        *bound = (*bound).max(run);
+        if u32::from(self.runs.bound(set_index)) < SLOT_SET_SLOTS {
+            self.runs.raise(set_index, run_around(set.free, bit, end));
+        }
     }
 
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
-    #[inline]
+    #[cold]
     fn keep_tail(&mut self, end: u32) {
         if end.is_multiple_of(SLOT_SET_SLOTS) || end >= self.slots {
             return;
@@ -397,11 +407,14 @@ impl SlotTable {
 
     /// Returns whether the bookkeeping of `set` contradicts itself.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
-        for (set, bound) in self.sets.iter().zip(self.run_bounds.iter()) {
+        if self.runs.is_contradictory() {
+            return Some("a bitmap of slot sets disagrees with the bounds of their runs");
+        }
+        for (index, set) in self.sets.iter().enumerate() {
             if set.free & set.start != 0 {
                 return Some("a free slot begins an allocation");
             }
-            if longest_run(set.free) > *bound {
+            if longest_run(set.free) > self.runs.bound(index) {
                 return Some("a free run is longer than the bound of its slot set");
             }
         }
@@ -438,23 +451,9 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_found_by_doubling() {
-        let bits = 0b1110_1111_0110_1111_u128;
-        assert_eq!(runs_of(bits, 1), bits);
-        assert_eq!(runs_of(bits, 3), 0b0010_0011_0000_0011);
-        assert_eq!(runs_of(bits, 4), 0b0000_0001_0000_0001);
-        assert_eq!(runs_of(u128::MAX, 128), 1);
-        assert_eq!(runs_of(u128::MAX >> 1, 128), 0);
-        assert_eq!(longest_run(bits), 4);
-        assert_eq!(longest_run(u128::MAX), 128);
-        assert_eq!(longest_run(0), 0);
-    }
-
-    #[test]
     fn later_slots_advance_from_the_first() {
         let mut table = SlotTable::new(128);
-        table.take(3, 4, 8192);
-        table.set_orig(3, &origin(1, 0x404, 0x1_2345_6c04, 5000));
+        table.take(3, 4, 8192, Some(&origin(1, 0x404, 0x1_2345_6c04, 5000)));
         assert_eq!(table.info(3).orig_addr, None);
         assert_eq!(table.info(4).orig_addr, Some(PhysAddr::new(0x1_2345_6c04)));
         assert_eq!(table.info(4).pad_slots, 1);
@@ -466,15 +465,14 @@ mod tests {
     #[test]
     fn a_release_in_the_middle_leaves_the_rest_as_it_was() {
         let mut table = SlotTable::new(128);
-        table.take(0, 8, 16384);
-        table.set_orig(0, &origin(0, 0, 0x10_0000, 16384));
+        table.take(0, 8, 16384, Some(&origin(0, 0, 0x10_0000, 16384)));
         let before: Vec<SlotInfo> = (0..8).map(|slot| table.info(slot)).collect();
         table.release(2, 3);
         assert_eq!(lists(&table, &[1, 2, 3, 4, 5]), [0, 3, 2, 1, 0]);
         for slot in [0, 1, 5, 6, 7] {
             assert_eq!(table.info(slot), before[slot as usize]);
         }
-        table.take(2, 3, 6144);
+        table.take(2, 3, 6144, None);
         assert_eq!(table.info(6), before[6]);
         assert_eq!(table.contradiction(), None);
     }
@@ -484,8 +482,7 @@ mod tests {
         let mut table = SlotTable::new(200);
         table.disable();
         table.release(0, 1);
-        table.take(0, 1, 100);
-        table.set_orig(0, &origin(0, 0, 0x10_0000, 100));
+        table.take(0, 1, 100, Some(&origin(0, 0, 0x10_0000, 100)));
         for slot in [1, 127, 128, 199] {
             let info = table.info(slot);
             assert_eq!((info.orig_addr, info.alloc_size, info.list), (None, 0, 0));
@@ -497,7 +494,7 @@ mod tests {
     fn only_a_table_in_its_first_state_is_pristine() {
         let mut table = SlotTable::new(200);
         assert!(table.is_pristine());
-        table.take(130, 2, 4096);
+        table.take(130, 2, 4096, None);
         assert!(!table.is_pristine());
         table.release(130, 2);
         assert!(table.is_pristine());
@@ -506,7 +503,7 @@ mod tests {
     #[test]
     fn occupancy_has_one_bit_per_slot() {
         let mut table = SlotTable::new(200);
-        table.take(130, 2, 4096);
+        table.take(130, 2, 4096, None);
         let bits = table.occupancy();
         assert_eq!(bits.len(), 200);
         assert_eq!(bits.iter_ones().collect::<Vec<_>>(), [130, 131]);
@@ -515,8 +512,8 @@ mod tests {
     #[test]
     fn the_longest_run_is_measured_and_remembered() {
         let mut table = SlotTable::new(256);
-        table.take(0, 128, 0);
-        table.take(130, 100, 0);
+        table.take(0, 128, 0, None);
+        table.take(130, 100, 0, None);
         assert_eq!(table.longest_free_run(), 26);
         assert_eq!(table.fitting(1, 27), 0);
         table.release(130, 100);
