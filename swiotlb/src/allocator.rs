@@ -200,7 +200,6 @@ impl Allocator {
     }
 
     /// Looks for slots in the areas of `cpu`, and takes them.
-    #[inline]
     pub(crate) fn find_slots(
         &self,
         shared: &Shared,
@@ -237,7 +236,6 @@ impl Allocator {
     }
 
     /// Looks at the areas of one pool, that of `cpu` first.
-    #[inline(always)]
     fn find_in_pool<'a>(
         &self,
         shared: &Shared,
@@ -314,7 +312,6 @@ impl Allocator {
     }
 
     /// Makes a plain search in one pool ready, if it is one.
-    #[inline(always)]
     fn prepare_plain(
         &self,
         shared: &Shared,

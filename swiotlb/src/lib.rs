@@ -92,6 +92,7 @@ mod bits;
 mod block;
 mod bounce;
 mod cc;
+mod common_case;
 mod device;
 mod direction;
 mod dma;

@@ -4,7 +4,7 @@
 //! It gives the same answer as [`crate::search::Search`], and is made ready and run in a tenth of
 //! the instructions.
 
-use crate::bits::{mask_from, range_mask};
+use crate::bits::mask_from;
 use crate::device::Device;
 use crate::domain::Domain;
 use crate::search::{FindRun, Wanted};
@@ -25,7 +25,7 @@ pub(crate) struct PlainSearch {
 }
 
 /// A bit pattern with every `2^k`-th bit set, by `k`.
-const EVERY: [u64; 7] = [
+const EVERY: [u64; 8] = [
     u64::MAX,
     u64::MAX / 0x3,
     u64::MAX / 0xf,
@@ -33,6 +33,7 @@ const EVERY: [u64; 7] = [
     u64::MAX / 0xffff,
     u64::MAX / 0xffff_ffff,
     1,
+    0, // no period is that long
 ];
 
 impl PlainSearch {
@@ -87,31 +88,52 @@ impl PlainSearch {
         })
     }
 
-    /// Looks at the sets from `from` on, a slot counted in the domain, to below `end`. The pattern
-    /// may leave out `from`, and must not be empty.
+    /// Returns the slots of every set that suit.
     #[inline(always)]
+    fn pattern(&self) -> u128 {
+        let half = EVERY[(self.period.trailing_zeros() % 8) as usize] << (self.residue % 64);
+        u128::from(half) | u128::from(half) << 64
+    }
+
+    /// Looks at the rest of one set, from a slot counted in the domain on.
+    #[inline(always)]
+    fn probe(&self, table: &SlotTable, from: u32) -> Option<u32> {
+        let (set, bit) = (from / SLOT_SET_SLOTS, from % SLOT_SET_SLOTS);
+        let found = table.runs(set as usize, self.slots) & self.pattern() & mask_from(bit);
+        (found != 0).then(|| set * SLOT_SET_SLOTS + found.trailing_zeros())
+    }
+
+    /// Looks at the sets from `from` on, a slot counted in the domain, to below `end`.
     fn scan(&self, table: &mut SlotTable, from: u32, end: u32) -> Option<u32> {
-        let half = EVERY[(self.period.trailing_zeros() % 7) as usize] << (self.residue % 64);
-        let pattern = u128::from(half) | u128::from(half) << 64;
+        let pattern = self.pattern();
         let last = ((end - 1) / SLOT_SET_SLOTS) as usize;
         let mut set = (from / SLOT_SET_SLOTS) as usize;
         let mut positions = pattern & mask_from(from % SLOT_SET_SLOTS);
         loop {
-            let mut found = table.fitting(set, self.slots) & positions;
-            if set == last && !end.is_multiple_of(SLOT_SET_SLOTS) {
-                found &= range_mask(0, end % SLOT_SET_SLOTS);
-            }
+            let found = table.fitting(set, self.slots) & positions;
             if found != 0 {
-                let set = u32::try_from(set).ok()?;
-                return Some(set * SLOT_SET_SLOTS + found.trailing_zeros());
+                let slot = u32::try_from(set).ok()? * SLOT_SET_SLOTS + found.trailing_zeros();
+                return (slot < end).then_some(slot);
             }
             set = table.next_set(self.slots, set + 1, last)?;
             positions = pattern;
         }
     }
 
-    /// The walk from slot 0 on, after the end of the area.
+    /// The walk from the cursor to the end of the area, and from slot 0 on.
     #[inline(never)]
+    fn scan_area(
+        &self,
+        domain: &mut Domain,
+        base: u32,
+        area_slots: u32,
+        cursor: u32,
+    ) -> Option<u32> {
+        self.scan(&mut domain.table, base + cursor, base + area_slots)
+            .or_else(|| self.scan_wrapped(domain, base, area_slots, cursor))
+    }
+
+    /// The walk from slot 0 on, after the end of the area.
     fn scan_wrapped(
         &self,
         domain: &mut Domain,
@@ -162,14 +184,15 @@ impl FindRun for PlainSearch {
 
     #[inline(always)]
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
-        let state = *domain.area(area);
+        let state = domain.area(area);
         let area_slots = domain.area_slots;
         if u64::from(self.slots) > u64::from(area_slots).wrapping_sub(state.used) {
             return None;
         }
         let base = area * area_slots;
-        let cursor = state.cursor;
-        self.scan(&mut domain.table, base + cursor, base + area_slots)
-            .or_else(|| self.scan_wrapped(domain, base, area_slots, cursor))
+        match self.probe(&domain.table, base + state.cursor) {
+            Some(slot) if slot < base + area_slots => Some(slot),
+            _ => self.scan_area(domain, base, area_slots, state.cursor),
+        }
     }
 }

@@ -56,6 +56,31 @@ impl Swiotlb {
         if let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs)) {
             return result.map(Some);
         }
+        let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
+        if !has_copy
+            && let Some(pool) = self.locate_first(dev, tlb_addr)
+            && let Some((first_slot, slots)) = self.release_common(pool, dev, tlb_addr, bytes)
+        {
+            return Ok(Some(Released {
+                pool: pool.id,
+                first_slot,
+                slots,
+                copied_bytes: 0,
+            }));
+        }
+        self.unmap_in_general(mem, dev, tlb_addr, bytes, has_copy)
+    }
+
+    /// As [`Swiotlb::tbl_unmap_single`], with all that is out of the ordinary.
+    #[inline(never)]
+    fn unmap_in_general<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        tlb_addr: PhysAddr,
+        bytes: u64,
+        has_copy: bool,
+    ) -> Result<Option<Released>, UnmapError> {
         let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };
@@ -65,7 +90,6 @@ impl Swiotlb {
             tlb_addr,
             strict_bytes: (self.shared.mode == Mode::Strict).then_some(bytes),
         };
-        let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
         if !has_copy {
             return self.release(&release).map(Some);
         }

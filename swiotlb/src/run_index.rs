@@ -11,7 +11,9 @@ const CLASSES: usize = SLOT_SET_SLOTS.ilog2() as usize + 1;
 
 /// The bitmaps of 64 sets, in one cache line: bit `s` of word `k` says that the bound of set `s` is
 /// at least `2^k`.
-type ClassWords = [u64; CLASSES];
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct ClassWords([u64; CLASSES]);
 
 /// Bounds of the longest free run of each set, and bitmaps over them.
 #[derive(Debug, Clone)]
@@ -53,7 +55,7 @@ impl RunIndex {
     pub(crate) fn set_bound(&mut self, set: usize, bound: u8) {
         self.bounds[set] = bound;
         let bit = 1 << (set % 64);
-        for (class, word) in self.classes[set / 64].iter_mut().enumerate() {
+        for (class, word) in self.classes[set / 64].0.iter_mut().enumerate() {
             if bound >> class == 0 {
                 *word &= !bit;
             } else {
@@ -65,7 +67,7 @@ impl RunIndex {
     /// Says that no set has a free slot.
     pub(crate) fn clear(&mut self) {
         self.bounds.fill(0);
-        self.classes.fill([0; CLASSES]);
+        self.classes.fill(ClassWords::default());
     }
 
     /// Returns the first set from `from` to `last` that may hold a run of the class.
@@ -76,13 +78,13 @@ impl RunIndex {
         }
         let class = class % CLASSES;
         let mut word = from / 64;
-        let mut bits = self.classes[word][class] & u64::MAX << (from % 64);
+        let mut bits = self.classes[word].0[class] & u64::MAX << (from % 64);
         while bits == 0 {
             word += 1;
             if word > last / 64 {
                 return None;
             }
-            bits = self.classes[word][class];
+            bits = self.classes[word].0[class];
         }
         let set = word * 64 + bits.trailing_zeros() as usize;
         (set <= last).then_some(set)
@@ -92,13 +94,13 @@ impl RunIndex {
     pub(crate) fn highest_class(&self) -> Option<usize> {
         (0..CLASSES)
             .rev()
-            .find(|&class| self.classes.iter().any(|words| words[class] != 0))
+            .find(|&class| self.classes.iter().any(|words| words.0[class] != 0))
     }
 
     /// Returns whether the bitmaps contradict the bounds.
     pub(crate) fn is_contradictory(&self) -> bool {
         self.bounds.iter().enumerate().any(|(set, bound)| {
-            let words = &self.classes[set / 64];
+            let words = &self.classes[set / 64].0;
             (0..CLASSES).any(|class| (words[class] >> (set % 64) & 1 == 1) != (bound >> class > 0))
         })
     }
@@ -141,7 +143,7 @@ mod tests {
     fn a_wrong_bit_is_noticed() {
         let mut index = RunIndex::new(2);
         index.set_bound(1, 2);
-        index.classes[0][3] |= 2;
+        index.classes[0].0[3] |= 2;
         assert!(index.is_contradictory());
     }
 }

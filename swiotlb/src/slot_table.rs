@@ -15,10 +15,11 @@ use crate::bits::{has_bit, longest_run, range_mask, run_around, runs_of};
 use crate::lines::Lines;
 use crate::pool::Origin;
 use crate::run_index::{RunIndex, class_of};
-use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo};
+use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo, slots_of};
 
 /// 128 slots, which is as far as a run of free slots can reach.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct SlotSet {
     /// One bit per free slot.
     free: u128,
@@ -28,6 +29,7 @@ struct SlotSet {
 
 /// What is known of an allocation, kept with its first slot.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct Record {
     /// Original address of the first slot behind the padding; meaningful if `has_orig`.
     orig: u64,
@@ -59,6 +61,15 @@ pub(crate) struct SlotOwner {
     pub(crate) offset: u16,
     /// Whether it is a mapping; otherwise it is a page allocation.
     pub(crate) has_orig: bool,
+}
+
+/// What a mapping must be for its release not to be a driver's mistake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    /// Bytes that were mapped.
+    pub(crate) bytes: u64,
+    /// Where in the first slot the data begins.
+    pub(crate) offset: u64,
 }
 
 /// All slots that one lock protects.
@@ -134,8 +145,14 @@ impl SlotTable {
         (self.sets[set].free >> bit).trailing_ones()
     }
 
-    /// Returns the positions in `set` at which `len` free slots begin. Learns from a miss.
+    /// Returns the positions in `set` at which `len` free slots begin.
     #[inline(always)]
+    pub(crate) fn runs(&self, set: usize, len: u32) -> u128 {
+        runs_of(self.sets[set].free, len)
+    }
+
+    /// Returns the positions in `set` at which `len` free slots begin. Learns from a miss.
+    #[inline]
     pub(crate) fn fitting(&mut self, set: usize, len: u32) -> u128 {
         let runs = runs_of(self.sets[set].free, len);
         if runs == 0 {
@@ -259,6 +276,33 @@ impl SlotTable {
             let record = &self.records[first as usize];
             (record.alloc_size - i64::from(slot - first) * SLOT_BYTES.cast_signed()).cast_unsigned()
         })
+    }
+
+    /// Returns how many slots the kernel would free from `slot` on, if a mapping without padding begins
+    /// there that is as expected, and they lie in one set.
+    #[inline(always)]
+    pub(crate) fn whole_mapping(
+        &self,
+        slot: u32,
+        offset: u64,
+        expected: Option<Expected>,
+    ) -> Option<u32> {
+        let (set, bit) = locate(slot);
+        let record = &self.records[slot as usize];
+        if !has_bit(self.sets[set].start, bit) || record.padding | record.pad_slots != 0 {
+            return None;
+        }
+        if let Some(expected) = expected {
+            let is_expected = record.has_orig
+                && u64::from(record.mapped_bytes) == expected.bytes
+                && u64::from(record.offset) == expected.offset;
+            if !is_expected {
+                return None;
+            }
+        }
+        let slots = slots_of(record.alloc_size.cast_unsigned().wrapping_add(offset));
+        let fits = slots.wrapping_sub(1) < u64::from(SLOT_SET_SLOTS - bit);
+        if fits { u32::try_from(slots).ok() } else { None }
     }
 
     /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in

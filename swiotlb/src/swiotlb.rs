@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     /// Slots in use are counted: tracking is on, or a shrinker wants to know.
     pub(crate) is_counting: bool,
     pub(crate) policy: Policy,
+    /// No encryption, no counting, no buffers of their own: see [`crate::common_case`].
+    pub(crate) is_common: bool,
     /// Areas that a search looks at in each pool: `default_nareas` where pools can be added, which
     /// is 0 before the default pool is made; no limit otherwise.
     pub(crate) search_areas: u32,
@@ -96,12 +98,16 @@ impl Swiotlb {
         for message in boot.messages.drain(..) {
             log.push(None, message);
         }
+        let is_counting = boot.track_hiwater || shrinker.is_some();
         Self {
             shared: Shared {
+                is_common: !platform.cc.is_active()
+                    && !is_counting
+                    && boot.options.policy != Policy::PerBuffer,
                 platform,
                 mode,
                 is_tracking: boot.track_hiwater,
-                is_counting: boot.track_hiwater || shrinker.is_some(),
+                is_counting,
                 policy: boot.options.policy,
                 search_areas: if boot.options.policy.is_dynamic() {
                     0
@@ -300,6 +306,14 @@ impl Swiotlb {
             return Some(buffer.id);
         }
         self.locate(dev, addr).map(|pool| pool.id)
+    }
+
+    /// Returns the first pool, if it holds `addr` and the device may use it.
+    #[inline]
+    pub(crate) fn locate_first(&self, dev: &Device, addr: PhysAddr) -> Option<&Pool> {
+        let pool = self.allocator(dev.allocator())?.pools.first()?;
+        let may_use = !self.shared.policy.is_dynamic() || dev.uses_io_tlb();
+        (may_use && pool.contains(addr)).then_some(pool)
     }
 
     /// Returns the pool that holds `addr`, of those the device may use.
