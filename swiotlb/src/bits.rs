@@ -116,6 +116,43 @@ const fn mask_above(end: u32) -> u128 {
     }
 }
 
+/// As [`runs_of`], in one half; no run is longer than 64.
+#[inline(always)]
+pub(crate) const fn half_runs_of(half: u64, len: u32) -> u64 {
+    match len {
+        1 => half,
+        2 => half & half >> 1,
+        3..=64 => longer_half_runs(half, len),
+        _ => 0,
+    }
+}
+
+/// As [`half_runs_of`], from 3 on.
+const fn longer_half_runs(half: u64, len: u32) -> u64 {
+    let mut runs = half & half >> 1;
+    let mut have = 2;
+    while have * 2 <= len {
+        runs &= runs >> have;
+        have *= 2;
+    }
+    if have < len {
+        runs &= runs >> (len - have);
+    }
+    runs
+}
+
+/// As [`run_around`], if a used slot of the same half ends the run on both sides.
+#[inline(always)]
+pub(crate) fn half_run_around(half: u64, first: u32, end: u32) -> Option<u8> {
+    let above = if end < 64 { !half >> (end % 64) } else { 0 };
+    let below = !(half | u64::MAX << first);
+    if above == 0 || below == 0 {
+        return None;
+    }
+    let run = end + above.trailing_zeros() + below.leading_zeros() - 64;
+    u8::try_from(run).ok()
+}
+
 /// Returns the length of the longest run of set bits.
 pub(crate) fn longest_run(bits: u128) -> u8 {
     let mut bits = bits;
@@ -161,6 +198,23 @@ mod tests {
             assert_eq!(runs_of(one_less, len), 0, "{len}");
             assert_eq!(runs_of(range_mask(128 - len, len), len), 1 << (128 - len));
         }
+    }
+
+    #[test]
+    fn one_half_gives_the_same_runs_as_both() {
+        let mut half = 0x9e37_79b9_7f4a_7c15_u64;
+        for len in 1..=64 {
+            half = half.rotate_left(7) | half >> (len % 5);
+            assert_eq!(
+                u128::from(half_runs_of(half, len)),
+                runs_of(u128::from(half), len)
+            );
+        }
+        assert_eq!(half_runs_of(u64::MAX, 65), 0);
+        assert_eq!(half_run_around(0b0111_0110, 5, 6), Some(3));
+        assert_eq!(half_run_around(0b0111_0110, 1, 3), Some(2));
+        assert_eq!(half_run_around(0b0111, 1, 3), None);
+        assert_eq!(half_run_around(1 << 63, 63, 64), None);
     }
 
     #[test]

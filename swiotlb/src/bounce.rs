@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::pool::{Origin, PoolId};
 use crate::pool_list::PoolRef;
 use crate::search::Wanted;
-use crate::slot::{SLOT_MASK, SLOT_SHIFT};
+use crate::slot::{SLOT_MASK, SLOT_SHIFT, slots_of};
 use crate::swiotlb::Swiotlb;
 
 /// A buffer to be bounced.
@@ -61,6 +61,7 @@ impl Swiotlb {
     /// If no slots were found, the pool does not suit the device, or the original is not memory. No
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
+    #[inline]
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -73,12 +74,13 @@ impl Swiotlb {
         let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
-        if let Some((first_slot, slots)) = allocator.take_common(&self.shared, dev, request)
+        if let Some(first_slot) = allocator.take_common(&self.shared, dev, request)
             && let Some(pool) = allocator.pools.first()
         {
-            let in_slot = dev.align_offset(0, request.orig.raw());
+            #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+            let slots = slots_of(request.bytes) as u32;
             let bounce = BounceInfo {
-                tlb_addr: pool.slot_addr(first_slot).wrapping_add(in_slot),
+                tlb_addr: pool.slot_addr(first_slot),
                 pool: pool.id,
                 first_slot,
                 slots,

@@ -90,9 +90,21 @@ impl Domain {
         Some(self.first_slot + found)
     }
 
+    /// Frees slots that lie in one set.
+    #[inline(always)]
+    pub(crate) fn release_inside(&mut self, first_slot: u32, slots: u32) {
+        let first = first_slot - self.first_slot;
+        self.table.release(first, slots);
+        if self.more_areas.is_empty() {
+            self.first_area.used = self.first_area.used.wrapping_sub(u64::from(slots));
+        } else {
+            let state = self.area_mut(first / self.area_slots);
+            state.used = state.used.wrapping_sub(u64::from(slots));
+        }
+    }
+
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in
     /// which they begin. Returns how many lie behind it: only a stray release reaches out.
-    #[inline]
     pub(crate) fn release(&mut self, first_slot: u32, slots: u32, counted: u32) -> u32 {
         let first = first_slot - self.first_slot;
         let inside = slots.min(self.table.slots() - first);

@@ -88,24 +88,41 @@ impl PlainSearch {
         })
     }
 
-    /// Returns the slots of every set that suit.
+    /// As [`PlainSearch::new`], for a device without any constraint and a request without alignment.
     #[inline(always)]
-    fn pattern(&self) -> u128 {
-        let half = EVERY[(self.period.trailing_zeros() % 8) as usize] << (self.residue % 64);
-        u128::from(half) | u128::from(half) << 64
+    pub(crate) fn unconstrained(bytes: u64, pool_dma: u64, page_bytes: u64) -> Option<Self> {
+        if bytes.wrapping_sub(1) >= u64::from(SLOT_SET_SLOTS) * SLOT_BYTES {
+            return None;
+        }
+        let period = if bytes >= page_bytes {
+            max_slots(page_bytes - 1)
+        } else {
+            1
+        };
+        let residue = (pool_dma >> SLOT_SHIFT).wrapping_neg() & (period - 1);
+        #[expect(clippy::cast_possible_truncation, reason = "slots of a set or a page")]
+        Some(Self {
+            slots: ((bytes + SLOT_MASK) >> SLOT_SHIFT) as u32,
+            residue: residue as u32,
+            period: period as u32,
+            stride: period as u32,
+            first_size: bytes.cast_signed(),
+        })
     }
 
-    /// Looks at the rest of one set, from a slot counted in the domain on.
+    /// Returns the slots of every half of a set that suit.
     #[inline(always)]
-    fn probe(&self, table: &SlotTable, from: u32) -> Option<u32> {
-        let (set, bit) = (from / SLOT_SET_SLOTS, from % SLOT_SET_SLOTS);
-        let found = table.runs(set as usize, self.slots) & self.pattern() & mask_from(bit);
-        (found != 0).then(|| set * SLOT_SET_SLOTS + found.trailing_zeros())
+    fn half_pattern(&self) -> u64 {
+        match self.period {
+            1 => u64::MAX,
+            period => EVERY[(period.trailing_zeros() % 8) as usize] << (self.residue % 64),
+        }
     }
 
     /// Looks at the sets from `from` on, a slot counted in the domain, to below `end`.
     fn scan(&self, table: &mut SlotTable, from: u32, end: u32) -> Option<u32> {
-        let pattern = self.pattern();
+        let half = self.half_pattern();
+        let pattern = u128::from(half) | u128::from(half) << 64;
         let last = ((end - 1) / SLOT_SET_SLOTS) as usize;
         let mut set = (from / SLOT_SET_SLOTS) as usize;
         let mut positions = pattern & mask_from(from % SLOT_SET_SLOTS);
@@ -190,7 +207,11 @@ impl FindRun for PlainSearch {
             return None;
         }
         let base = area * area_slots;
-        match self.probe(&domain.table, base + state.cursor) {
+        let half = self.half_pattern();
+        match domain
+            .table
+            .first_in_half(base + state.cursor, self.slots, half)
+        {
             Some(slot) if slot < base + area_slots => Some(slot),
             _ => self.scan_area(domain, base, area_slots, state.cursor),
         }

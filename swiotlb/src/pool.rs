@@ -255,7 +255,12 @@ impl Pool {
     /// Returns the slot that holds `addr`, which must lie in the pool.
     pub(crate) fn slot_of(&self, addr: PhysAddr) -> u32 {
         let slot = (addr.raw() - self.base().raw()) / SLOT_BYTES;
-        u32::try_from(slot).unwrap_or(u32::MAX)
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a pool has at most 2^22 slots"
+        )]
+        let slot = slot as u32;
+        slot
     }
 
     /// Returns the address of `slot`.

@@ -41,6 +41,7 @@ impl Swiotlb {
     /// `min_align_mask` is not that of the mapping; nothing has changed. In both modes, if the
     /// release would reach out of the pool (nothing has changed), or the original is not memory (the
     /// slots are free then).
+    #[inline]
     pub fn tbl_unmap_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -53,17 +54,19 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
-        if let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs)) {
+        if !dev.own_buffers.is_empty()
+            && let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs))
+        {
             return result.map(Some);
         }
         let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
         if !has_copy
             && let Some(pool) = self.locate_first(dev, tlb_addr)
-            && let Some((first_slot, slots)) = self.release_common(pool, dev, tlb_addr, bytes)
+            && let Some(slots) = self.release_common(pool, dev, tlb_addr, bytes)
         {
             return Ok(Some(Released {
                 pool: pool.id,
-                first_slot,
+                first_slot: pool.slot_of(tlb_addr),
                 slots,
                 copied_bytes: 0,
             }));

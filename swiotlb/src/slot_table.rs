@@ -11,20 +11,28 @@
 use bitvec::prelude::{BitVec, Lsb0};
 
 use crate::addr::PhysAddr;
-use crate::bits::{has_bit, longest_run, range_mask, run_around, runs_of};
+use crate::bits::{
+    half_run_around, half_runs_of, has_bit, longest_run, range_mask, run_around, runs_of,
+};
 use crate::lines::Lines;
 use crate::pool::Origin;
 use crate::run_index::{RunIndex, class_of};
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo, slots_of};
 
 /// 128 slots, which is as far as a run of free slots can reach.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(32))]
+#[derive(Debug, Clone, Copy)]
 struct SlotSet {
     /// One bit per free slot.
     free: u128,
     /// One bit per slot with which an allocation begins; its record is valid.
     start: u128,
+}
+
+/// Half a slot set, bits as in [`SlotSet`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Half {
+    free: u64,
+    start: u64,
 }
 
 /// What is known of an allocation, kept with its first slot.
@@ -76,7 +84,8 @@ pub(crate) struct Expected {
 #[derive(Debug, Clone)]
 pub(crate) struct SlotTable {
     slots: u32,
-    sets: Lines<SlotSet, 4>,
+    /// The sets in halves of 64 slots, so that what lies in one half is done in one word.
+    halves: Lines<Half, 8>,
     runs: RunIndex,
     records: Lines<Record, 4>,
 }
@@ -92,17 +101,43 @@ impl SlotTable {
         let set_count = slots.div_ceil(SLOT_SET_SLOTS);
         let mut table = Self {
             slots,
-            sets: Lines::new(set_count as usize),
+            halves: Lines::new(2 * set_count as usize),
             runs: RunIndex::new(set_count as usize),
             records: Lines::new(slots as usize),
         };
         for set in 0..set_count {
             let in_set = table.slots_in(set);
-            table.sets[set as usize].free = range_mask(0, in_set);
+            let free = range_mask(0, in_set);
+            table.store(set as usize, SlotSet { free, start: 0 });
             let bound = u8::try_from(in_set).unwrap_or(u8::MAX);
             table.runs.set_bound(set as usize, bound);
         }
         table
+    }
+
+    /// Returns a set, put together from its halves.
+    #[inline(always)]
+    fn set(&self, set: usize) -> SlotSet {
+        let (low, high) = (self.halves[2 * set], self.halves[2 * set + 1]);
+        let join = |low, high| u128::from(low) | u128::from(high) << 64;
+        SlotSet {
+            free: join(low.free, high.free),
+            start: join(low.start, high.start),
+        }
+    }
+
+    /// Writes a set.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the set")]
+    #[inline(always)]
+    fn store(&mut self, set: usize, SlotSet { free, start }: SlotSet) {
+        self.halves[2 * set] = Half {
+            free: free as u64,
+            start: start as u64,
+        };
+        self.halves[2 * set + 1] = Half {
+            free: (free >> 64) as u64,
+            start: (start >> 64) as u64,
+        };
     }
 
     /// Returns the slots of a set: 128, but for the last one of an odd table.
@@ -113,7 +148,7 @@ impl SlotTable {
     /// Returns whether every slot is free and every run has its initial length.
     pub(crate) fn is_pristine(&self) -> bool {
         (0..self.sets()).all(|set| {
-            let SlotSet { free, start } = self.sets[set as usize];
+            let SlotSet { free, start } = self.set(set as usize);
             free == range_mask(0, self.slots_in(set)) && start == 0
         })
     }
@@ -131,9 +166,9 @@ impl SlotTable {
     /// Marks every slot as used by nobody (a pool that could not be made accessible).
     pub(crate) fn disable(&mut self) {
         // Each slot begins an empty allocation, so that none is taken for the rest of a lower one.
-        self.sets.fill(SlotSet {
+        self.halves.fill(Half {
             free: 0,
-            start: u128::MAX,
+            start: u64::MAX,
         });
         self.records.fill(Record::default());
         self.runs.clear();
@@ -142,19 +177,22 @@ impl SlotTable {
     /// Returns the length of the free run that starts at `slot` (`list`).
     pub(crate) fn list(&self, slot: u32) -> u32 {
         let (set, bit) = locate(slot);
-        (self.sets[set].free >> bit).trailing_ones()
+        (self.set(set).free >> bit).trailing_ones()
     }
 
-    /// Returns the positions in `set` at which `len` free slots begin.
+    /// Returns the first slot at or behind `from` at which `len` free slots begin in the same half of
+    /// its set, of those in `positions`. None: there may be one that reaches into the next half.
     #[inline(always)]
-    pub(crate) fn runs(&self, set: usize, len: u32) -> u128 {
-        runs_of(self.sets[set].free, len)
+    pub(crate) fn first_in_half(&self, from: u32, len: u32, positions: u64) -> Option<u32> {
+        let free = self.halves[(from / 64) as usize].free;
+        let runs = half_runs_of(free, len) & positions & (u64::MAX << (from % 64));
+        (runs != 0).then(|| (from & !63) + runs.trailing_zeros())
     }
 
     /// Returns the positions in `set` at which `len` free slots begin. Learns from a miss.
     #[inline]
     pub(crate) fn fitting(&mut self, set: usize, len: u32) -> u128 {
-        let runs = runs_of(self.sets[set].free, len);
+        let runs = runs_of(self.set(set).free, len);
         if runs == 0 {
             self.learn_miss(set, len);
         }
@@ -192,7 +230,7 @@ impl SlotTable {
             let mut from = 0;
             while let Some(set) = self.runs.next_set(class, from, last as usize) {
                 if self.runs.bound(set) > longest {
-                    let run = longest_run(self.sets[set].free);
+                    let run = longest_run(self.set(set).free);
                     self.runs.set_bound(set, run);
                     longest = longest.max(run);
                 }
@@ -208,12 +246,16 @@ impl SlotTable {
     /// Takes `len` free slots from `first` on, all in one set; page allocations have no origin.
     #[inline(always)]
     pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i64, origin: Option<&Origin>) {
-        let (set, bit) = locate(first);
-        let range = range_mask(bit, len);
-        let set = &mut self.sets[set];
-        debug_assert_eq!(set.free & range, range, "slots to be taken must be free");
-        set.free &= !range;
-        set.start |= range_mask(bit, 1);
+        let (word, bit) = ((first / 64) as usize, first % 64);
+        if bit + len <= 64 {
+            let range = u64::MAX >> (64 - len) << bit;
+            let half = &mut self.halves[word];
+            debug_assert_eq!(half.free & range, range, "slots must be free");
+            half.free &= !range;
+            half.start |= 1 << bit;
+        } else {
+            self.take_across_halves(first, len);
+        }
         self.records[first as usize] = match origin {
             Some(origin) => Record {
                 orig: origin.orig.raw(),
@@ -231,11 +273,23 @@ impl SlotTable {
         };
     }
 
+    fn take_across_halves(&mut self, first: u32, len: u32) {
+        let (set, bit) = locate(first);
+        let range = range_mask(bit, len);
+        let old = self.set(set);
+        debug_assert_eq!(old.free & range, range, "slots to be taken must be free");
+        let new = SlotSet {
+            free: old.free & !range,
+            start: old.start | range_mask(bit, 1),
+        };
+        self.store(set, new);
+    }
+
     /// Returns the first slot of the allocation that `slot` belongs to.
     #[inline]
     fn first_of(&self, slot: u32) -> Option<u32> {
         let (set, bit) = locate(slot);
-        let set = &self.sets[set];
+        let set = self.set(set);
         if set.free >> bit & 1 == 1 {
             return None;
         }
@@ -287,9 +341,9 @@ impl SlotTable {
         offset: u64,
         expected: Option<Expected>,
     ) -> Option<u32> {
-        let (set, bit) = locate(slot);
+        let starts = self.halves[(slot / 64) as usize].start;
         let record = &self.records[slot as usize];
-        if !has_bit(self.sets[set].start, bit) || record.padding | record.pad_slots != 0 {
+        if starts >> (slot % 64) & 1 == 0 || record.padding | record.pad_slots != 0 {
             return None;
         }
         if let Some(expected) = expected {
@@ -301,8 +355,8 @@ impl SlotTable {
             }
         }
         let slots = slots_of(record.alloc_size.cast_unsigned().wrapping_add(offset));
-        let fits = slots.wrapping_sub(1) < u64::from(SLOT_SET_SLOTS - bit);
-        if fits { u32::try_from(slots).ok() } else { None }
+        let fits = slots.wrapping_sub(1) < u64::from(SLOT_SET_SLOTS - slot % SLOT_SET_SLOTS);
+        fits.then_some(u32::try_from(slots).unwrap_or(u32::MAX))
     }
 
     /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in
@@ -310,7 +364,7 @@ impl SlotTable {
     #[inline]
     pub(crate) fn release_start(&self, slot: u32) -> Option<(u32, u64)> {
         let (set, bit) = locate(slot);
-        if has_bit(self.sets[set].start, bit) {
+        if has_bit(self.set(set).start, bit) {
             let record = &self.records[slot as usize];
             if record.padding | record.pad_slots == 0 {
                 return Some((slot, record.alloc_size.cast_unsigned()));
@@ -348,7 +402,9 @@ impl SlotTable {
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
     #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
-        if first % SLOT_SET_SLOTS + len <= SLOT_SET_SLOTS && len > 0 {
+        if (len.wrapping_sub(1)) < 64 - first % 64 {
+            self.release_in_half(first, len);
+        } else if first % SLOT_SET_SLOTS + len <= SLOT_SET_SLOTS && len > 0 {
             self.release_in_set(first, len);
         } else {
             self.release_across_sets(first, len);
@@ -366,26 +422,50 @@ impl SlotTable {
         }
     }
 
+    /// Frees slots of one half of a set.
     #[inline(always)]
-    fn release_in_set(&mut self, first: u32, len: u32) {
-        let (set_index, bit) = locate(first);
+    fn release_in_half(&mut self, first: u32, len: u32) {
+        let (word, bit) = ((first / 64) as usize, first % 64);
         let end = bit + len;
-        let SlotSet { free, start } = self.sets[set_index];
-        if end < SLOT_SET_SLOTS && !has_bit(free | start, end) {
+        let range = u64::MAX >> (64 - len) << bit;
+        let Half { free, start } = self.halves[word];
+        if end == 64 || (free | start) >> (end % 64) & 1 == 0 {
             self.keep_tail(first + len);
         }
-        let set = &mut self.sets[set_index];
+        let half = &mut self.halves[word];
+        half.free |= range;
+        half.start &= !range;
+        let free = half.free;
+        let set = word / 2;
+        if u32::from(self.runs.bound(set)) < SLOT_SET_SLOTS {
+            let run = half_run_around(free, bit, end).unwrap_or_else(|| {
+                let bit = first % SLOT_SET_SLOTS;
+                run_around(self.set(set).free, bit, bit + len)
+            });
+            self.runs.raise(set, run);
+        }
+    }
+
+    #[inline(never)]
+    fn release_in_set(&mut self, first: u32, len: u32) {
+        let (set_index, bit) = locate(first);
+        self.keep_tail(first + len);
+        let old = self.set(set_index);
         let range = range_mask(bit, len);
-        set.free |= range;
-        set.start &= !range;
+        let new = SlotSet {
+            free: old.free | range,
+            start: old.start & !range,
+        };
+        self.store(set_index, new);
         if u32::from(self.runs.bound(set_index)) < SLOT_SET_SLOTS {
-            self.runs.raise(set_index, run_around(set.free, bit, end));
+            let run = run_around(new.free, bit, bit + len);
+            self.runs.raise(set_index, run);
         }
     }
 
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
-    #[cold]
+    #[inline(never)]
     fn keep_tail(&mut self, end: u32) {
         if end.is_multiple_of(SLOT_SET_SLOTS) || end >= self.slots {
             return;
@@ -410,8 +490,7 @@ impl SlotTable {
             },
             has_orig: old.has_orig,
         };
-        let (set, bit) = locate(end);
-        self.sets[set].start |= 1 << bit;
+        self.halves[(end / 64) as usize].start |= 1 << (end % 64);
     }
 
     /// Returns the free slots from `first` on, out of `len`.
@@ -421,7 +500,7 @@ impl SlotTable {
         while slot < first + len {
             let (set, bit) = locate(slot);
             let in_set = (first + len - slot).min(SLOT_SET_SLOTS - bit);
-            count += (self.sets[set].free & range_mask(bit, in_set)).count_ones();
+            count += (self.set(set).free & range_mask(bit, in_set)).count_ones();
             slot += in_set;
         }
         count
@@ -430,10 +509,8 @@ impl SlotTable {
     /// Returns one bit per slot in use, in slot order.
     pub(crate) fn occupancy(&self) -> BitVec<u64, Lsb0> {
         let mut bits = BitVec::with_capacity(self.slots as usize);
-        for set in self.sets.iter() {
-            let used = !set.free;
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves of the set")]
-            bits.extend_from_raw_slice(&[used as u64, (used >> 64) as u64]);
+        for half in self.halves.iter() {
+            bits.extend_from_raw_slice(&[!half.free]);
         }
         bits.truncate(self.slots as usize);
         bits
@@ -454,7 +531,8 @@ impl SlotTable {
         if self.runs.is_contradictory() {
             return Some("a bitmap of slot sets disagrees with the bounds of their runs");
         }
-        for (index, set) in self.sets.iter().enumerate() {
+        for index in 0..self.sets() as usize {
+            let set = self.set(index);
             if set.free & set.start != 0 {
                 return Some("a free slot begins an allocation");
             }

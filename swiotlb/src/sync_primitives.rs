@@ -3,8 +3,8 @@
 
 #[cfg(shuttle)]
 mod imp {
-    pub(crate) use shuttle::sync::atomic;
     use shuttle::sync::Mutex;
+    pub(crate) use shuttle::sync::atomic;
     pub(crate) use shuttle::sync::{Arc, MutexGuard};
     use std::sync::PoisonError;
 
@@ -53,9 +53,9 @@ mod imp {
 #[cfg(not(shuttle))]
 mod imp {
     use arc_swap::ArcSwap;
-    pub(crate) use std::sync::atomic;
     pub(crate) use parking_lot::{Mutex as Lock, MutexGuard};
     pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic;
 
     /// A value that is replaced as a whole and read without a lock.
     #[derive(Debug, Default)]
