@@ -184,9 +184,9 @@ impl Swiotlb {
     }
 
     /// Notes in the device that it has a bounce buffer.
-    #[inline]
+    #[inline(always)]
     fn note_bounced(&self, dev: &Device) {
-        if self.shared.policy.is_dynamic() {
+        if self.shared.is_dynamic {
             dev.set_uses_io_tlb();
         }
         dev.need_sync();

@@ -6,16 +6,18 @@ use crate::addr::PhysAddr;
 use crate::allocator::Allocator;
 use crate::bounce::BounceRequest;
 use crate::device::Device;
-use crate::plain_search::PlainSearch;
+use crate::domain::Domain;
+use crate::plain_search::{PlainSearch, half_pattern};
 use crate::pool::{Origin, Pool};
-use crate::slot::SLOT_MASK;
+use crate::search::FindRun;
+use crate::slot::{MAX_ALLOC_BYTES, SLOT_MASK, slots_of};
 use crate::slot_table::Expected;
 use crate::swiotlb::{Mode, Shared, Swiotlb};
 
 impl Allocator {
     /// Takes slots for a mapping in the area of its CPU. Returns the first one; `None` if this is no
     /// common case or the area is full.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn take_common(
         &self,
         shared: &Shared,
@@ -30,8 +32,14 @@ impl Allocator {
         if !is_common {
             return None;
         }
-        let (base, page_bytes) = (pool.base().raw(), shared.platform.page_size.bytes());
-        let search = PlainSearch::unconstrained(request.bytes, base, page_bytes)?;
+        if request.bytes.wrapping_sub(1) >= MAX_ALLOC_BYTES {
+            return None;
+        }
+        let search = CommonSearch {
+            bytes: request.bytes,
+            page_bytes: shared.platform.page_size.bytes(),
+            pool_base: pool.base().raw(),
+        };
         let origin = Origin {
             orig: request.orig,
             #[expect(clippy::cast_possible_truncation, reason = "at most 256 KiB")]
@@ -40,17 +48,19 @@ impl Allocator {
             padding: 0,
         };
         let area = request.cpu.0 & (pool.geometry.areas - 1);
-        pool.take(&search, area, Some(&origin))
+        let domain = pool.separate_domain(area)?;
+        domain.lock().take(&search, 0, Some(&origin))
     }
 }
 
 impl Swiotlb {
-    /// Releases the mapping of `bytes` bytes that begins at `addr`. Returns how many
+    /// Releases the mapping of `bytes` bytes that begins at `addr`, in `slot`. Returns how many
     /// there were; `None`, and nothing has changed, if this is no common case.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn release_common(
         &self,
         pool: &Pool,
+        slot: u32,
         dev: &Device,
         addr: PhysAddr,
         bytes: u64,
@@ -59,7 +69,6 @@ impl Swiotlb {
             return None;
         }
         let offset = dev.align_offset(0, addr.raw());
-        let slot = pool.slot_of(addr);
         let mut domain = pool.domain_of(slot).lock();
         let in_domain = slot - domain.first_slot;
         let expected = match self.shared.mode {
@@ -73,5 +82,58 @@ impl Swiotlb {
         }
         domain.release_inside(slot, slots);
         Some(slots)
+    }
+}
+
+/// The search of a device without constraints. What it cannot see in one look is left to
+/// [`PlainSearch`].
+#[derive(Debug, Clone, Copy)]
+struct CommonSearch {
+    /// At least 1, at most 256 KiB.
+    bytes: u64,
+    page_bytes: u64,
+    pool_base: u64,
+}
+
+impl CommonSearch {
+    #[inline(never)]
+    fn search_on(bytes: u64, page_bytes: u64, pool_base: u64, domain: &mut Domain) -> Option<u32> {
+        PlainSearch::unconstrained(bytes, pool_base, page_bytes)?.scan_area(domain, 0)
+    }
+}
+
+impl FindRun for CommonSearch {
+    #[inline(always)]
+    fn slots(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+        let slots = slots_of(self.bytes) as u32;
+        slots
+    }
+
+    #[inline(always)]
+    fn first_size(&self) -> i64 {
+        self.bytes.cast_signed()
+    }
+
+    /// Areas have a domain each, so the area is always the first one.
+    #[inline(always)]
+    fn find(&self, domain: &mut Domain, _: u32) -> Option<u32> {
+        let state = domain.area(0);
+        let area_slots = domain.area_slots;
+        if u64::from(self.slots()) > u64::from(area_slots).wrapping_sub(state.used) {
+            return None;
+        }
+        let positions = if self.bytes < self.page_bytes {
+            u64::MAX
+        } else {
+            half_pattern(self.page_bytes, self.pool_base)
+        };
+        let found = domain
+            .table
+            .first_in_half(state.cursor, self.slots(), positions);
+        match found {
+            Some(slot) if slot < area_slots => Some(slot),
+            _ => Self::search_on(self.bytes, self.page_bytes, self.pool_base, domain),
+        }
     }
 }

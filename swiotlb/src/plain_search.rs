@@ -36,6 +36,14 @@ const EVERY: [u64; 8] = [
     0, // no period is that long
 ];
 
+/// Returns the slots of half a set that begin on a multiple of `align`, a power of two.
+#[inline(always)]
+pub(crate) const fn half_pattern(align: u64, pool_dma: u64) -> u64 {
+    let period = max_slots(align - 1);
+    let residue = (pool_dma >> SLOT_SHIFT).wrapping_neg() & (period - 1);
+    EVERY[(period.trailing_zeros() % 8) as usize] << (residue % 64)
+}
+
 impl PlainSearch {
     /// Prepares a search in a pool of `pool_slots` slots that the device sees at `pool_dma`. `None`
     /// if it is not plain, or impossible.
@@ -137,15 +145,11 @@ impl PlainSearch {
         }
     }
 
-    /// The walk from the cursor to the end of the area, and from slot 0 on.
-    #[inline(never)]
-    fn scan_area(
-        &self,
-        domain: &mut Domain,
-        base: u32,
-        area_slots: u32,
-        cursor: u32,
-    ) -> Option<u32> {
+    /// The walk from the cursor to the end of an area, by its number in the domain, and from slot 0
+    /// on.
+    pub(crate) fn scan_area(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+        let (area_slots, cursor) = (domain.area_slots, domain.area(area).cursor);
+        let base = area * area_slots;
         self.scan(&mut domain.table, base + cursor, base + area_slots)
             .or_else(|| self.scan_wrapped(domain, base, area_slots, cursor))
     }
@@ -199,21 +203,12 @@ impl FindRun for PlainSearch {
         self.first_size
     }
 
-    #[inline(always)]
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
         let state = domain.area(area);
         let area_slots = domain.area_slots;
         if u64::from(self.slots) > u64::from(area_slots).wrapping_sub(state.used) {
             return None;
         }
-        let base = area * area_slots;
-        let half = self.half_pattern();
-        match domain
-            .table
-            .first_in_half(base + state.cursor, self.slots, half)
-        {
-            Some(slot) if slot < base + area_slots => Some(slot),
-            _ => self.scan_area(domain, base, area_slots, state.cursor),
-        }
+        self.scan_area(domain, area)
     }
 }

@@ -182,7 +182,7 @@ impl Pool {
     }
 
     /// Returns the domain that holds `slot`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn domain_of(&self, slot: u32) -> &Lock<Domain> {
         match &*self.domains {
             [only] => only,
@@ -193,8 +193,16 @@ impl Pool {
         }
     }
 
-    /// Searches an area and takes the slots found. Returns the first one.
+    /// Returns the domain of an area, if it is the only one in it.
     #[inline(always)]
+    pub(crate) fn separate_domain(&self, area: u32) -> Option<&Lock<Domain>> {
+        if self.domains.len() != self.geometry.areas as usize {
+            return None;
+        }
+        self.domains.get(area as usize).map(|domain| &**domain)
+    }
+
+    /// Searches an area and takes the slots found. Returns the first one.
     pub(crate) fn take(
         &self,
         search: &impl FindRun,

@@ -61,12 +61,12 @@ impl Swiotlb {
         }
         let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
         if !has_copy
-            && let Some(pool) = self.locate_first(dev, tlb_addr)
-            && let Some(slots) = self.release_common(pool, dev, tlb_addr, bytes)
+            && let Some((pool, first_slot)) = self.locate_first(dev, tlb_addr)
+            && let Some(slots) = self.release_common(pool, first_slot, dev, tlb_addr, bytes)
         {
             return Ok(Some(Released {
                 pool: pool.id,
-                first_slot: pool.slot_of(tlb_addr),
+                first_slot,
                 slots,
                 copied_bytes: 0,
             }));

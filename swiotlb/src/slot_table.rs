@@ -356,7 +356,8 @@ impl SlotTable {
         }
         let slots = slots_of(record.alloc_size.cast_unsigned().wrapping_add(offset));
         let fits = slots.wrapping_sub(1) < u64::from(SLOT_SET_SLOTS - slot % SLOT_SET_SLOTS);
-        fits.then_some(u32::try_from(slots).unwrap_or(u32::MAX))
+        #[expect(clippy::cast_possible_truncation, reason = "checked: at most 128")]
+        fits.then_some(slots as u32)
     }
 
     /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in
