@@ -74,9 +74,7 @@ impl Swiotlb {
         let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
-        if let Some(first_slot) = allocator.take_common(&self.shared, dev, request)
-            && let Some(pool) = allocator.pools.first()
-        {
+        if let Some((pool, first_slot)) = allocator.take_common(&self.shared, dev, request) {
             #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
             let slots = slots_of(request.bytes) as u32;
             let bounce = BounceInfo {

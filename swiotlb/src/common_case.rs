@@ -15,15 +15,15 @@ use crate::slot_table::Expected;
 use crate::swiotlb::{Mode, Shared, Swiotlb};
 
 impl Allocator {
-    /// Takes slots for a mapping in the area of its CPU. Returns the first one; `None` if this is no
-    /// common case or the area is full.
+    /// Takes slots for a mapping in the area of its CPU. Returns their pool and the first one;
+    /// `None` if this is no common case or the area is full.
     #[inline]
     pub(crate) fn take_common(
         &self,
         shared: &Shared,
         dev: &Device,
         request: &BounceRequest,
-    ) -> Option<u32> {
+    ) -> Option<(&Pool, u32)> {
         let pool = self.pools.only()?;
         let is_common = shared.is_common
             && shared.search_areas > 0
@@ -49,7 +49,8 @@ impl Allocator {
         };
         let area = request.cpu.0 & (pool.geometry.areas - 1);
         let domain = pool.separate_domain(area)?;
-        domain.lock().take(&search, 0, Some(&origin))
+        let first_slot = domain.lock().take(&search, 0, Some(&origin))?;
+        Some((pool, first_slot))
     }
 }
 
@@ -76,11 +77,11 @@ impl Swiotlb {
             Mode::Strict if addr.raw() & SLOT_MASK == offset => Some(Expected { bytes, offset }),
             Mode::Strict => return None,
         };
-        let slots = domain.table.whole_mapping(in_domain, offset, expected)?;
         if slot >= pool.area_slots * pool.geometry.areas {
             return None;
         }
-        domain.release_inside(slot, slots);
+        let slots = domain.table.release_whole(in_domain, offset, expected)?;
+        domain.count_released(in_domain, slots);
         Some(slots)
     }
 }

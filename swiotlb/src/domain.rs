@@ -90,17 +90,15 @@ impl Domain {
         Some(self.first_slot + found)
     }
 
-    /// Frees slots that lie in one set.
+    /// Counts slots that were freed in the area of `slot`, which is counted in the domain.
     #[inline(always)]
-    pub(crate) fn release_inside(&mut self, first_slot: u32, slots: u32) {
-        let first = first_slot - self.first_slot;
-        self.table.release(first, slots);
-        if self.more_areas.is_empty() {
-            self.first_area.used = self.first_area.used.wrapping_sub(u64::from(slots));
+    pub(crate) fn count_released(&mut self, slot: u32, slots: u32) {
+        let area = if self.more_areas.is_empty() {
+            &mut self.first_area
         } else {
-            let state = self.area_mut(first / self.area_slots);
-            state.used = state.used.wrapping_sub(u64::from(slots));
-        }
+            self.area_mut(slot / self.area_slots)
+        };
+        area.used = area.used.wrapping_sub(u64::from(slots));
     }
 
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in

@@ -332,18 +332,20 @@ impl SlotTable {
         })
     }
 
-    /// Returns how many slots the kernel would free from `slot` on, if a mapping without padding begins
-    /// there that is as expected, and they lie in one set.
+    /// Frees what the kernel would free from `slot` on, if a mapping without padding begins there that
+    /// is as expected, and all lies in one set. Returns how many slots that were; `None`,
+    /// and nothing has changed, if it is otherwise.
     #[inline(always)]
-    pub(crate) fn whole_mapping(
-        &self,
+    pub(crate) fn release_whole(
+        &mut self,
         slot: u32,
         offset: u64,
         expected: Option<Expected>,
     ) -> Option<u32> {
-        let starts = self.halves[(slot / 64) as usize].start;
+        let (word, bit) = ((slot / 64) as usize, slot % 64);
+        let Half { free, start } = self.halves[word];
         let record = &self.records[slot as usize];
-        if starts >> (slot % 64) & 1 == 0 || record.padding | record.pad_slots != 0 {
+        if start >> bit & 1 == 0 || record.padding | record.pad_slots != 0 {
             return None;
         }
         if let Some(expected) = expected {
@@ -355,9 +357,45 @@ impl SlotTable {
             }
         }
         let slots = slots_of(record.alloc_size.cast_unsigned().wrapping_add(offset));
-        let fits = slots.wrapping_sub(1) < u64::from(SLOT_SET_SLOTS - slot % SLOT_SET_SLOTS);
-        #[expect(clippy::cast_possible_truncation, reason = "checked: at most 128")]
-        fits.then_some(slots as u32)
+        if slots.wrapping_sub(1) >= u64::from(64 - bit) {
+            return self.release_whole_in_set(slot, slots);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        let slots = slots as u32;
+        let range = u64::MAX >> (64 - slots) << bit;
+        // Empty if the half ends here.
+        let behind = range << 1 & !range;
+        if behind & (free | start) == 0 {
+            self.keep_tail(slot + slots);
+        }
+        let free = free | range;
+        let half = &mut self.halves[word];
+        half.free = free;
+        half.start &= !range;
+        if u32::from(self.runs.bound(word / 2)) < SLOT_SET_SLOTS {
+            self.raise_bound(slot, slots, free);
+        }
+        Some(slots)
+    }
+
+    /// As [`SlotTable::release_whole`], for what lies in both halves of a set.
+    #[inline(never)]
+    fn release_whole_in_set(&mut self, slot: u32, slots: u64) -> Option<u32> {
+        let room = SLOT_SET_SLOTS - slot % SLOT_SET_SLOTS;
+        let slots = u32::try_from(slots).ok()?;
+        if slots == 0 || slots > room {
+            return None;
+        }
+        self.release_in_set(slot, slots);
+        Some(slots)
+    }
+
+    /// Raises the bound of a set to the run that a release in one half of it has made.
+    fn raise_bound(&mut self, first: u32, len: u32, half: u64) {
+        let (set, bit) = locate(first);
+        let run = half_run_around(half, bit % 64, bit % 64 + len)
+            .unwrap_or_else(|| run_around(self.set(set).free, bit, bit + len));
+        self.runs.raise(set, run);
     }
 
     /// Returns where the kernel begins to release when `slot` is given, which is its `pad_slots` in
@@ -401,11 +439,8 @@ impl SlotTable {
     }
 
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
-    #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
-        if (len.wrapping_sub(1)) < 64 - first % 64 {
-            self.release_in_half(first, len);
-        } else if first % SLOT_SET_SLOTS + len <= SLOT_SET_SLOTS && len > 0 {
+        if first % SLOT_SET_SLOTS + len <= SLOT_SET_SLOTS && len > 0 {
             self.release_in_set(first, len);
         } else {
             self.release_across_sets(first, len);
@@ -423,36 +458,14 @@ impl SlotTable {
         }
     }
 
-    /// Frees slots of one half of a set.
-    #[inline(always)]
-    fn release_in_half(&mut self, first: u32, len: u32) {
-        let (word, bit) = ((first / 64) as usize, first % 64);
-        let end = bit + len;
-        let range = u64::MAX >> (64 - len) << bit;
-        let Half { free, start } = self.halves[word];
-        if end == 64 || (free | start) >> (end % 64) & 1 == 0 {
-            self.keep_tail(first + len);
-        }
-        let half = &mut self.halves[word];
-        half.free |= range;
-        half.start &= !range;
-        let free = half.free;
-        let set = word / 2;
-        if u32::from(self.runs.bound(set)) < SLOT_SET_SLOTS {
-            let run = half_run_around(free, bit, end).unwrap_or_else(|| {
-                let bit = first % SLOT_SET_SLOTS;
-                run_around(self.set(set).free, bit, bit + len)
-            });
-            self.runs.raise(set, run);
-        }
-    }
-
-    #[inline(never)]
     fn release_in_set(&mut self, first: u32, len: u32) {
         let (set_index, bit) = locate(first);
-        self.keep_tail(first + len);
         let old = self.set(set_index);
         let range = range_mask(bit, len);
+        if range << 1 & !range & (old.free | old.start) == 0 {
+            self.keep_tail(first + len);
+        }
+        let old = self.set(set_index);
         let new = SlotSet {
             free: old.free | range,
             start: old.start & !range,
