@@ -73,8 +73,9 @@ test: tools-all ## run all checks and tests, as CI does
 	@sh tools/test.sh
 
 .PHONY: bench
-bench: tools-simulator ## measure simulated cycles per second against a bare C++ loop
+bench: tools-simulator ## measure simulated cycles against a bare C++ loop, bounce buffers against Linux
 	@$(rebound) bench sim
+	@cargo bench --locked --package swiotlb --bench instructions --bench time
 
 .PHONY: build
 build: ## build the program, as target/release/rebound

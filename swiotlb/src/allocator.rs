@@ -6,9 +6,10 @@ use crate::area::CpuId;
 use crate::device::Device;
 use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
 use crate::growth::Growth;
+use crate::plain_search::PlainSearch;
 use crate::pool::{Origin, Pool, PoolId};
 use crate::pool_list::{PoolList, PoolRef};
-use crate::search::{Search, Wanted};
+use crate::search::{FindRun, Search, Wanted};
 use crate::shrinker::Peaks;
 use crate::swiotlb::Shared;
 use crate::sync_primitives::{Arc, AtomicU64, Ordering, View};
@@ -199,7 +200,6 @@ impl Allocator {
     }
 
     /// Looks for slots in the areas of `cpu`, and takes them.
-    #[inline]
     pub(crate) fn find_slots(
         &self,
         shared: &Shared,
@@ -214,12 +214,41 @@ impl Allocator {
         let Some(pool) = self.pools.first() else {
             return Err(Miss::Full);
         };
+        if let Some(search) = self.prepare_plain(shared, dev, wanted, pool) {
+            return self.find_in_pool(shared, &search, pool, origin, cpu);
+        }
+        self.find_with_masks(shared, dev, wanted, origin, cpu, pool)
+    }
+
+    /// Looks in the only pool, for a device with boundaries or alignments out of the ordinary.
+    #[inline(never)]
+    fn find_with_masks<'a>(
+        &self,
+        shared: &Shared,
+        dev: &Device,
+        wanted: &Wanted,
+        origin: Option<&Origin>,
+        cpu: CpuId,
+        pool: &'a Pool,
+    ) -> Result<Found<'a>, Miss> {
         let search = self.prepare(shared, dev, wanted, pool)?;
+        self.find_in_pool(shared, &search, pool, origin, cpu)
+    }
+
+    /// Looks at the areas of one pool, that of `cpu` first.
+    fn find_in_pool<'a>(
+        &self,
+        shared: &Shared,
+        search: &impl FindRun,
+        pool: &'a Pool,
+        origin: Option<&Origin>,
+        cpu: CpuId,
+    ) -> Result<Found<'a>, Miss> {
         let areas = pool.geometry.areas;
         for step in 0..areas.min(shared.search_areas) {
             let area = cpu.0.wrapping_add(step) & (areas - 1);
-            if let Some(first_slot) = pool.take(&search, area, origin) {
-                return Ok(self.found(shared, PoolRef::First(pool), first_slot, &search));
+            if let Some(first_slot) = pool.take(search, area, origin) {
+                return Ok(self.found(shared, PoolRef::First(pool), first_slot, search.slots()));
             }
         }
         Err(Miss::Full)
@@ -245,16 +274,22 @@ impl Allocator {
                 if step >= areas {
                     continue;
                 }
-                let search = self.prepare(shared, dev, wanted, pool)?;
                 let area = cpu.0.wrapping_add(step) & (areas - 1);
-                let Some(first_slot) = pool.take(&search, area, origin) else {
+                let (taken, slots) = match self.prepare_plain(shared, dev, wanted, pool) {
+                    Some(search) => (pool.take(&search, area, origin), search.slots()),
+                    None => {
+                        let search = self.prepare(shared, dev, wanted, pool)?;
+                        (pool.take(&search, area, origin), search.slots())
+                    }
+                };
+                let Some(first_slot) = taken else {
                     continue;
                 };
                 let pool = match first {
                     Some(first) if index == further.len() => PoolRef::First(first),
                     _ => PoolRef::Further(further, index),
                 };
-                return Ok(self.found(shared, pool, first_slot, &search));
+                return Ok(self.found(shared, pool, first_slot, slots));
             }
         }
         Err(Miss::Full)
@@ -266,9 +301,8 @@ impl Allocator {
         shared: &Shared,
         pool: PoolRef<'a>,
         first_slot: u32,
-        search: &Search,
+        slots: u32,
     ) -> Found<'a> {
-        let slots = search.slots();
         self.count_taken(shared, slots);
         Found {
             pool,
@@ -277,8 +311,22 @@ impl Allocator {
         }
     }
 
+    /// Makes a plain search in one pool ready, if it is one.
+    fn prepare_plain(
+        &self,
+        shared: &Shared,
+        dev: &Device,
+        wanted: &Wanted,
+        pool: &Pool,
+    ) -> Option<PlainSearch> {
+        let platform = &shared.platform;
+        let pool_dma = dev.phys_to_dma(pool.base(), platform.cc, self.is_shared);
+        let slots = pool.geometry.slots;
+        let page_bytes = platform.page_size.bytes();
+        PlainSearch::new(dev, wanted, pool_dma.raw(), slots, page_bytes)
+    }
+
     /// Makes a search in one pool ready.
-    #[inline]
     pub(crate) fn prepare(
         &self,
         shared: &Shared,

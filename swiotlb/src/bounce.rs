@@ -1,7 +1,7 @@
 //! Mapping through a bounce buffer: take slots and copy the original in.
 
 use crate::addr::{DmaAddr, PhysAddr};
-use crate::allocator::{Found, Miss, NotFound};
+use crate::allocator::{Allocator, Found, Miss, NotFound};
 use crate::area::CpuId;
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::pool::{Origin, PoolId};
 use crate::pool_list::PoolRef;
 use crate::search::Wanted;
-use crate::slot::{SLOT_MASK, SLOT_SHIFT};
+use crate::slot::{SLOT_MASK, SLOT_SHIFT, slots_of};
 use crate::swiotlb::Swiotlb;
 
 /// A buffer to be bounced.
@@ -61,6 +61,7 @@ impl Swiotlb {
     /// If no slots were found, the pool does not suit the device, or the original is not memory. No
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
+    #[inline]
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -73,6 +74,37 @@ impl Swiotlb {
         let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
+        if let Some((pool, first_slot)) = allocator.take_common(&self.shared, dev, request) {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+            let slots = slots_of(request.bytes) as u32;
+            let bounce = BounceInfo {
+                tlb_addr: pool.slot_addr(first_slot),
+                pool: pool.id,
+                first_slot,
+                slots,
+                pad_slots: 0,
+                copied_bytes: request.bytes,
+                is_shared: allocator.is_shared,
+            };
+            self.note_bounced(dev);
+            if let Err(cause) = mem.copy(request.orig, bounce.tlb_addr, request.bytes) {
+                pool.release(first_slot, slots);
+                return Err(cause.into());
+            }
+            return Ok(bounce);
+        }
+        self.map_in_general(mem, dev, request, allocator)
+    }
+
+    /// As [`Swiotlb::tbl_map_single`], with all that is out of the ordinary.
+    #[inline(never)]
+    fn map_in_general<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        request: &BounceRequest,
+        allocator: &Allocator,
+    ) -> Result<BounceInfo, MapError> {
         if allocator.total_slots() == 0 {
             self.warn(dev, Message::TooEarly);
             return Err(MapError::Inactive);
@@ -125,10 +157,7 @@ impl Swiotlb {
             Ok(found) => found,
             Err(miss) => self.grow_or_refuse(mem, dev, request.attrs, &wanted, &origin, miss)?,
         };
-        if self.shared.policy.is_dynamic() {
-            dev.set_uses_io_tlb();
-        }
-        dev.need_sync();
+        self.note_bounced(dev);
         let Found {
             pool,
             first_slot,
@@ -150,6 +179,15 @@ impl Swiotlb {
             copied_bytes: request.bytes,
             is_shared: pool_is_shared,
         })
+    }
+
+    /// Notes in the device that it has a bounce buffer.
+    #[inline(always)]
+    fn note_bounced(&self, dev: &Device) {
+        if self.shared.is_dynamic {
+            dev.set_uses_io_tlb();
+        }
+        dev.need_sync();
     }
 
     /// Asks for a further pool and makes do with one for this mapping alone, where pools can be

@@ -433,6 +433,12 @@ impl Device {
         addr.raw().wrapping_add(bytes).wrapping_sub(1) <= self.reach()
     }
 
+    /// Returns whether any place in any pool suits: no alignment, no boundary, no window.
+    #[inline(always)]
+    pub(crate) fn is_unconstrained(&self) -> bool {
+        self.min_align_mask == 0 && self.seg_boundary_mask == u64::MAX && self.ranges.is_empty()
+    }
+
     /// Returns `addr` under the low bits that a slot must keep.
     pub(crate) const fn align_offset(&self, alloc_align_mask: u32, addr: u64) -> u64 {
         addr & (self.min_align_mask & (alloc_align_mask | 2047)) as u64

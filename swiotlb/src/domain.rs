@@ -4,7 +4,8 @@
 //! a run may reach into the next area, and the pool has one lock for all.
 
 use crate::area::Area;
-use crate::search::Search;
+use crate::pool::Origin;
+use crate::search::FindRun;
 use crate::slot_table::SlotTable;
 
 /// Slots and areas behind one lock.
@@ -68,26 +69,40 @@ impl Domain {
     }
 
     /// Searches an area and takes the slots found. Returns the first one, counted in the pool.
-    #[inline]
-    pub(crate) fn take(&mut self, search: &Search, area: u32) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn take(
+        &mut self,
+        search: &impl FindRun,
+        area: u32,
+        origin: Option<&Origin>,
+    ) -> Option<u32> {
         if self.is_retired {
             return None;
         }
         let found = search.find(self, area)?;
         let slots = search.slots();
-        self.table
-            .take(found - self.first_slot, slots, search.first_size());
-        let behind = found - self.first_slot - area * self.area_slots + slots;
+        self.table.take(found, slots, search.first_size(), origin);
+        let behind = found - area * self.area_slots + slots;
         let area_slots = self.area_slots;
         let state = self.area_mut(area);
         state.cursor = if behind >= area_slots { 0 } else { behind };
         state.used = state.used.wrapping_add(u64::from(slots));
-        Some(found)
+        Some(self.first_slot + found)
+    }
+
+    /// Counts slots that were freed in the area of `slot`, which is counted in the domain.
+    #[inline(always)]
+    pub(crate) fn count_released(&mut self, slot: u32, slots: u32) {
+        let area = if self.more_areas.is_empty() {
+            &mut self.first_area
+        } else {
+            self.area_mut(slot / self.area_slots)
+        };
+        area.used = area.used.wrapping_sub(u64::from(slots));
     }
 
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in
     /// which they begin. Returns how many lie behind it: only a stray release reaches out.
-    #[inline]
     pub(crate) fn release(&mut self, first_slot: u32, slots: u32, counted: u32) -> u32 {
         let first = first_slot - self.first_slot;
         let inside = slots.min(self.table.slots() - first);

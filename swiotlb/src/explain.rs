@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::domain::Domain;
 use crate::error::FullReason;
 use crate::pool::Pool;
-use crate::search::{Search, Suit, Wanted};
+use crate::search::{FindRun, Search, Suit, Wanted};
 use crate::swiotlb::Shared;
 
 /// The best run that was free, over all pools.
@@ -82,13 +82,17 @@ impl Best {
 
     /// Looks at every place at which a run of the wanted length is free.
     fn look_in(&mut self, domain: &mut Domain, search: &Search) {
-        for set in 0..domain.table.sets() {
-            let mut runs = domain.table.fitting(set as usize, search.slots());
+        let last = domain.table.sets() as usize - 1;
+        let mut from = 0;
+        while let Some(set) = domain.table.next_set(search.slots(), from, last) {
+            from = set + 1;
+            let mut runs = domain.table.fitting(set, search.slots());
             while runs != 0 {
                 if self.run == Some((Suit::Suitable, true)) {
                     return;
                 }
-                let slot = set * crate::SLOT_SET_SLOTS + runs.trailing_zeros();
+                let first = u32::try_from(set).unwrap_or(u32::MAX) * crate::SLOT_SET_SLOTS;
+                let slot = first + runs.trailing_zeros();
                 runs &= runs - 1;
                 let has_room = domain.has_room(slot, search.slots());
                 let run = (search.suit(domain.first_slot + slot), has_room);

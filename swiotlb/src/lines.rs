@@ -2,34 +2,31 @@
 
 use std::ops::{Index, IndexMut};
 
-/// `N` elements that begin on a boundary of two cache lines: hardware fetches lines in pairs.
-#[derive(Debug, Clone)]
-#[repr(align(128))]
-struct Line<T, const N: usize>([T; N]);
+/// Bytes between what two threads write: hardware fetches lines of 64 bytes in pairs.
+const APART: usize = 128;
 
-/// An array of fixed length that shares no cache line with anything else. `N` is a power of two.
+/// An array of fixed length that shares no cache line with anything else: `N` unused elements, which
+/// must be 128 bytes or more, lie in front of it and behind it.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines<T, const N: usize> {
-    lines: Box<[Line<T, N>]>,
-    len: usize,
+    elements: Box<[T]>,
 }
 
 impl<T: Copy + Default, const N: usize> Lines<T, N> {
     pub(crate) fn new(len: usize) -> Self {
+        const { assert!(N * size_of::<T>() >= APART) };
         Self {
-            lines: vec![Line([T::default(); N]); len.div_ceil(N)].into_boxed_slice(),
-            len,
+            elements: vec![T::default(); N + len + N].into_boxed_slice(),
         }
     }
 
     pub(crate) fn fill(&mut self, value: T) {
-        for line in &mut self.lines {
-            line.0 = [value; N];
-        }
+        let end = self.elements.len() - N;
+        self.elements[N..end].fill(value);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.lines.iter().flat_map(|line| &line.0).take(self.len)
+        self.elements[N..self.elements.len() - N].iter()
     }
 }
 
@@ -38,14 +35,14 @@ impl<T, const N: usize> Index<usize> for Lines<T, N> {
 
     #[inline(always)]
     fn index(&self, index: usize) -> &T {
-        &self.lines[index / N].0[index % N]
+        &self.elements[N + index]
     }
 }
 
 impl<T, const N: usize> IndexMut<usize> for Lines<T, N> {
     #[inline(always)]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut self.lines[index / N].0[index % N]
+        &mut self.elements[N + index]
     }
 }
 
@@ -54,13 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_array_keeps_to_its_length_and_begins_on_a_line() {
+    fn an_array_keeps_to_its_length_and_apart_from_others() {
         let mut lines: Lines<u32, 32> = Lines::new(40);
         lines[39] = 7;
         assert_eq!(lines.iter().count(), 40);
         assert_eq!(lines.iter().last(), Some(&7));
-        assert_eq!(std::ptr::from_ref(&lines[0]).addr() % 128, 0);
+        let start = std::ptr::from_ref(&lines.elements[0]).addr();
+        assert_eq!(std::ptr::from_ref(&lines[0]).addr() - start, APART);
         lines.fill(3);
         assert_eq!((lines[0], lines[39]), (3, 3));
+        assert_eq!((lines.elements[31], lines.elements[32 + 40]), (0, 0));
     }
 }

@@ -49,10 +49,16 @@ impl OwnBuffers {
         self.has_any.store(true, Ordering::Release);
     }
 
+    /// Returns whether nobody need look here.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.has_any.load(Ordering::Acquire)
+    }
+
     /// Finds a buffer and makes it the most recently used one.
     #[inline]
     pub(crate) fn touch(&self, addr: PhysAddr) -> Option<OwnBuffer> {
-        if !self.has_any.load(Ordering::Acquire) {
+        if self.is_empty() {
             return None;
         }
         let mut list = self.list.lock();
@@ -64,7 +70,7 @@ impl OwnBuffers {
     /// Finds a buffer and leaves the order alone.
     #[inline]
     fn peek(&self, addr: PhysAddr) -> Option<OwnBuffer> {
-        if !self.has_any.load(Ordering::Acquire) {
+        if self.is_empty() {
             return None;
         }
         let list = self.list.lock();

@@ -8,7 +8,7 @@ use crate::area::Area;
 use crate::block::Block;
 use crate::domain::Domain;
 use crate::error::InitError;
-use crate::search::Search;
+use crate::search::FindRun;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
 use crate::sync_primitives::{Lock, MutexGuard};
 
@@ -182,7 +182,7 @@ impl Pool {
     }
 
     /// Returns the domain that holds `slot`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn domain_of(&self, slot: u32) -> &Lock<Domain> {
         match &*self.domains {
             [only] => only,
@@ -193,20 +193,27 @@ impl Pool {
         }
     }
 
+    /// Returns the domain of an area, if it is the only one in it.
+    #[inline(always)]
+    pub(crate) fn separate_domain(&self, area: u32) -> Option<&Lock<Domain>> {
+        if self.domains.len() != self.geometry.areas as usize {
+            return None;
+        }
+        self.domains.get(area as usize).map(|domain| &**domain)
+    }
+
     /// Searches an area and takes the slots found. Returns the first one.
-    #[inline]
-    pub(crate) fn take(&self, search: &Search, area: u32, origin: Option<&Origin>) -> Option<u32> {
+    pub(crate) fn take(
+        &self,
+        search: &impl FindRun,
+        area: u32,
+        origin: Option<&Origin>,
+    ) -> Option<u32> {
         let (domain, area) = match &*self.domains {
             [only] => (only, area),
             domains => (&domains[area as usize], 0),
         };
-        let mut domain = domain.lock();
-        let found = domain.take(search, area)?;
-        if let Some(origin) = origin {
-            let first = found - domain.first_slot;
-            domain.table.set_orig(first, origin);
-        }
-        Some(found)
+        domain.lock().take(search, area, origin)
     }
 
     /// Frees slots, which as a rule lie in one domain, counted in the area in which they begin.
@@ -256,7 +263,12 @@ impl Pool {
     /// Returns the slot that holds `addr`, which must lie in the pool.
     pub(crate) fn slot_of(&self, addr: PhysAddr) -> u32 {
         let slot = (addr.raw() - self.base().raw()) / SLOT_BYTES;
-        u32::try_from(slot).unwrap_or(u32::MAX)
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a pool has at most 2^22 slots"
+        )]
+        let slot = slot as u32;
+        slot
     }
 
     /// Returns the address of `slot`.

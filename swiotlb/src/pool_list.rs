@@ -50,6 +50,15 @@ impl PoolList {
         self.first.as_deref()
     }
 
+    /// Returns the first pool if there is no other one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<&Pool> {
+        match self.further_len.load(Ordering::Acquire) {
+            0 => self.first(),
+            _ => None,
+        }
+    }
+
     /// Makes a pool the first one.
     pub(crate) fn set_first(&mut self, pool: Pool) {
         self.first = Some(Arc::new(pool));

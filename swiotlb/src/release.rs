@@ -41,6 +41,7 @@ impl Swiotlb {
     /// `min_align_mask` is not that of the mapping; nothing has changed. In both modes, if the
     /// release would reach out of the pool (nothing has changed), or the original is not memory (the
     /// slots are free then).
+    #[inline]
     pub fn tbl_unmap_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -53,9 +54,36 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
-        if let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs)) {
+        if !dev.own_buffers.is_empty()
+            && let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs))
+        {
             return result.map(Some);
         }
+        let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
+        if !has_copy
+            && let Some((pool, first_slot)) = self.locate_first(dev, tlb_addr)
+            && let Some(slots) = self.release_common(pool, first_slot, dev, tlb_addr, bytes)
+        {
+            return Ok(Some(Released {
+                pool: pool.id,
+                first_slot,
+                slots,
+                copied_bytes: 0,
+            }));
+        }
+        self.unmap_in_general(mem, dev, tlb_addr, bytes, has_copy)
+    }
+
+    /// As [`Swiotlb::tbl_unmap_single`], with all that is out of the ordinary.
+    #[inline(never)]
+    fn unmap_in_general<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        dev: &Device,
+        tlb_addr: PhysAddr,
+        bytes: u64,
+        has_copy: bool,
+    ) -> Result<Option<Released>, UnmapError> {
         let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };
@@ -65,7 +93,6 @@ impl Swiotlb {
             tlb_addr,
             strict_bytes: (self.shared.mode == Mode::Strict).then_some(bytes),
         };
-        let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
         if !has_copy {
             return self.release(&release).map(Some);
         }

@@ -7,11 +7,11 @@
 //! and how far the second one goes follows from the sum of steps at the wrap. Each progression is
 //! then a bit pattern on the sets. Irregular masks take the walk itself.
 
+use crate::bits::range_mask;
 use crate::device::Device;
 use crate::domain::Domain;
 use crate::error::SearchError;
 use crate::slot::{SLOT_BYTES, SLOT_MASK, SLOT_SET_SLOTS, SLOT_SHIFT, max_slots, slots_of};
-use crate::slot_table::range_mask;
 
 /// What is looked for. The same for all pools and areas.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,21 @@ pub(crate) struct Wanted {
     pub(crate) alloc_align_mask: u32,
 }
 
-/// A search made ready for one device and one pool.
+/// What can look for a run of free slots in an area.
+pub(crate) trait FindRun {
+    /// Returns the slots that the request takes.
+    fn slots(&self) -> u32;
+
+    /// Returns the `alloc_size` of the first slot.
+    fn first_size(&self) -> i64;
+
+    /// Searches an area, by its number in the domain. Returns the first slot of a run that fits,
+    /// counted in the domain.
+    fn find(&self, domain: &mut Domain, area: u32) -> Option<u32>;
+}
+
+/// A search made ready for one device and one pool, whatever its masks. The usual ones take
+/// [`crate::plain_search::PlainSearch`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search {
     slots: u32,
@@ -90,7 +104,6 @@ impl Search {
     ///
     /// # Errors
     /// If the request is empty or above what any pool can give, or the boundary is no power of two.
-    #[inline]
     pub(crate) fn new(
         dev: &Device,
         wanted: &Wanted,
@@ -139,11 +152,6 @@ impl Search {
         })
     }
 
-    /// Returns the slots that the request takes.
-    pub(crate) const fn slots(&self) -> u32 {
-        self.slots
-    }
-
     /// Returns whether the run is longer than the distance of two boundaries.
     pub(crate) const fn is_above_boundary(&self) -> bool {
         matches!(self.boundary, Boundary::TooNarrow)
@@ -152,28 +160,6 @@ impl Search {
     /// Returns whether no slot of the pool can satisfy alignment or boundary.
     const fn is_hopeless(&self) -> bool {
         self.is_above_boundary() || self.base_dma & SLOT_MASK != 0
-    }
-
-    /// Returns the `alloc_size` of the first slot.
-    pub(crate) const fn first_size(&self) -> i64 {
-        self.first_size
-    }
-
-    /// Searches an area, by its number in the domain. Returns the first slot of a run that fits,
-    /// counted in the pool.
-    #[inline]
-    pub(crate) fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
-        let state = *domain.area(area);
-        let area_slots = u64::from(domain.area_slots);
-        if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
-            return None;
-        }
-        let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;
-        let cursor = u64::from(state.cursor);
-        match self.regular {
-            Some(regular) => self.find_regular(&regular, domain, base, area_slots, cursor),
-            None => self.walk(domain, base, area_slots, cursor),
-        }
     }
 
     /// Returns how far the free run that begins at `slot`, counted in the pool, suits.
@@ -200,7 +186,6 @@ impl Search {
     }
 
     /// The two progressions of regular masks.
-    #[inline]
     fn find_regular(
         &self,
         regular: &Regular,
@@ -229,7 +214,6 @@ impl Search {
     }
 
     /// Looks at the slots `from`, `from + pace`, ... below `end`.
-    #[inline]
     fn scan(&self, domain: &mut Domain, from: u64, end: u64, pace: u64) -> Option<u32> {
         const SET: u64 = SLOT_SET_SLOTS as u64;
         if pace > SET {
@@ -259,7 +243,6 @@ impl Search {
     }
 
     /// Looks at the slots of one set whose bits are set in `positions`.
-    #[inline]
     fn scan_set(&self, domain: &mut Domain, set: u64, positions: u128) -> Option<u32> {
         let index = usize::try_from(set - u64::from(domain.first_slot / SLOT_SET_SLOTS)).ok()?;
         let fitting = domain.table.fitting(index, self.slots);
@@ -304,8 +287,32 @@ impl Search {
     }
 }
 
+impl FindRun for Search {
+    fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    fn first_size(&self) -> i64 {
+        self.first_size
+    }
+
+    fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+        let state = *domain.area(area);
+        let area_slots = u64::from(domain.area_slots);
+        if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
+            return None;
+        }
+        let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;
+        let cursor = u64::from(state.cursor);
+        let found = match self.regular {
+            Some(regular) => self.find_regular(&regular, domain, base, area_slots, cursor),
+            None => self.walk(domain, base, area_slots, cursor),
+        };
+        found.map(|slot| slot - domain.first_slot)
+    }
+}
+
 impl Regular {
-    #[inline]
     fn new(orig: u64, base_dma: u64, zero: u64, keep: u64, stride: u64) -> Option<Self> {
         let mask = if orig == 0 { zero } else { zero | keep };
         if !(mask + 1).is_power_of_two() || !(zero + 1).is_power_of_two() {
@@ -332,7 +339,6 @@ impl Regular {
 }
 
 impl Boundary {
-    #[inline]
     fn new(base_dma: u64, boundary_slots: u64, pool_slots: u32, slots: u32) -> Self {
         let within = boundary_slots - 1;
         let shift = slots_of(base_dma);
@@ -359,7 +365,6 @@ impl Boundary {
     }
 
     /// Returns where in `set` a run of `len` slots may begin.
-    #[inline]
     fn allowed(self, set: u64, len: u32) -> u128 {
         match self {
             Self::None => u128::MAX,

@@ -42,6 +42,10 @@ pub(crate) struct Shared {
     /// Slots in use are counted: tracking is on, or a shrinker wants to know.
     pub(crate) is_counting: bool,
     pub(crate) policy: Policy,
+    /// No encryption, no counting, no buffers of their own: see [`crate::common_case`].
+    pub(crate) is_common: bool,
+    /// Pools can be added.
+    pub(crate) is_dynamic: bool,
     /// Areas that a search looks at in each pool: `default_nareas` where pools can be added, which
     /// is 0 before the default pool is made; no limit otherwise.
     pub(crate) search_areas: u32,
@@ -96,12 +100,17 @@ impl Swiotlb {
         for message in boot.messages.drain(..) {
             log.push(None, message);
         }
+        let is_counting = boot.track_hiwater || shrinker.is_some();
         Self {
             shared: Shared {
+                is_dynamic: boot.options.policy.is_dynamic(),
+                is_common: !platform.cc.is_active()
+                    && !is_counting
+                    && boot.options.policy != Policy::PerBuffer,
                 platform,
                 mode,
                 is_tracking: boot.track_hiwater,
-                is_counting: boot.track_hiwater || shrinker.is_some(),
+                is_counting,
                 policy: boot.options.policy,
                 search_areas: if boot.options.policy.is_dynamic() {
                     0
@@ -318,11 +327,24 @@ impl Swiotlb {
         self.locate(dev, addr).map(|pool| pool.id)
     }
 
+    /// Returns the first pool and the slot of `addr` in it, if it holds that and the device may use it.
+    #[inline(always)]
+    pub(crate) fn locate_first(&self, dev: &Device, addr: PhysAddr) -> Option<(&Pool, u32)> {
+        let pool = self.allocator(dev.allocator())?.pools.first()?;
+        let may_use = !self.shared.is_dynamic || dev.uses_io_tlb();
+        let slot = addr.raw().wrapping_sub(pool.base().raw()) / SLOT_BYTES;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a pool has at most 2^22 slots"
+        )]
+        (may_use && slot < u64::from(pool.geometry.slots)).then_some((pool, slot as u32))
+    }
+
     /// Returns the pool that holds `addr`, of those the device may use.
     #[inline]
     pub(crate) fn locate(&self, dev: &Device, addr: PhysAddr) -> Option<PoolRef<'_>> {
         let allocator = self.allocator(dev.allocator())?;
-        if !self.shared.policy.is_dynamic() {
+        if !self.shared.is_dynamic {
             return allocator.pools.find(addr);
         }
         if !dev.uses_io_tlb() {

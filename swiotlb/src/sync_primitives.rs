@@ -3,8 +3,28 @@
 
 #[cfg(shuttle)]
 mod imp {
+    use shuttle::sync::Mutex;
     pub(crate) use shuttle::sync::atomic;
-    pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use shuttle::sync::{Arc, MutexGuard};
+    use std::sync::PoisonError;
+
+    /// A lock without poison: what it protects is consistent at every step that can panic.
+    #[derive(Debug, Default)]
+    pub(crate) struct Lock<T>(Mutex<T>);
+
+    impl<T> Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
 
     /// A list that is read while it is replaced; a plain lock under the model checker.
     #[derive(Debug, Default)]
@@ -33,8 +53,9 @@ mod imp {
 #[cfg(not(shuttle))]
 mod imp {
     use arc_swap::ArcSwap;
+    pub(crate) use parking_lot::{Mutex as Lock, MutexGuard};
+    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic;
-    pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 
     /// A value that is replaced as a whole and read without a lock.
     #[derive(Debug, Default)]
@@ -55,26 +76,5 @@ mod imp {
     }
 }
 
-use std::sync::PoisonError;
-
 pub(crate) use imp::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use imp::{Arc, MutexGuard, Snapshot, View};
-
-/// A lock without poison: what it protects is consistent at every step that can panic.
-#[derive(Debug, Default)]
-pub(crate) struct Lock<T>(imp::Mutex<T>);
-
-impl<T> Lock<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(imp::Mutex::new(value))
-    }
-
-    #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub(crate) use imp::{Arc, Lock, MutexGuard, Snapshot, View};
