@@ -14,6 +14,8 @@ use crate::sync_primitives::{Lock, MutexGuard};
 
 /// Most slots of a pool: 8 GiB of bounce memory, with 128 MiB of bookkeeping.
 pub const MAX_POOL_SLOTS: u32 = 1 << 22;
+/// Bytes of an area's descriptor.
+const AREA_BYTES: u64 = std::mem::size_of::<crate::area::Area>() as u64;
 
 /// Names an allocator: the default one or one of the restricted pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +74,11 @@ impl PoolGeometry {
         if count == 0 || !areas.is_power_of_two() {
             let what = "slots must be above 0 and areas a power of two";
             return Err(InitError::Invalid { what });
+        }
+        if areas > MAX_POOL_SLOTS {
+            // A pool that grows may have more areas than slots; their descriptors take memory all the same.
+            let bytes = u64::from(areas) * AREA_BYTES;
+            return Err(InitError::NoMemory { bytes });
         }
         if !base.raw().is_multiple_of(SLOT_BYTES) {
             return Err(InitError::OffGrid { base });
