@@ -59,6 +59,8 @@ pub(super) enum Grip {
     Typed(swiotlb::Mapping),
     /// By its bare address: a mistake is planned.
     Bare,
+    /// As an entry of a list that is unmapped as a whole.
+    Listed,
     /// Not at all: the driver went past the DMA API.
     Past,
 }
@@ -67,7 +69,7 @@ impl Lease {
     const fn mapping(&self) -> Option<&swiotlb::Mapping> {
         match &self.grip {
             Grip::Typed(mapping) => Some(mapping),
-            Grip::Bare | Grip::Past => None,
+            Grip::Bare | Grip::Listed | Grip::Past => None,
         }
     }
 }
@@ -193,7 +195,8 @@ impl Mapper {
         if let Some(info) = bounce {
             self.copy_in(cpu, info.copied_bytes).await;
         }
-        Ok(self.lend(cpu, request, dma, bounce, Grip::Typed(mapping)))
+        let target = bounce.map(|info| info.tlb_addr);
+        Ok(self.lend(cpu, request, dma, target, Grip::Typed(mapping)))
     }
 
     /// Goes past the DMA API: gives the device the physical address. A mistake.
@@ -308,7 +311,7 @@ impl Mapper {
         cpu.copy_out(bytes).await;
     }
 
-    fn phys(&self, request: &Request) -> PhysAddr {
+    pub(super) fn phys(&self, request: &Request) -> PhysAddr {
         let board = self.board.borrow();
         PhysAddr::new(board.buffers()[request.buffer].phys + request.offset)
     }
@@ -330,13 +333,14 @@ impl Mapper {
         view.set_mapping(self.phys(request), bounce.map(|info| info.tlb_addr), dma);
     }
 
-    /// Enters a mapping on the scoreboard: from now on it belongs to the device.
+    /// Enters a mapping, and its bounce buffer if it has one, on the scoreboard: from now on it belongs to the
+    /// device.
     pub(super) fn lend(
         &self,
         cpu: &Cpu,
         request: Request,
         dma: DmaAddr,
-        bounce: Option<BounceInfo>,
+        bounce: Option<PhysAddr>,
         grip: Grip,
     ) -> Lease {
         let phys = self.phys(&request);
@@ -348,7 +352,7 @@ impl Mapper {
             buffer,
             offset: request.offset,
             dma,
-            target: bounce.map_or(phys, |info| info.tlb_addr),
+            target: bounce.unwrap_or(phys),
             is_bounced: bounce.is_some(),
             direction,
             expected: request.expected,
@@ -413,7 +417,7 @@ impl Mapper {
         &self.board
     }
 
-    fn count(&self, bytes: u64, is_bounced: bool) {
+    pub(super) fn count(&self, bytes: u64, is_bounced: bool) {
         let mut counts = self.counts.borrow_mut();
         counts.mappings += 1;
         counts.bounced_mappings += u64::from(is_bounced);
@@ -448,6 +452,6 @@ impl Mapper {
     }
 }
 
-fn cpu_id(cpu: &Cpu) -> CpuId {
+pub(super) fn cpu_id(cpu: &Cpu) -> CpuId {
     CpuId(u32::try_from(cpu.index()).unwrap_or(u32::MAX))
 }

@@ -355,6 +355,11 @@ pub enum Movement {
 pub enum Usage {
     /// Map, move all, unmap.
     Once,
+    /// Map all as a scatter-gather list, move entry by entry, unmap the list.
+    List {
+        /// Entries, of the same length but for the last one.
+        entries: u32,
+    },
     /// Map and move all; then move a part again and again with syncs between; then unmap.
     Reuse {
         /// Further rounds after the first.
@@ -530,7 +535,7 @@ impl Plan {
     pub fn bytes_of(&self, transfer: &Transfer) -> u64 {
         let whole = self.buffer_of(transfer).bytes;
         match transfer.usage {
-            Usage::Once => whole,
+            Usage::Once | Usage::List { .. } => whole,
             Usage::Reuse { rounds, bytes, .. } => whole + u64::from(rounds) * bytes,
         }
     }

@@ -5,7 +5,7 @@ use crate::scenario::layout::{Layout, Placement};
 use crate::scenario::plan::{Demand, Plan, PoolKind, Usage};
 use crate::seed::Seed;
 
-use Placement::{Above, Below};
+use Placement::{Above, Across, Below};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -43,6 +43,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "A device of a confidential guest moves buffers in private pages, wherever they lie; only the pool is shared.",
         checking: "All are bounced, the bus refuses no access, and all bytes arrive.",
         plan: confidential,
+    },
+    Scenario {
+        name: "swiotlb/scatter-gather",
+        stimulus: "Buffers below, above and across 4 GiB are mapped as lists of eight entries, each a transfer.",
+        checking: "Entries beyond the limit are bounced and those below are not; every entry has its bytes.",
+        plan: scatter_gather,
     },
     Scenario {
         name: "swiotlb/nvme-min-align",
@@ -145,6 +151,22 @@ fn shrinker(seed: Seed) -> Plan {
     }
     layout
         .with(|plan| plan.demands = vec![Demand::GrownPool, Demand::ShrunkPool])
+        .finish()
+}
+
+fn scatter_gather(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32);
+    let mut stream = seed.stream("scenario.scatter-gather");
+    let list = Usage::List { entries: 8 };
+    let across = 8 * stream.between(1000, 5000);
+    layout.receive(0, Across, across, stream.below(64)).usage = list;
+    for placement in [Below, Above] {
+        let (bytes, misalign) = (stream.between(8, 20_000), stream.below(4096));
+        layout.send(0, placement, bytes, misalign).usage = list;
+        layout.receive(0, placement, bytes, misalign).usage = list;
+    }
+    layout
+        .with(|plan| plan.demands.push(Demand::MixedMappings))
         .finish()
 }
 
