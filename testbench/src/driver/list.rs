@@ -144,7 +144,7 @@ mod tests {
                 end += piece.bytes;
             }
             assert_eq!(end, bytes);
-            assert!(pieces.len() as u64 <= entries.into());
+            assert!(pieces.len() as u64 <= u64::from(entries));
         }
     }
 }
