@@ -42,7 +42,7 @@ pub struct Counts {
     pub pool_full_retries: u64,
     /// Most slots in use at once.
     pub pool_peak_slots: u64,
-    /// Slots of the pool.
+    /// Most slots that there were at once, in all pools.
     pub pool_slots: u64,
     /// Cycles that the plan justifies.
     pub budget_cycles: u64,

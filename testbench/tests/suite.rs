@@ -94,6 +94,10 @@ fn planted_faults_are_caught_and_located() {
             &["device read of tx0+0x0: expected the direction FromDevice"],
         ),
         ("control/past-end", &["behind the end of the mapping"]),
+        (
+            "control/private-page",
+            &["expected failure none, found Decerr"],
+        ),
         ("control/double-unmap", &["it has not allocated"]),
         ("control/unmap-wrong-size", &["different size"]),
         ("control/unmap-wrong-direction", &["different direction"]),

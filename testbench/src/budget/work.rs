@@ -90,6 +90,22 @@ impl Program<'_> {
                     offset += piece;
                 }
             }
+            Usage::List { entries } => {
+                let longest = bytes.div_ceil(entries.max(1).into());
+                let pieces = (0..bytes).step_by(usize::try_from(longest).unwrap_or(usize::MAX));
+                let sides: Vec<(u64, Side)> = pieces
+                    .flat_map(|offset| {
+                        let piece = longest.min(bytes - offset);
+                        let sides = self.sides(transfer, offset, piece);
+                        sides.into_iter().map(move |side| (piece, side))
+                    })
+                    .collect();
+                sides.iter().for_each(|(_, side)| self.map(side));
+                for (piece, _) in &sides {
+                    self.movement(transfer, *piece);
+                }
+                sides.iter().for_each(|(_, side)| self.unmap(side));
+            }
             Usage::Reuse {
                 rounds,
                 bytes: part,

@@ -1,11 +1,11 @@
 //! What the driver alone can see, handed to the scoreboard: mappings, statuses, streams and buffers.
 
-use swiotlb::PhysAddr;
+use swiotlb::{PhysAddr, SLOT_BYTES};
 
 use super::engine::{Completion, Failure};
 use super::mapper::Lease;
 use super::transfer::{Job, Piece};
-use crate::scenario::plan::{Outcome, Plan};
+use crate::scenario::plan::{Outcome, Plan, PoolKind};
 use crate::scoreboard::{GUARD_BYTES, MappingId, index};
 use crate::violation::Check;
 
@@ -41,6 +41,16 @@ impl Made {
             return faults;
         }
         let end = self.dma.wrapping_add(self.bytes - 1);
+        if let Some(pool) = &plan.machine.pool
+            && pool.kind == PoolKind::Restricted
+            && !(pool.base..=pool.base + pool.slots * SLOT_BYTES - self.bytes).contains(&self.dma)
+        {
+            faults.push(format!(
+                "bounce buffer at dma {:#x} to {end:#x}: expected it in the device's restricted pool at {:#x}, \
+                 found it outside",
+                self.dma, pool.base
+            ));
+        }
         if (self.dma ^ self.phys) & u64::from(device.min_align_mask) != 0 {
             faults.push(format!(
                 "bounce buffer at dma {:#x} for phys {:#x}: expected the same bits {:#x}, found others",
@@ -239,6 +249,20 @@ mod tests {
         for (made, text) in cases {
             assert_eq!(made.faults(&plan()), [text]);
         }
+    }
+
+    #[test]
+    fn a_restricted_pool_is_all_that_its_device_may_use() {
+        let mut plan = plan();
+        if let Some(pool) = &mut plan.machine.pool {
+            pool.kind = PoolKind::Restricted;
+        }
+        let inside = made(0x8000_0010, 0x10_0010, true);
+        assert_eq!(inside.faults(&plan), Vec::<String>::new());
+        let direct = made(0x8000_0010, 0x8000_0010, false).faults(&plan);
+        assert!(direct[0].contains("expected a bounced one"), "{direct:?}");
+        let outside = made(0x8000_0010, 0x40_0010, true).faults(&plan);
+        assert!(outside[0].ends_with("found it outside"), "{outside:?}");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
+use std::time::Duration;
 
 use rebound_sim::cpu::Cpu;
 use rebound_sim::host::Host;
 use swiotlb::{
-    AllocatorId, BounceInfo, Caller, CpuId, DataDirection, Device, Dma, DmaAddr, MapError,
-    MapRequest, PhysAddr, SyncError, UnmapError,
+    BounceInfo, Caller, CpuId, DataDirection, Device, Dma, DmaAddr, MapError, MapRequest, PhysAddr,
+    ShrinkPressure, Stats, SyncError, UnmapError,
 };
 
 use crate::scoreboard::{self, HandOver, MappingId, Scoreboard};
@@ -58,6 +59,8 @@ pub(super) enum Grip {
     Typed(swiotlb::Mapping),
     /// By its bare address: a mistake is planned.
     Bare,
+    /// As an entry of a list that is unmapped as a whole.
+    Listed,
     /// Not at all: the driver went past the DMA API.
     Past,
 }
@@ -66,7 +69,7 @@ impl Lease {
     const fn mapping(&self) -> Option<&swiotlb::Mapping> {
         match &self.grip {
             Grip::Typed(mapping) => Some(mapping),
-            Grip::Bare | Grip::Past => None,
+            Grip::Bare | Grip::Listed | Grip::Past => None,
         }
     }
 }
@@ -88,6 +91,16 @@ pub struct MapperCounts {
     pub retries: u64,
     /// Most slots in use at once.
     pub peak_slots: u64,
+    /// Most slots that there were at once, in all pools.
+    pub most_slots: u64,
+    /// Mappings that got a pool for themselves alone.
+    pub transient_mappings: u64,
+    /// Mappings that went through a pool that was added.
+    pub grown_mappings: u64,
+    /// Mappings that got a buffer of their own.
+    pub own_mappings: u64,
+    /// Bounced mappings made after a pool was given back.
+    pub mappings_after_shrinking: u64,
 }
 
 /// The DMA API with its surroundings.
@@ -125,12 +138,34 @@ impl Mapper {
         *self.counts.borrow()
     }
 
-    /// Returns the pool slots in use.
+    /// Returns the pool slots in use, those of single mappings included.
     #[must_use]
     pub fn slots_used(&self) -> u64 {
+        let stats = self.stats();
+        stats.counted_slots + stats.transient_slots
+    }
+
+    /// Returns the buffers that mappings have for themselves alone.
+    #[must_use]
+    pub fn own_buffers(&self) -> usize {
         let dma = self.dma.borrow();
-        let stats = dma.swiotlb().stats(AllocatorId::DEFAULT);
-        stats.map_or(0, |stats| stats.counted_slots)
+        dma.swiotlb().own_buffers(&self.device).len()
+    }
+
+    /// Does what the kernel leaves to its workers: adds the pool that was asked for, and gives back what nobody
+    /// uses any more. A cycle counts as a nanosecond.
+    pub fn run_pending_work(&self) {
+        let dma = self.dma.borrow();
+        let swiotlb = dma.swiotlb();
+        swiotlb.set_time(Duration::from_nanos(self.host.cycle()));
+        swiotlb.shrinker_scan(u64::MAX, ShrinkPressure::Normal);
+        swiotlb.run_pending_work(&mut *self.host.memory());
+    }
+
+    fn stats(&self) -> Stats {
+        let dma = self.dma.borrow();
+        let stats = dma.swiotlb().stats(self.device.allocator());
+        stats.unwrap_or_default()
     }
 
     /// Maps on a CPU; when the pool is full, waits and tries again.
@@ -160,7 +195,8 @@ impl Mapper {
         if let Some(info) = bounce {
             self.copy_in(cpu, info.copied_bytes).await;
         }
-        Ok(self.lend(cpu, request, dma, bounce, Grip::Typed(mapping)))
+        let target = bounce.map(|info| info.tlb_addr);
+        Ok(self.lend(cpu, request, dma, target, Grip::Typed(mapping)))
     }
 
     /// Goes past the DMA API: gives the device the physical address. A mistake.
@@ -275,7 +311,7 @@ impl Mapper {
         cpu.copy_out(bytes).await;
     }
 
-    fn phys(&self, request: &Request) -> PhysAddr {
+    pub(super) fn phys(&self, request: &Request) -> PhysAddr {
         let board = self.board.borrow();
         PhysAddr::new(board.buffers()[request.buffer].phys + request.offset)
     }
@@ -289,18 +325,22 @@ impl Mapper {
     /// Counts a mapping and shows it in the waveform.
     pub(super) fn show(&self, request: &Request, dma: DmaAddr, bounce: Option<&BounceInfo>) {
         self.count(request.expected.len() as u64, bounce.is_some());
+        if let Some(info) = bounce {
+            self.count_home(info);
+        }
         self.show_slots();
         let view = self.host.view();
         view.set_mapping(self.phys(request), bounce.map(|info| info.tlb_addr), dma);
     }
 
-    /// Enters a mapping on the scoreboard: from now on it belongs to the device.
+    /// Enters a mapping, and its bounce buffer if it has one, on the scoreboard: from now on it belongs to the
+    /// device.
     pub(super) fn lend(
         &self,
         cpu: &Cpu,
         request: Request,
         dma: DmaAddr,
-        bounce: Option<BounceInfo>,
+        bounce: Option<PhysAddr>,
         grip: Grip,
     ) -> Lease {
         let phys = self.phys(&request);
@@ -312,7 +352,7 @@ impl Mapper {
             buffer,
             offset: request.offset,
             dma,
-            target: bounce.map_or(phys, |info| info.tlb_addr),
+            target: bounce.unwrap_or(phys),
             is_bounced: bounce.is_some(),
             direction,
             expected: request.expected,
@@ -377,21 +417,41 @@ impl Mapper {
         &self.board
     }
 
-    fn count(&self, bytes: u64, is_bounced: bool) {
+    pub(super) fn count(&self, bytes: u64, is_bounced: bool) {
         let mut counts = self.counts.borrow_mut();
         counts.mappings += 1;
         counts.bounced_mappings += u64::from(is_bounced);
         counts.bounced_bytes += if is_bounced { bytes } else { 0 };
     }
 
-    pub(super) fn show_slots(&self) {
-        let used = self.slots_used();
+    /// Counts where a bounce buffer lies. Pools are told newest first: the last one was there from the start.
+    fn count_home(&self, info: &BounceInfo) {
+        let dma = self.dma.borrow();
+        let swiotlb = dma.swiotlb();
         let mut counts = self.counts.borrow_mut();
+        if self.stats().shrinker.pools_removed > 0 {
+            counts.mappings_after_shrinking += 1;
+        }
+        let pools: Vec<_> = swiotlb.pools(self.device.allocator()).collect();
+        if pools.contains(&info.pool) {
+            counts.grown_mappings += u64::from(pools.last() != Some(&info.pool));
+        } else if swiotlb.own_buffers(&self.device).contains(&info.tlb_addr) {
+            counts.own_mappings += 1;
+        } else {
+            counts.transient_mappings += 1;
+        }
+    }
+
+    pub(super) fn show_slots(&self) {
+        let (used, stats) = (self.slots_used(), self.stats());
+        let mut counts = self.counts.borrow_mut();
+        let there = stats.total_slots + stats.transient_slots;
+        counts.most_slots = counts.most_slots.max(there);
         counts.peak_slots = counts.peak_slots.max(used);
         self.host.view().set_slots_used(used);
     }
 }
 
-fn cpu_id(cpu: &Cpu) -> CpuId {
+pub(super) fn cpu_id(cpu: &Cpu) -> CpuId {
     CpuId(u32::try_from(cpu.index()).unwrap_or(u32::MAX))
 }

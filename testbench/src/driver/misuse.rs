@@ -26,7 +26,8 @@ impl Mapper {
         if let Some(info) = mapped.bounce {
             self.copy_in(cpu, info.copied_bytes).await;
         }
-        Ok(self.lend(cpu, request, mapped.dma_addr, mapped.bounce, Grip::Bare))
+        let target = mapped.bounce.map(|info| info.tlb_addr);
+        Ok(self.lend(cpu, request, mapped.dma_addr, target, Grip::Bare))
     }
 
     /// Unmaps in the way of a mistake, or properly if it is none of unmapping.

@@ -6,6 +6,7 @@ mod checks;
 mod content;
 pub mod dma_engine_regs;
 pub mod engine;
+mod list;
 mod mapper;
 mod mistakes;
 mod misuse;

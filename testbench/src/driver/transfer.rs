@@ -7,7 +7,7 @@ use rebound_sim::cpu::Cpu;
 use rebound_sim::events::Direction;
 use rebound_sim::host::Host;
 use rebound_sim::stream::{Packet, StreamSink, StreamSource};
-use swiotlb::{DataDirection, MapError, SyncError, UnmapError};
+use swiotlb::{DataDirection, DmaError, MapError, SyncError, UnmapError};
 
 use super::engine::{Channel, Engine, EngineError, Work};
 use super::mapper::{Lease, Mapper, Request};
@@ -26,6 +26,8 @@ pub(super) enum DriverError {
     Unmap(#[from] UnmapError),
     #[error("sync refused: {0}")]
     Sync(#[from] SyncError),
+    #[error("scatter-gather list refused: {0}")]
+    List(#[from] DmaError),
 }
 
 /// The driver of one engine on all CPUs.
@@ -134,6 +136,7 @@ impl Job<'_> {
                 }
                 Ok(())
             }
+            Usage::List { entries } => self.list(bytes, entries).await,
             Usage::Reuse {
                 rounds,
                 offset,
@@ -264,7 +267,7 @@ impl Job<'_> {
     }
 
     /// Lets the engine move a piece, and returns whether it says that it did.
-    async fn move_piece(
+    pub(super) async fn move_piece(
         &self,
         piece: Piece,
         leases: &Leases,
@@ -421,7 +424,7 @@ impl Job<'_> {
         counters.read.beats + counters.write.beats
     }
 
-    fn mapper(&self) -> &Mapper {
+    pub(super) fn mapper(&self) -> &Mapper {
         &self.driver.mapper
     }
 

@@ -1,6 +1,8 @@
 //! One run: a plan is turned into a machine, a driver and a scoreboard, and into what they found.
 
 mod environment;
+mod machine;
+mod worker;
 
 pub use environment::{Core, Environment, WaveRequest, parameters, run};
 
@@ -11,16 +13,12 @@ use rebound_sim::axi::Response;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{BeatEvent, BusEvent, Direction};
 use rebound_sim::host::Host;
-use rebound_sim::memory::HostMemory;
 use rebound_sim::simulation::{Options, Outcome, Simulation, StuckReport};
-use swiotlb::{
-    BootConfig, Device, Dma, DmaDebug, DmaDebugOptions, Mode, PhysAddr, PhysMemory as _, Platform,
-    PoolGeometry, RamRange, Swiotlb,
-};
+use swiotlb::{PhysAddr, PhysMemory as _};
 
 use crate::budget;
 use crate::driver::engine::Engine;
-use crate::driver::{Driver, Mapper};
+use crate::driver::{Driver, Mapper, MapperCounts};
 use crate::error::UsageError;
 use crate::result::{Counts, RunResult};
 use crate::scenario::plan::{BufferUse, Demand, Mistake, Plan};
@@ -48,13 +46,13 @@ where
 {
     let plan = Rc::new(plan.clone());
     let board = Rc::new(RefCell::new(Scoreboard::new(buffers(&plan))));
-    let mut memory = memory(&plan)?;
+    let mut memory = machine::memory(&plan)?;
     for buffer in board.borrow().buffers() {
         memory
             .write(PhysAddr::new(buffer.guarded_phys()), buffer.guarded())
             .map_err(|error| UsageError::from_error(&buffer.name, &error))?;
     }
-    let (dma, dma_device) = mapping_layer(&plan, &mut memory)?;
+    let (dma, dma_device) = machine::mapping_layer(&plan, &mut memory)?;
     let mut simulation = Simulation::new(device, memory, &options(&plan))
         .map_err(|error| UsageError::from_error("the plan's bus and costs", &error))?;
     if simulation.host().ports().managers.is_empty() {
@@ -106,7 +104,8 @@ where
     judge_memory(&mut board, &host, cycles, is_finished);
     if is_finished {
         board.finish(mapper.slots_used(), cycles);
-        judge_demands(&mut board, &plan, &counts);
+        judge_own_buffers(&mut board, mapper.own_buffers(), cycles);
+        judge_demands(&mut board, &plan, &counts, &mapper.counts());
     }
     let result = RunResult {
         counts,
@@ -145,6 +144,12 @@ impl Start {
                 budget::limit(&self.plan).saturating_sub(LAST_LOOK_CYCLES),
             );
             host.spawn_background("look for lost interrupts", look);
+        }
+        if let Some(pool) = &self.plan.machine.pool
+            && pool.kind.has_worker()
+        {
+            let work = worker::run(host.clone(), Rc::clone(&self.mapper));
+            drop(host.spawn_background("worker of the bounce layer", work));
         }
         for cpu in 0..self.plan.machine.cpus {
             let (mapper, board) = (Rc::clone(&self.mapper), Rc::clone(&self.board));
@@ -219,61 +224,6 @@ fn buffers(plan: &Plan) -> Vec<Buffer> {
         .collect()
 }
 
-fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
-    let mut memory = HostMemory::new();
-    for ram in &plan.machine.ram {
-        memory
-            .add_range(PhysAddr::new(ram.base), ram.bytes)
-            .map_err(|error| UsageError::from_error("the plan's RAM", &error))?;
-    }
-    Ok(memory)
-}
-
-/// Makes the bounce layer of the machine and the device as the driver declares it.
-fn mapping_layer(plan: &Plan, memory: &mut HostMemory) -> Result<(Dma, Device), UsageError> {
-    let platform = Platform {
-        possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
-        ram: plan
-            .machine
-            .ram
-            .iter()
-            .map(|ram| RamRange {
-                start: PhysAddr::new(ram.base),
-                bytes: ram.bytes,
-            })
-            .collect(),
-        ..Platform::default()
-    };
-    let mut boot = BootConfig::default();
-    let swiotlb = match &plan.machine.pool {
-        None => Swiotlb::new(platform, boot, Mode::Kernel),
-        Some(pool) => {
-            boot.force = pool.is_forced;
-            let geometry = PoolGeometry {
-                base: PhysAddr::new(pool.base),
-                slots: u32::try_from(pool.slots).unwrap_or(u32::MAX),
-                areas: pool.areas,
-            };
-            Swiotlb::with_pool(memory, platform, boot, Mode::Kernel, geometry)
-                .map_err(|error| UsageError::from_error("the plan's pool", &error))?
-        }
-    };
-    let debug = DmaDebug::new(DmaDebugOptions {
-        has_extra_checks: true,
-        ..DmaDebugOptions::default()
-    });
-    let dma = Dma::new(swiotlb).with_debug(debug);
-    // The engine's length register has 32 bits: no segment is too long for it.
-    let mut device = Device::new("dma_engine")
-        .with_driver("rebound")
-        .with_max_segment(u32::MAX)
-        .with_min_align_mask(plan.device.min_align_mask)
-        .with_seg_boundary(plan.device.segment_boundary_mask);
-    dma.set_mask_and_coherent(&mut device, plan.device.dma_mask)
-        .map_err(|error| UsageError::from_error("the plan's DMA mask", &error))?;
-    Ok((dma, device))
-}
-
 fn options(plan: &Plan) -> Options {
     let mut bus = plan.bus.clone();
     bus.read_latency_cycles += plan.unplanned_latency_cycles;
@@ -306,7 +256,7 @@ fn judge_memory(board: &mut Scoreboard, host: &Host, cycle: u64, is_finished: bo
 }
 
 /// Looks whether the run came into the situations that its scenario is for.
-fn judge_demands(board: &mut Scoreboard, plan: &Plan, counts: &Counts) {
+fn judge_demands(board: &mut Scoreboard, plan: &Plan, counts: &Counts, mapped: &MapperCounts) {
     for demand in &plan.demands {
         let (is_met, what) = match demand {
             Demand::PoolRunsFull => (counts.pool_full_retries > 0, "a full pool"),
@@ -318,12 +268,33 @@ fn judge_demands(board: &mut Scoreboard, plan: &Plan, counts: &Counts) {
                 (1..counts.mappings).contains(&counts.bounced_mappings),
                 "bounced and direct mappings",
             ),
+            Demand::TransientPool => (mapped.transient_mappings > 0, "a pool for a single mapping"),
+            Demand::GrownPool => (
+                mapped.grown_mappings > 0,
+                "a mapping in a pool that was added",
+            ),
+            Demand::OwnBuffer => (
+                mapped.own_mappings > 0,
+                "a mapping with a buffer of its own",
+            ),
+            Demand::ShrunkPool => (
+                mapped.mappings_after_shrinking > 0,
+                "a bounced mapping after a pool was given back",
+            ),
         };
         if !is_met {
             let text =
                 format!("the scenario's situation was not reached: expected {what}, found none");
             board.report(violation(Check::Unreached, counts.cycles, text));
         }
+    }
+}
+
+/// Looks for buffers that mappings had for themselves and that were not given back.
+fn judge_own_buffers(board: &mut Scoreboard, left: usize, cycle: u64) {
+    if left > 0 {
+        let text = format!("buffers of single mappings: expected none at the end, found {left}");
+        board.report(violation(Check::Leak, cycle, text));
     }
 }
 
@@ -386,7 +357,11 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Count
         copied_out_bytes: mapped.copied_out_bytes,
         pool_full_retries: mapped.retries,
         pool_peak_slots: mapped.peak_slots,
-        pool_slots: plan.machine.pool.as_ref().map_or(0, |pool| pool.slots),
+        pool_slots: plan
+            .machine
+            .pool
+            .as_ref()
+            .map_or(0, |pool| pool.slots.max(mapped.most_slots)),
         budget_cycles: budget::cycles(plan),
     }
 }

@@ -186,6 +186,10 @@ fn a_situation_that_is_not_reached_is_a_violation() {
         Demand::PoolRunsFull,
         Demand::ChannelsOverlap,
         Demand::MixedMappings,
+        Demand::TransientPool,
+        Demand::GrownPool,
+        Demand::OwnBuffer,
+        Demand::ShrunkPool,
     ] {
         let mut plan = plain();
         plan.demands = vec![demand];

@@ -85,7 +85,10 @@ pub const CSV_COLUMNS: [(&str, &str); 32] = [
         "mappings tried again because the pool was full",
     ),
     ("pool_peak_slots", "most slots in use at once"),
-    ("pool_slots", "slots of the pool, 0 without one"),
+    (
+        "pool_slots",
+        "most slots that there were at once, in all pools, 0 without one",
+    ),
     (
         "replay",
         "the command that runs just this again, with a waveform",

@@ -4,7 +4,7 @@ use rebound_sim::axi::BusPolicy;
 
 use crate::scenario::layout::{Layout, Placement};
 use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage, Wanted};
-use crate::scenario::{Scenario, bus, limits};
+use crate::scenario::{Scenario, bus, limits, swiotlb};
 use crate::seed::Seed;
 use crate::violation::Check;
 
@@ -58,6 +58,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "The driver programs 64 bytes more than it mapped.",
         checking: "The first beat past the end of the mapping is caught.",
         plan: past_end,
+    },
+    Scenario {
+        name: "control/private-page",
+        stimulus: "The driver of a confidential guest gives the device the address of a private page: bouncing is left out.",
+        checking: "The bus refuses the access, and the engine's failure is caught.",
+        plan: private_page,
     },
     Scenario {
         name: "control/double-unmap",
@@ -257,6 +263,15 @@ fn past_end(seed: Seed) -> Plan {
     layout.receive(0, Below, 256, 0).mistake = Some(Mistake::ProgramsTooLong);
     layout
         .with(|plan| plan.expect = caught(Check::PastEnd, &[Check::Guard]))
+        .finish()
+}
+
+fn private_page(seed: Seed) -> Plan {
+    let mut layout = swiotlb::guest(seed);
+    layout.receive(0, Below, 1000, 0);
+    layout.send(0, Below, 1000, 0).mistake = Some(Mistake::SkipsBouncing);
+    layout
+        .with(|plan| plan.expect = caught(Check::Status, &[]))
         .finish()
 }
 

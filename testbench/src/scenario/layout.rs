@@ -6,7 +6,7 @@ use rebound_sim::stream::StreamPolicy;
 
 use crate::scenario::plan::{
     BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
-    PoolPlan, Range, Transfer, Usage, low_bits,
+    PoolKind, PoolPlan, Range, Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -19,6 +19,11 @@ const LOW: Range = Range {
 };
 /// Largest pool that leaves room for reachable buffers in low RAM.
 const POOL_BYTES_MAX: u64 = 4 * MIB;
+/// Low RAM that further pools and buffers are made of: its last part.
+const SPARE: Range = Range {
+    base: 7 * MIB,
+    bytes: 4 * MIB,
+};
 /// RAM below the limit, so that buffers can lie across it.
 const BELOW_BYTES: u64 = 2 * MIB;
 /// RAM above the limit.
@@ -63,11 +68,14 @@ impl Layout {
                     },
                 ],
                 cpus: 1,
+                is_confidential: false,
                 pool: Some(PoolPlan {
                     base: LOW.base,
                     slots: 1024,
                     areas: 1,
                     is_forced: false,
+                    kind: PoolKind::Fixed,
+                    spare: None,
                 }),
             },
             device: DeviceLimits::bits(bits),
@@ -100,6 +108,16 @@ impl Layout {
         if let Some(pool) = &mut self.plan.machine.pool {
             pool.slots = slots;
             pool.areas = areas;
+        }
+        self
+    }
+
+    /// Says whose the pool is and what happens when it is full, with memory for that.
+    #[must_use]
+    pub fn kind(mut self, kind: PoolKind) -> Self {
+        if let Some(pool) = &mut self.plan.machine.pool {
+            pool.kind = kind;
+            pool.spare = Some(SPARE);
         }
         self
     }
@@ -236,6 +254,8 @@ impl Layout {
             .collect();
         if let Some(pool) = &plan.machine.pool {
             spans.push((pool.base, pool.base + pool.slots * 2048, "the pool"));
+            let spare = pool.spare.iter();
+            spans.extend(spare.map(|spare| (spare.base, spare.end(), "the spare memory")));
         }
         spans.sort_unstable();
         for (start, end, name) in &spans {

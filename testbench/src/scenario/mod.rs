@@ -10,6 +10,7 @@ mod limits;
 mod parameters;
 mod pool;
 mod self_test;
+mod swiotlb;
 mod sync;
 mod transfers;
 
@@ -38,6 +39,7 @@ pub fn suite() -> Vec<Scenario> {
         parameters::SCENARIOS,
         pool::SCENARIOS,
         sync::SCENARIOS,
+        swiotlb::SCENARIOS,
         bus::SCENARIOS,
         controls::SCENARIOS,
     ]

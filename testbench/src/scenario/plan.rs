@@ -51,6 +51,8 @@ pub struct MachinePlan {
     pub ram: Vec<Range>,
     /// Number of CPUs.
     pub cpus: usize,
+    /// Whether this is a confidential guest, whose devices must be given shared pages only.
+    pub is_confidential: bool,
     /// The bounce pool, if the machine has one.
     pub pool: Option<PoolPlan>,
 }
@@ -85,6 +87,34 @@ pub struct PoolPlan {
     pub areas: u32,
     /// Whether every mapping is bounced, reachable or not (`swiotlb=force`).
     pub is_forced: bool,
+    /// Whose it is, and what happens when it is full.
+    pub kind: PoolKind,
+    /// Memory that further pools and buffers are made of.
+    pub spare: Option<Range>,
+}
+
+/// Whose a pool is, and what happens when it is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolKind {
+    /// Everybody's; when it is full, mappings are refused.
+    Fixed,
+    /// The device's own, and all that it may use (`restricted-dma-pool`).
+    Restricted,
+    /// Everybody's, for small mappings; larger ones get a buffer of their own.
+    PerBuffer,
+    /// Everybody's; when it is full, a worker adds further pools (`CONFIG_SWIOTLB_DYNAMIC`).
+    Growing,
+    /// As `Growing`, and pools that are not needed any more are given back.
+    Shrinking,
+}
+
+impl PoolKind {
+    /// Returns whether there is work for a worker.
+    #[must_use]
+    pub const fn has_worker(self) -> bool {
+        matches!(self, Self::Growing | Self::Shrinking)
+    }
 }
 
 /// What the driver declares about the device.
@@ -325,6 +355,11 @@ pub enum Movement {
 pub enum Usage {
     /// Map, move all, unmap.
     Once,
+    /// Map all as a scatter-gather list, move entry by entry, unmap the list.
+    List {
+        /// Entries, of the same length but for the last one.
+        entries: u32,
+    },
     /// Map and move all; then move a part again and again with syncs between; then unmap.
     Reuse {
         /// Further rounds after the first.
@@ -412,6 +447,14 @@ pub enum Demand {
     ChannelsOverlap,
     /// Some mappings are bounced, and some are not.
     MixedMappings,
+    /// A mapping gets a pool for itself alone, because the others are full.
+    TransientPool,
+    /// A mapping goes through a pool that was added.
+    GrownPool,
+    /// A mapping gets a buffer of its own instead of slots.
+    OwnBuffer,
+    /// A mapping is bounced after a pool was given back.
+    ShrunkPool,
 }
 
 /// What the verdict of a run should be.
@@ -492,7 +535,7 @@ impl Plan {
     pub fn bytes_of(&self, transfer: &Transfer) -> u64 {
         let whole = self.buffer_of(transfer).bytes;
         match transfer.usage {
-            Usage::Once => whole,
+            Usage::Once | Usage::List { .. } => whole,
             Usage::Reuse { rounds, bytes, .. } => whole + u64::from(rounds) * bytes,
         }
     }
@@ -507,15 +550,15 @@ impl Plan {
     }
 
     /// Returns whether a mapping of these bytes has to go through the pool: the device does not reach all of
-    /// them, or bouncing is forced.
+    /// them or must not, or bouncing is forced.
     #[must_use]
     pub fn should_bounce(&self, phys: u64, bytes: u64) -> bool {
         let is_forced = self
             .machine
             .pool
             .as_ref()
-            .is_some_and(|pool| pool.is_forced);
-        is_forced || phys + (bytes - 1) > self.device.dma_mask
+            .is_some_and(|pool| pool.is_forced || pool.kind == PoolKind::Restricted);
+        is_forced || self.machine.is_confidential || phys + (bytes - 1) > self.device.dma_mask
     }
 
     /// Returns whether the same work can be done unbounced: every transfer should succeed.
@@ -537,8 +580,11 @@ impl Plan {
         // Without bouncing nobody keeps the limits of the buffers' places: they lie where they lie.
         plan.device.segment_boundary_mask = u64::MAX;
         plan.device.min_align_mask = 0;
+        plan.machine.is_confidential = false;
+        plan.bus.refuse_private = false;
         if let Some(pool) = &mut plan.machine.pool {
             pool.is_forced = false;
+            pool.kind = PoolKind::Fixed;
         }
         plan
     }

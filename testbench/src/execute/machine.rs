@@ -1,0 +1,150 @@
+//! The machine of a plan: its memory, the bounce layer over it, and the device as the driver declares it.
+
+use std::time::Duration;
+
+use rebound_sim::memory::{HostMemory, PageAttribute};
+use swiotlb::{
+    AddressMarker, BootConfig, BootOptions, CcPlatform, Device, Dma, DmaDebug, DmaDebugOptions,
+    InitError, Mode, PageRequest, PageSource, PhysAddr, Platform, Policy, PoolGeometry, RamRange,
+    RegionSource, RestrictedRegion, SLOT_BYTES, ShrinkerConfig, Swiotlb,
+};
+
+use crate::error::UsageError;
+use crate::scenario::plan::{Plan, PoolKind, PoolPlan};
+
+/// How the shrinker is set: times that a run of some hundred microseconds comes to see.
+const SHRINKER: ShrinkerConfig = ShrinkerConfig {
+    idle_time: Duration::from_micros(2),
+    window: Duration::from_micros(2),
+    cooldown: Duration::from_micros(2),
+    min_free_slots: 0,
+    reserve_percent: 25,
+    batch: 1,
+};
+
+/// Makes the RAM of the machine; where the bus refuses private pages, all of it is private at first.
+pub(super) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
+    let mut memory = HostMemory::new();
+    for ram in &plan.machine.ram {
+        let base = PhysAddr::new(ram.base);
+        let mut made = memory.add_range(base, ram.bytes);
+        if plan.bus.refuse_private {
+            made =
+                made.and_then(|()| memory.set_attribute(base, ram.bytes, PageAttribute::Private));
+        }
+        made.map_err(|error| UsageError::from_error("the plan's RAM", &error))?;
+    }
+    Ok(memory)
+}
+
+/// Makes the bounce layer of the machine and the device as the driver declares it.
+pub(super) fn mapping_layer(
+    plan: &Plan,
+    memory: &mut HostMemory,
+) -> Result<(Dma, Device), UsageError> {
+    // The engine's length register has 32 bits: no segment is too long for it.
+    let mut device = Device::new("dma_engine")
+        .with_driver("rebound")
+        .with_max_segment(u32::MAX)
+        .with_min_align_mask(plan.device.min_align_mask)
+        .with_seg_boundary(plan.device.segment_boundary_mask);
+    let swiotlb = match &plan.machine.pool {
+        None => Swiotlb::new(platform(plan), BootConfig::default(), Mode::Kernel),
+        Some(pool) => {
+            let swiotlb = bounce_layer(plan, pool, memory, &mut device)
+                .map_err(|error| UsageError::from_error("the plan's pool", &error))?;
+            if plan.bus.refuse_private {
+                let base = PhysAddr::new(pool.base);
+                memory
+                    .set_attribute(base, pool.slots * SLOT_BYTES, PageAttribute::Shared)
+                    .map_err(|error| UsageError::from_error("the plan's pool", &error))?;
+            }
+            swiotlb
+        }
+    };
+    let debug = DmaDebug::new(DmaDebugOptions {
+        has_extra_checks: true,
+        ..DmaDebugOptions::default()
+    });
+    let dma = Dma::new(swiotlb).with_debug(debug);
+    dma.set_mask_and_coherent(&mut device, plan.device.dma_mask)
+        .map_err(|error| UsageError::from_error("the plan's DMA mask", &error))?;
+    Ok((dma, device))
+}
+
+/// Makes the bounce layer with its pool, of which a device gets a restricted one.
+fn bounce_layer(
+    plan: &Plan,
+    pool: &PoolPlan,
+    memory: &mut HostMemory,
+    device: &mut Device,
+) -> Result<Swiotlb, InitError> {
+    let boot = boot(pool);
+    if pool.kind == PoolKind::Restricted {
+        let mut swiotlb = Swiotlb::new(platform(plan), boot, Mode::Kernel);
+        let id = swiotlb.add_restricted(RestrictedRegion {
+            name: "restricted".to_owned(),
+            base: PhysAddr::new(pool.base),
+            bytes: pool.slots * SLOT_BYTES,
+        })?;
+        swiotlb.attach_restricted(memory, &mut NoPages, device, id)?;
+        return Ok(swiotlb);
+    }
+    let geometry = PoolGeometry {
+        base: PhysAddr::new(pool.base),
+        slots: u32::try_from(pool.slots).unwrap_or(u32::MAX),
+        areas: pool.areas,
+    };
+    let mut swiotlb = Swiotlb::with_pool(memory, platform(plan), boot, Mode::Kernel, geometry)?;
+    if let Some(spare) = pool.spare {
+        let source = RegionSource::new(PhysAddr::new(spare.base), spare.bytes);
+        swiotlb.set_page_source(Box::new(source));
+    }
+    swiotlb.update_mem_attributes(&mut NoPages);
+    Ok(swiotlb)
+}
+
+fn platform(plan: &Plan) -> Platform {
+    let ram = plan.machine.ram.iter().map(|ram| RamRange {
+        start: PhysAddr::new(ram.base),
+        bytes: ram.bytes,
+    });
+    Platform {
+        possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
+        ram: ram.collect(),
+        cc: if plan.machine.is_confidential {
+            CcPlatform::Guest(AddressMarker::None)
+        } else {
+            CcPlatform::None
+        },
+        ..Platform::default()
+    }
+}
+
+fn boot(pool: &PoolPlan) -> BootConfig {
+    let policy = match pool.kind {
+        PoolKind::Fixed | PoolKind::Restricted => Policy::Static,
+        PoolKind::PerBuffer => Policy::PerBuffer,
+        PoolKind::Growing => Policy::DynamicPools,
+        PoolKind::Shrinking => Policy::Shrinker(SHRINKER),
+    };
+    let mut boot = BootConfig::new(BootOptions {
+        policy,
+        ..BootOptions::default()
+    });
+    boot.force = pool.is_forced;
+    boot.dynamic = policy == Policy::PerBuffer;
+    boot
+}
+
+/// No further memory; pages are converted by whoever makes the pool.
+#[derive(Debug)]
+struct NoPages;
+
+impl PageSource for NoPages {
+    fn alloc(&mut self, _: &PageRequest) -> Option<PhysAddr> {
+        None
+    }
+
+    fn free(&mut self, _: PhysAddr, _: u64) {}
+}
