@@ -329,3 +329,40 @@ fn any_time_and_window_lets_the_shrinker_look() {
         assert_eq!(swiotlb.shrinker_scan(u64::MAX, ShrinkPressure::High), 0);
     }
 }
+
+#[test]
+fn a_start_with_absurdly_many_areas_can_grow_no_further_pool() {
+    let mut machine = Machine::new();
+    let mem = &mut machine.mem;
+    let mut boot = BootConfig::new(BootOptions {
+        policy: Policy::DynamicPools,
+        ..BootOptions::default()
+    });
+    boot.parse(",1073741824");
+    let mut swiotlb = Swiotlb::new(Platform::default(), boot, Mode::Strict);
+    let mut pages = RegionSource::new(PhysAddr::new(POOL), 0x10_0000);
+    let how = EarlyInit {
+        has_addressing_limit: true,
+        ..EarlyInit::default()
+    };
+    swiotlb.init_early(mem, &mut pages, how).unwrap();
+    let later = RegionSource::new(PhysAddr::new(0x40_0000), 0x80_0000);
+    swiotlb.set_page_source(Box::new(later));
+    let dev = Device::new("d");
+    while !swiotlb.has_pending_work() {
+        let request = BounceRequest {
+            orig: PhysAddr::new(HIGH),
+            bytes: 256 << 10,
+            alloc_align_mask: 0,
+            dir: DataDirection::ToDevice,
+            attrs: Attrs::NONE,
+            cpu: CpuId(0),
+        };
+        swiotlb.tbl_map_single(mem, &dev, &request).unwrap();
+    }
+    let refused = swiotlb.run_pending_work(mem).refused.unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "invalid pool: there are more areas than the largest pool has slots"
+    );
+}

@@ -253,7 +253,7 @@ fn events_of(setting: Setting) -> BTreeSet<&'static str> {
     let masks = prop::collection::vec(any_masks(), 3);
     let calls = prop::collection::vec(any_call(), 150);
     let mut events = BTreeSet::new();
-    for areas in [1, 2, 8].into_iter().cycle().take(30) {
+    for areas in [1, 2, 8].into_iter().cycle().take(120) {
         let masks = masks.new_tree(&mut runner).unwrap().current();
         let calls = calls.new_tree(&mut runner).unwrap().current();
         events.extend(run(setting, areas, &masks, &calls));

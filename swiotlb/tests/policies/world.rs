@@ -33,7 +33,7 @@ pub(crate) const SHRINKER: ShrinkerConfig = ShrinkerConfig {
     idle_time: Duration::from_secs(2),
     window: Duration::from_secs(8),
     cooldown: Duration::from_secs(3),
-    min_free_slots: 100,
+    min_free_slots: 190,
     reserve_percent: 25,
     batch: 1,
 };
