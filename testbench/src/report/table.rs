@@ -268,7 +268,7 @@ mod tests {
         };
         let lines = lines(&row(Verdict::Missed, expect, &[]));
         assert!(
-            lines[1].contains("expected a violation of check leak, found 0"),
+            lines[1].contains("expected a violation of check `leak`, found 0"),
             "{}",
             lines[1]
         );
