@@ -270,7 +270,10 @@ fn an_interrupted_suite_ends_at_once_and_leaves_nothing_half_written() {
     use std::os::unix::process::ExitStatusExt as _;
 
     let here = folder();
-    let mut suite = std::process::Command::new(env!("CARGO_BIN_EXE_rebound"))
+    // Where the tests run in the background, a shell has told them to ignore the signal.
+    let mut suite = std::process::Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(env!("CARGO_BIN_EXE_rebound"))
         .current_dir(here.path())
         .args(["sim", "--scenario", "self-test/child-hangs"])
         .stdout(std::process::Stdio::piped())
