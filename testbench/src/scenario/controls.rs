@@ -124,7 +124,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "control/coherent-double-free",
         stimulus: "The driver frees a ring of coherent memory, and frees it again.",
-        checking: "The second free is caught, with the history of the memory.",
+        checking: "dma-debug catches the second free, with address and size.",
         plan: coherent_double_free,
     },
     Scenario {

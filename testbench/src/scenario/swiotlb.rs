@@ -71,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "swiotlb/coherent-restricted",
         stimulus: "As swiotlb/coherent-buffer, for a device with a restricted pool; the bus refuses it every other page of RAM.",
-        checking: "The rings lie in the pool; the bus refuses no access; nothing is copied, and no slot left at the end.",
+        checking: "The rings lie in the pool although other pages are free; the bus refuses no access; nothing is copied, and no slot left at the end.",
         plan: coherent_restricted,
     },
 ];
@@ -264,10 +264,11 @@ fn rings(mut layout: Layout) -> Layout {
         layout.ring(0, records * record_bytes + 24, record_bytes, 3);
     }
     layout.with(|plan| {
-        // A restricted pool is all that its device has.
-        if !matches!(&plan.machine.pool, Some(pool) if pool.kind == PoolKind::Restricted) {
-            plan.machine.pages = pages;
+        if let Some(pool) = &mut plan.machine.pool {
+            // What is spare belongs to the page allocator here.
+            pool.spare = None;
         }
+        plan.machine.pages = pages;
         plan.demands.push(Demand::CoherentOnly);
     })
 }
