@@ -397,6 +397,42 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_share_the_pages_of_a_buffer_up_to_its_guards() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.send(0, Placement::Below, 1500, 3500);
+        layout.neighbours(0);
+        let plan = layout.finish();
+        let [buffer, before, after] = &plan.buffers[..] else {
+            panic!("expected three buffers, found {:?}", plan.buffers);
+        };
+        let page = buffer.phys - 3500;
+        assert_eq!(before.phys - GUARD_BYTES, page);
+        assert_eq!(before.phys + before.bytes + 2 * GUARD_BYTES, buffer.phys);
+        assert_eq!(after.phys, buffer.phys + 1500 + 2 * GUARD_BYTES);
+        assert_eq!(after.phys + after.bytes + GUARD_BYTES, page + 8192);
+    }
+
+    #[test]
+    #[should_panic(expected = "no room beside the buffer")]
+    fn a_buffer_that_fills_its_page_has_no_neighbours() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.send(0, Placement::Below, 4096, 0);
+        layout.neighbours(0);
+    }
+
+    #[test]
+    fn rings_have_no_place_before_they_are_allocated() {
+        let mut layout = Layout::new(Seed::new(1), 30);
+        let pages = layout.last_pages();
+        layout.send(0, Placement::Below, 100, 0);
+        layout.ring(0, 1024, 64, 2);
+        let plan = layout.with(|plan| plan.machine.pages = pages).finish();
+        let coherent: Vec<bool> = (0..3).map(|buffer| plan.is_coherent(buffer)).collect();
+        assert_eq!(coherent, [false, true, true]);
+        assert_eq!(plan.bytes_of(&plan.transfers[1]), 2048);
+    }
+
+    #[test]
     fn a_two_byte_buffer_can_lie_across_the_limit() {
         let mut layout = Layout::new(Seed::new(1), 32);
         layout.receive(0, Placement::Across, 2, 0);
