@@ -154,7 +154,10 @@ impl Allocator {
     }
 
     /// Makes a pool the first one.
-    pub(crate) fn set_first_pool(&mut self, pool: Pool) {
+    pub(crate) fn set_first_pool(&mut self, shared: &Shared, mut pool: Pool) {
+        if shared.is_common {
+            pool.allow_common(shared.platform.page_size.bytes());
+        }
         self.total_slots = AtomicU64::new(u64::from(pool.geometry.slots));
         self.pools.set_first(pool);
     }

@@ -13,6 +13,17 @@ pub struct Area {
     pub cursor: u32,
 }
 
+impl Area {
+    /// Counts slots that were taken from `first` on, counted in the area, and moves the cursor behind
+    /// them.
+    #[inline(always)]
+    pub(crate) fn note_taken(&mut self, first: u32, slots: u32, area_slots: u32) {
+        let behind = first + slots;
+        self.cursor = if behind >= area_slots { 0 } else { behind };
+        self.used = self.used.wrapping_add(u64::from(slots));
+    }
+}
+
 /// Limits the areas of a pool so that each has a slot set, if the pool is too small for all. The
 /// result is a power of two, which the order of areas needs, also where the slots are none (the
 /// kernel takes for granted that they are).

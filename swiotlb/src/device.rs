@@ -11,7 +11,7 @@ use crate::cc::CcPlatform;
 use crate::iommu::{Attachment, IommuDomain};
 use crate::own_buffers::OwnBuffers;
 use crate::pool::AllocatorId;
-use crate::sync_primitives::{AtomicBool, Ordering};
+use crate::sync_primitives::{AtomicU8, Ordering};
 use crate::transient::TransientPools;
 
 /// Returns the mask of the lowest `bits` bits (`DMA_BIT_MASK`); all ones from 64 on.
@@ -29,6 +29,11 @@ pub const fn bit_mask(bits: u32) -> u64 {
 pub const fn min_not_zero(a: u64, b: u64) -> u64 {
     if a == 0 || (b != 0 && b < a) { b } else { a }
 }
+
+/// Sync calls of the device return at once (`dma_skip_sync`).
+const SKIPS_SYNC: u8 = 1;
+/// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
+const USES_IO_TLB: u8 = 2;
 
 /// Identity of a device, different for each [`Device`] of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,9 +66,8 @@ pub struct Device {
     is_coherent: bool,
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
-    skips_sync: AtomicBool,
-    /// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
-    uses_io_tlb: AtomicBool,
+    /// [`SKIPS_SYNC`] and [`USES_IO_TLB`], in one word: a map looks at both.
+    sync_state: AtomicU8,
     pub(crate) transient: TransientPools,
     pub(crate) own_buffers: OwnBuffers,
     has_parms: bool,
@@ -93,8 +97,7 @@ impl Device {
             is_coherent: true,
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
-            skips_sync: AtomicBool::new(false),
-            uses_io_tlb: AtomicBool::new(false),
+            sync_state: AtomicU8::new(0),
             transient: TransientPools::default(),
             own_buffers: OwnBuffers::default(),
             has_parms: true,
@@ -330,35 +333,47 @@ impl Device {
     /// Returns whether sync calls return at once (`dma_skip_sync`).
     #[must_use]
     pub fn skips_sync(&self) -> bool {
-        self.skips_sync.load(Ordering::Relaxed)
+        self.sync_state.load(Ordering::Relaxed) & SKIPS_SYNC != 0
     }
 
     pub(crate) fn set_skips_sync(&self, skips: bool) {
-        self.skips_sync.store(skips, Ordering::Relaxed);
+        if skips {
+            self.sync_state.fetch_or(SKIPS_SYNC, Ordering::Relaxed);
+        } else {
+            self.need_sync();
+        }
     }
 
-    /// Ends the skipping of syncs. A flag that is down already is not written again: devices are
-    /// shared by threads.
-    #[inline]
+    /// Ends the skipping of syncs.
     pub(crate) fn need_sync(&self) {
-        if self.skips_sync.load(Ordering::Relaxed) {
-            self.skips_sync.store(false, Ordering::Relaxed);
+        self.sync_state.fetch_and(!SKIPS_SYNC, Ordering::Relaxed);
+    }
+
+    /// Notes that the device has a bounce buffer, which must be synced. What is noted already is not
+    /// written again: devices are shared by threads.
+    #[inline(always)]
+    pub(crate) fn note_bounced(&self) {
+        if self.sync_state.load(Ordering::Relaxed) != USES_IO_TLB {
+            self.note_first_bounce();
         }
+    }
+
+    #[cold]
+    fn note_first_bounce(&self) {
+        self.set_uses_io_tlb();
+        self.need_sync();
     }
 
     /// Returns whether the device was ever given a bounce buffer.
     #[inline]
     pub(crate) fn uses_io_tlb(&self) -> bool {
-        self.uses_io_tlb.load(Ordering::Acquire)
+        self.sync_state.load(Ordering::Acquire) & USES_IO_TLB != 0
     }
 
     /// Notes that the device has a bounce buffer. Pairs with [`Device::uses_io_tlb`]: who learns the
     /// address sees the flag.
-    #[inline]
     pub(crate) fn set_uses_io_tlb(&self) {
-        if !self.uses_io_tlb.load(Ordering::Relaxed) {
-            self.uses_io_tlb.store(true, Ordering::Release);
-        }
+        self.sync_state.fetch_or(USES_IO_TLB, Ordering::Release);
     }
 
     /// Returns whether the device can only use unencrypted memory on `platform`.

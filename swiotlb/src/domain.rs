@@ -4,6 +4,7 @@
 //! a run may reach into the next area, and the pool has one lock for all.
 
 use crate::area::Area;
+use crate::half::Record;
 use crate::pool::Origin;
 use crate::search::FindRun;
 use crate::slot_table::SlotTable;
@@ -69,7 +70,6 @@ impl Domain {
     }
 
     /// Searches an area and takes the slots found. Returns the first one, counted in the pool.
-    #[inline(always)]
     pub(crate) fn take(
         &mut self,
         search: &impl FindRun,
@@ -82,23 +82,38 @@ impl Domain {
         let found = search.find(self, area)?;
         let slots = search.slots();
         self.table.take(found, slots, search.first_size(), origin);
-        let behind = found - area * self.area_slots + slots;
         let area_slots = self.area_slots;
-        let state = self.area_mut(area);
-        state.cursor = if behind >= area_slots { 0 } else { behind };
-        state.used = state.used.wrapping_add(u64::from(slots));
+        self.area_mut(area)
+            .note_taken(found - area * area_slots, slots, area_slots);
         Some(self.first_slot + found)
     }
 
-    /// Counts slots that were freed in the area of `slot`, which is counted in the domain.
+    /// As [`Domain::take`] in the first area, if its cursor is close to free slots: see
+    /// [`SlotTable::take_near`].
     #[inline(always)]
-    pub(crate) fn count_released(&mut self, slot: u32, slots: u32) {
-        let area = if self.more_areas.is_empty() {
-            &mut self.first_area
-        } else {
-            self.area_mut(slot / self.area_slots)
-        };
+    pub(crate) fn take_near(&mut self, slots: u32, pattern: u64, record: Record) -> Option<u32> {
+        let area = &mut self.first_area;
+        if u64::from(slots) > u64::from(self.area_slots).wrapping_sub(area.used) {
+            return None;
+        }
+        let found = self.table.take_near(area.cursor, slots, pattern, record)?;
+        area.note_taken(found, slots, self.area_slots);
+        Some(self.first_slot + found)
+    }
+
+    /// Frees what lies in the first area: see [`SlotTable::release_whole`].
+    #[inline(always)]
+    pub(crate) fn release_whole(
+        &mut self,
+        slot: u32,
+        offset: u64,
+        is_expected: impl FnOnce(&Record) -> bool,
+    ) -> Option<u32> {
+        let in_domain = slot - self.first_slot;
+        let slots = self.table.release_whole(in_domain, offset, is_expected)?;
+        let area = &mut self.first_area;
         area.used = area.used.wrapping_sub(u64::from(slots));
+        Some(slots)
     }
 
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in

@@ -148,6 +148,7 @@ mod explain;
 mod growth;
 #[cfg(feature = "vm-memory")]
 mod guest_ram;
+mod half;
 mod init;
 mod iommu;
 mod lines;

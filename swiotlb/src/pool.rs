@@ -4,8 +4,9 @@ use bitvec::prelude::{BitVec, Lsb0};
 use crossbeam_utils::CachePadded;
 
 use crate::addr::PhysAddr;
-use crate::area::Area;
+use crate::area::{Area, CpuId};
 use crate::block::Block;
+use crate::common_case::CommonPool;
 use crate::domain::Domain;
 use crate::error::InitError;
 use crate::search::FindRun;
@@ -113,6 +114,8 @@ pub(crate) struct Pool {
     pub(crate) geometry: PoolGeometry,
     /// Slots of an area.
     pub(crate) area_slots: u32,
+    /// What the common case needs to know; `None` if this pool is none.
+    pub(crate) common: Option<CommonPool>,
     /// Made after boot: its pages are not converted by `update_mem_attributes`.
     pub(crate) is_late: bool,
     /// Where its memory came from; `None` if that is not for the layer to give back.
@@ -146,9 +149,19 @@ impl Pool {
             id,
             geometry,
             area_slots,
+            common: None,
             is_late,
             block: None,
             domains: (0..domains).map(domain).collect(),
+        }
+    }
+
+    /// Lets mappings be the common case here, if each slot lies in an area and each area is a domain.
+    pub(crate) fn allow_common(&mut self, page_bytes: u64) {
+        let is_even = self.domains.len() == self.geometry.areas as usize
+            && self.geometry.slots == self.area_slots * self.geometry.areas;
+        if is_even {
+            self.common = CommonPool::new(self.base(), page_bytes);
         }
     }
 
@@ -200,12 +213,10 @@ impl Pool {
         }
     }
 
-    /// Returns the domain of an area, if it is the only one in it.
+    /// Returns the domain of a CPU's area, in a pool whose areas are domains.
     #[inline(always)]
-    pub(crate) fn separate_domain(&self, area: u32) -> Option<&Lock<Domain>> {
-        if self.domains.len() != self.geometry.areas as usize {
-            return None;
-        }
+    pub(crate) fn domain_of_cpu(&self, cpu: CpuId) -> Option<&Lock<Domain>> {
+        let area = cpu.0 & (self.geometry.areas - 1);
         self.domains.get(area as usize).map(|domain| &**domain)
     }
 
@@ -265,6 +276,17 @@ impl Pool {
     /// Returns whether `addr` lies in the pool.
     pub(crate) const fn contains(&self, addr: PhysAddr) -> bool {
         addr.raw().wrapping_sub(self.geometry.base.raw()) < self.geometry.bytes()
+    }
+
+    /// Returns the slot that holds `addr`, if that lies in the pool.
+    #[inline(always)]
+    pub(crate) fn slot_at(&self, addr: PhysAddr) -> Option<u32> {
+        let slot = addr.raw().wrapping_sub(self.geometry.base.raw()) / SLOT_BYTES;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "below the slots of the pool"
+        )]
+        (slot < u64::from(self.geometry.slots)).then_some(slot as u32)
     }
 
     /// Returns the slot that holds `addr`, which must lie in the pool.

@@ -51,7 +51,7 @@ impl PoolList {
     }
 
     /// Returns the first pool if there is no other one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn only(&self) -> Option<&Pool> {
         match self.further_len.load(Ordering::Acquire) {
             0 => self.first(),
