@@ -57,6 +57,8 @@ impl Swiotlb {
             orig: request.orig.raw(),
             alloc_size: size.cast_signed(),
             mapped_bytes: size,
+            #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+            whole_slots: slots as u8,
             ..Record::EMPTY
         };
         let pattern = if bytes < common.page_bytes {
@@ -86,14 +88,15 @@ impl Swiotlb {
         if pool.common.is_none() || (self.shared.is_dynamic && !dev.uses_io_tlb()) {
             return None;
         }
-        let offset = dev.align_offset(0, addr.raw());
-        let mode = self.shared.mode;
+        if dev.align_offset(0, addr.raw()) != 0 {
+            return None;
+        }
         let is_expected = |record: &Record| {
-            mode == Mode::Kernel
-                || (addr.raw() & SLOT_MASK == offset && record.is_mapping(bytes, offset))
+            self.shared.mode == Mode::Kernel
+                || (addr.raw() & SLOT_MASK == 0 && record.is_mapping(bytes, 0))
         };
         let mut domain = pool.domain_of(slot).lock();
-        let slots = domain.release_whole(slot, offset, is_expected)?;
+        let slots = domain.release_whole(slot, is_expected)?;
         Some((pool, slots))
     }
 }

@@ -62,6 +62,8 @@ pub struct Device {
     ranges: Vec<DmaRange>,
     min_align_mask: u32,
     seg_boundary_mask: u64,
+    /// Any place in any pool suits: no alignment, no boundary, no window.
+    is_unconstrained: bool,
     max_segment_bytes: u32,
     is_coherent: bool,
     unencrypted: Option<bool>,
@@ -93,6 +95,7 @@ impl Device {
             ranges: Vec::new(),
             min_align_mask: 0,
             seg_boundary_mask: u64::MAX,
+            is_unconstrained: true,
             max_segment_bytes: 65536,
             is_coherent: true,
             unencrypted: None,
@@ -177,13 +180,14 @@ impl Device {
     #[must_use]
     pub fn with_ranges(mut self, ranges: Vec<DmaRange>) -> Self {
         self.ranges = ranges;
+        self.note_constraints();
         self
     }
 
     /// Sets the address bits that a bounce buffer must keep (`dma_set_min_align_mask`).
     #[must_use]
     pub const fn with_min_align_mask(mut self, mask: u32) -> Self {
-        self.min_align_mask = mask;
+        self.store_min_align_mask(mask);
         self
     }
 
@@ -191,7 +195,7 @@ impl Device {
     /// (`dma_set_seg_boundary`).
     #[must_use]
     pub const fn with_seg_boundary(mut self, mask: u64) -> Self {
-        self.seg_boundary_mask = if mask == 0 { u64::MAX } else { mask };
+        self.store_seg_boundary(mask);
         self
     }
 
@@ -450,8 +454,8 @@ impl Device {
 
     /// Returns whether any place in any pool suits: no alignment, no boundary, no window.
     #[inline(always)]
-    pub(crate) fn is_unconstrained(&self) -> bool {
-        self.min_align_mask == 0 && self.seg_boundary_mask == u64::MAX && self.ranges.is_empty()
+    pub(crate) const fn is_unconstrained(&self) -> bool {
+        self.is_unconstrained
     }
 
     /// Returns `addr` under the low bits that a slot must keep.

@@ -106,11 +106,10 @@ impl Domain {
     pub(crate) fn release_whole(
         &mut self,
         slot: u32,
-        offset: u64,
         is_expected: impl FnOnce(&Record) -> bool,
     ) -> Option<u32> {
         let in_domain = slot - self.first_slot;
-        let slots = self.table.release_whole(in_domain, offset, is_expected)?;
+        let slots = self.table.release_whole(in_domain, is_expected)?;
         let area = &mut self.first_area;
         area.used = area.used.wrapping_sub(u64::from(slots));
         Some(slots)

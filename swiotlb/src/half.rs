@@ -23,6 +23,9 @@ pub(crate) struct Record {
     pub(crate) padding: u8,
     /// `pad_slots` as stored in the first data slot.
     pub(crate) pad_slots: u8,
+    /// Slots that a release at the first one frees, by a device without alignment, if they all lie in
+    /// this half and there is no padding; otherwise 0, and the rest of the record says it.
+    pub(crate) whole_slots: u8,
 }
 
 impl Record {
@@ -38,6 +41,7 @@ impl Record {
         offset: 0,
         padding: 0,
         pad_slots: 0,
+        whole_slots: 0,
     };
 
     /// Returns whether the slots carry an original address; those of page allocations do not.
@@ -87,6 +91,7 @@ impl Record {
             } else {
                 0
             },
+            whole_slots: 0,
         }
     }
 }
@@ -107,14 +112,18 @@ pub(crate) struct Half {
 }
 
 impl Half {
-    /// Takes `len` free slots from `bit` on, all in this half.
+    /// Takes the first `len` free slots of which `fitting` has the starts; there must be one, and they
+    /// must lie in this half. Returns which it was.
     #[inline(always)]
-    pub(crate) fn take(&mut self, bit: u32, len: u32, record: Record) {
-        let range = range_of(bit, len);
+    pub(crate) fn take_first(&mut self, fitting: u64, len: u32, record: Record) -> u32 {
+        let start = fitting & fitting.wrapping_neg();
+        let range = (start << (len - 1) << 1).wrapping_sub(start);
         debug_assert_eq!(self.free & range, range, "slots to be taken must be free");
-        self.free &= !range;
-        self.start |= 1 << bit;
+        self.free ^= range;
+        self.start |= start;
+        let bit = fitting.trailing_zeros();
         self.records[bit as usize] = record;
+        bit
     }
 
     /// Takes the first `len` slots, which belong to an allocation that begins in the half before.

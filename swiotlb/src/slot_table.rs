@@ -19,7 +19,7 @@ use crate::half::{HALF_SLOTS, Half, Record};
 use crate::lines::Lines;
 use crate::pool::Origin;
 use crate::run_index::{RunIndex, longest_in};
-use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo};
+use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, SlotInfo, slots_of};
 
 /// 128 slots, which is as far as a run of free slots can reach, put together from its halves.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +139,8 @@ impl SlotTable {
 
     /// Takes `len` free slots from `first` on, all in one set; page allocations have no origin.
     pub(crate) fn take(&mut self, first: u32, len: u32, alloc_size: i32, origin: Option<&Origin>) {
-        let record = match origin {
+        let (index, bit) = ((first / HALF_SLOTS) as usize, first % HALF_SLOTS);
+        let mut record = match origin {
             Some(origin) => Record {
                 orig: origin.orig.raw(),
                 alloc_size,
@@ -147,15 +148,19 @@ impl SlotTable {
                 offset: origin.offset,
                 padding: origin.padding,
                 pad_slots: origin.padding,
+                whole_slots: 0,
             },
             None => Record {
                 alloc_size,
                 ..Record::EMPTY
             },
         };
-        let (index, bit) = ((first / HALF_SLOTS) as usize, first % HALF_SLOTS);
+        let whole_slots = slots_of(record.alloc_size_at(0));
+        if record.is_unpadded() && whole_slots <= u64::from(HALF_SLOTS - bit) {
+            record.whole_slots = u8::try_from(whole_slots).unwrap_or(0);
+        }
         let in_half = len.min(HALF_SLOTS - bit);
-        self.halves[index].take(bit, in_half, record);
+        self.halves[index].take_first(1 << bit, in_half, record);
         if len > in_half {
             self.halves[index + 1].take_rest(len - in_half);
         }

@@ -6,28 +6,25 @@ use crate::slot::{SLOT_SET_SLOTS, slots_of};
 use crate::slot_table::SlotTable;
 
 impl SlotTable {
-    /// Frees what the kernel would free from `slot` on, if a mapping without padding begins there that
-    /// is as expected, and all lies in one set. Returns how many slots that were; `None`,
-    /// and nothing has changed, if it is otherwise.
+    /// Frees what the kernel would free from `slot` on for a device without alignment, if a mapping
+    /// without padding begins there that is as expected, and all lies in one set. Returns how many
+    /// slots that were; `None`, and nothing has changed, if it is otherwise.
     #[inline(always)]
     pub(crate) fn release_whole(
         &mut self,
         slot: u32,
-        offset: u64,
         is_expected: impl FnOnce(&Record) -> bool,
     ) -> Option<u32> {
         let half = &mut self.halves[(slot / HALF_SLOTS) as usize];
         let bit = 1 << (slot % HALF_SLOTS);
         let record = &half.records[(slot % HALF_SLOTS) as usize];
-        if half.start & bit == 0 || !record.is_unpadded() || !is_expected(record) {
+        if half.start & bit == 0 || !is_expected(record) {
             return None;
         }
-        let slots = slots_of(record.alloc_size_at(0).wrapping_add(offset));
-        if slots.wrapping_sub(1) >= u64::from(HALF_SLOTS - slot % HALF_SLOTS) {
-            return self.release_whole_in_set(slot, slots);
+        let slots = u32::from(record.whole_slots);
+        if slots == 0 {
+            return self.release_in_set(slot);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-        let slots = slots as u32;
         // Zero if the half ends here.
         let behind = bit << (slots - 1) << 1;
         if behind & !(half.free | half.start) != 0 {
@@ -38,12 +35,13 @@ impl SlotTable {
         Some(slots)
     }
 
-    /// As [`SlotTable::release_whole`], for what lies in both halves of a set.
+    /// As [`SlotTable::release_whole`], for what begins with `slot` and lies in both halves of a set.
     #[inline(never)]
-    fn release_whole_in_set(&mut self, slot: u32, slots: u64) -> Option<u32> {
+    fn release_in_set(&mut self, slot: u32) -> Option<u32> {
+        let record = self.record(slot);
+        let slots = u32::try_from(slots_of(record.alloc_size_at(0))).ok()?;
         let room = SLOT_SET_SLOTS - slot % SLOT_SET_SLOTS;
-        let slots = u32::try_from(slots).ok()?;
-        if slots == 0 || slots > room {
+        if !record.is_unpadded() || slots == 0 || slots > room {
             return None;
         }
         self.release(slot, slots);

@@ -21,11 +21,9 @@ impl SlotTable {
     ) -> Option<u32> {
         let mut index = (from / HALF_SLOTS) as usize;
         let mut half = &mut self.halves[index];
-        let runs = half_runs_of(half.free, len);
-        let mut fitting = runs & pattern & u64::MAX << (from % HALF_SLOTS);
+        let mut fitting = half_runs_of(half.free, len) & pattern & u64::MAX << (from % HALF_SLOTS);
         if fitting == 0 {
-            let is_promising = runs == 0 || half.free >> 63 == 1;
-            if is_promising && half.may_begin(len) {
+            if half.free >> 63 == 1 && half.may_begin(len) {
                 return None;
             }
             index = self.runs.next(len, index + 1)?;
@@ -35,8 +33,7 @@ impl SlotTable {
                 return None;
             }
         }
-        let bit = fitting.trailing_zeros();
-        half.take(bit, len, record);
+        let bit = half.take_first(fitting, len, record);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a pool has at most 2^22 slots"
@@ -64,11 +61,12 @@ impl SlotTable {
         if !self.halves[half].may_begin(len) {
             return 0;
         }
+        let free = self.halves[half].free;
         #[expect(clippy::cast_possible_truncation, reason = "the lower half of the set")]
-        let runs = if half.is_multiple_of(2) {
+        let runs = if half.is_multiple_of(2) && free >> 63 == 1 {
             runs_of(self.set(half / 2).free, len) as u64
         } else {
-            half_runs_of(self.halves[half].free, len)
+            half_runs_of(free, len)
         };
         if runs == 0 {
             self.learn(half, len);
