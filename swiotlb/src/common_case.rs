@@ -2,8 +2,6 @@
 //! without constraints, no padding, nothing to count. Whatever else there may be is left to the
 //! general way, which would give the same answer.
 
-use std::num::NonZeroU64;
-
 use crate::addr::PhysAddr;
 use crate::bounce::BounceRequest;
 use crate::device::Device;
@@ -12,23 +10,27 @@ use crate::half::Record;
 use crate::plain_search::{PlainSearch, half_pattern};
 use crate::pool::{Origin, Pool};
 use crate::slot::{MAX_ALLOC_BYTES, SLOT_MASK, slots_of};
-use crate::swiotlb::{Mode, Swiotlb};
+use crate::swiotlb::{Mode, Shared, Swiotlb};
+use crate::sync_primitives::Arc;
 
-/// What a pool in which mappings can be the common case knows beforehand.
-#[derive(Debug, Clone, Copy)]
+/// A pool in which mappings can be the common case, and what is known of it beforehand.
+#[derive(Debug)]
 pub(crate) struct CommonPool {
+    pool: Arc<Pool>,
     /// From so many bytes on, a buffer begins on a page.
     page_bytes: u64,
     /// The slots of half a set that begin on a page.
-    page_starts: NonZeroU64,
+    page_starts: u64,
 }
 
 impl CommonPool {
-    pub(crate) fn new(base: PhysAddr, page_bytes: u64) -> Option<Self> {
-        let page_starts = NonZeroU64::new(half_pattern(page_bytes, base.raw()))?;
-        Some(Self {
+    /// Returns `None` if each mapping in the pool must go the general way.
+    pub(crate) fn new(shared: &Shared, pool: &Arc<Pool>) -> Option<Self> {
+        let page_bytes = shared.platform.page_size.bytes();
+        (shared.is_common && pool.is_even()).then(|| Self {
+            pool: Arc::clone(pool),
             page_bytes,
-            page_starts,
+            page_starts: half_pattern(page_bytes, pool.base().raw()),
         })
     }
 }
@@ -42,8 +44,12 @@ impl Swiotlb {
         dev: &Device,
         request: &BounceRequest,
     ) -> Option<(&Pool, u32)> {
-        let pool = self.allocator(dev.allocator())?.pools.only()?;
-        let common = pool.common?;
+        let allocator = self.allocator(dev.allocator())?;
+        let common = allocator.common.as_ref()?;
+        if allocator.pools.has_further() {
+            return None;
+        }
+        let pool = &*common.pool;
         let bytes = request.bytes;
         let is_common = request.alloc_align_mask == 0
             && dev.is_unconstrained()
@@ -64,12 +70,18 @@ impl Swiotlb {
         let pattern = if bytes < common.page_bytes {
             u64::MAX
         } else {
-            common.page_starts.get()
+            common.page_starts
         };
         let mut domain = pool.domain_of_cpu(request.cpu)?.lock();
-        let first_slot = match domain.take_near(slots, pattern, record) {
+        // With a constant length, much of the search is decided when it is compiled.
+        let near = match slots {
+            1 => domain.take_near(1, pattern, record),
+            2 => domain.take_near(2, pattern, record),
+            slots => domain.take_near(slots, pattern, record),
+        };
+        let first_slot = match near {
             Some(first_slot) => first_slot,
-            None => take_far(&mut domain, pool, request, common.page_bytes)?,
+            None => take_far(&mut domain, common, request)?,
         };
         Some((pool, first_slot))
     }
@@ -83,9 +95,10 @@ impl Swiotlb {
         addr: PhysAddr,
         bytes: u64,
     ) -> Option<(&Pool, u32)> {
-        let pool = self.allocator(dev.allocator())?.pools.first()?;
+        let common = self.allocator(dev.allocator())?.common.as_ref()?;
+        let pool = &*common.pool;
         let slot = pool.slot_at(addr)?;
-        if pool.common.is_none() || (self.shared.is_dynamic && !dev.uses_io_tlb()) {
+        if self.shared.is_dynamic && !dev.uses_io_tlb() {
             return None;
         }
         if dev.align_offset(0, addr.raw()) != 0 {
@@ -103,13 +116,9 @@ impl Swiotlb {
 
 /// Searches the whole area of a domain.
 #[inline(never)]
-fn take_far(
-    domain: &mut Domain,
-    pool: &Pool,
-    request: &BounceRequest,
-    page_bytes: u64,
-) -> Option<u32> {
-    let search = PlainSearch::unconstrained(request.bytes, pool.base().raw(), page_bytes);
+fn take_far(domain: &mut Domain, common: &CommonPool, request: &BounceRequest) -> Option<u32> {
+    let base = common.pool.base().raw();
+    let search = PlainSearch::unconstrained(request.bytes, base, common.page_bytes);
     let origin = Origin {
         orig: request.orig,
         #[expect(clippy::cast_possible_truncation, reason = "at most 256 KiB")]

@@ -129,6 +129,7 @@
 
 mod addr;
 mod allocator;
+mod allocators;
 mod area;
 mod attrs;
 mod bits;

@@ -6,7 +6,6 @@ use crossbeam_utils::CachePadded;
 use crate::addr::PhysAddr;
 use crate::area::{Area, CpuId};
 use crate::block::Block;
-use crate::common_case::CommonPool;
 use crate::domain::Domain;
 use crate::error::InitError;
 use crate::search::FindRun;
@@ -114,8 +113,6 @@ pub(crate) struct Pool {
     pub(crate) geometry: PoolGeometry,
     /// Slots of an area.
     pub(crate) area_slots: u32,
-    /// What the common case needs to know; `None` if this pool is none.
-    pub(crate) common: Option<CommonPool>,
     /// Made after boot: its pages are not converted by `update_mem_attributes`.
     pub(crate) is_late: bool,
     /// Where its memory came from; `None` if that is not for the layer to give back.
@@ -149,20 +146,16 @@ impl Pool {
             id,
             geometry,
             area_slots,
-            common: None,
             is_late,
             block: None,
             domains: (0..domains).map(domain).collect(),
         }
     }
 
-    /// Lets mappings be the common case here, if each slot lies in an area and each area is a domain.
-    pub(crate) fn allow_common(&mut self, page_bytes: u64) {
-        let is_even = self.domains.len() == self.geometry.areas as usize
-            && self.geometry.slots == self.area_slots * self.geometry.areas;
-        if is_even {
-            self.common = CommonPool::new(self.base(), page_bytes);
-        }
+    /// Returns whether each slot lies in an area, and each area is a domain.
+    pub(crate) fn is_even(&self) -> bool {
+        self.domains.len() == self.geometry.areas as usize
+            && self.geometry.slots == self.area_slots * self.geometry.areas
     }
 
     /// Says where the memory came from.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::allocator::Allocator;
+use crate::allocators::Allocators;
 use crate::device::Device;
 use crate::error::InvalidHiwater;
 use crate::growth::Growth;
@@ -77,7 +78,7 @@ impl Shared {
 pub struct Swiotlb {
     pub(crate) shared: Shared,
     pub(crate) boot: BootConfig,
-    pub(crate) allocators: Vec<Allocator>,
+    pub(crate) allocators: Allocators,
     pub(crate) restricted: Vec<RestrictedRegion>,
     next_pool: AtomicU32,
     /// Where pages come from that are asked for while running.
@@ -126,7 +127,7 @@ impl Swiotlb {
                 log,
             },
             boot,
-            allocators: vec![allocator],
+            allocators: Allocators::new(allocator),
             restricted: Vec::new(),
             next_pool: AtomicU32::new(0),
             source: Lock::default(),
@@ -186,7 +187,7 @@ impl Swiotlb {
     /// Refuses a pool that shares memory with another.
     pub(crate) fn check_overlap(&self, geometry: &PoolGeometry) -> Result<(), crate::InitError> {
         let mut overlapped = None;
-        for allocator in &self.allocators {
+        for allocator in self.allocators.iter() {
             allocator.pools.for_each(|pool| {
                 if pool.geometry.overlaps(geometry) {
                     overlapped = Some(pool.base());
@@ -251,9 +252,9 @@ impl Swiotlb {
         self.shared.log.drain()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allocator(&self, id: AllocatorId) -> Option<&Allocator> {
-        self.allocators.get(id.0 as usize)
+        self.allocators.get(id)
     }
 
     pub(crate) fn warn(&self, dev: &Device, message: Message) {

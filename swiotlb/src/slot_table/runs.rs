@@ -44,32 +44,33 @@ impl SlotTable {
     /// Looks for the first run of `len` free slots from `from` on that begins with one of the bits of
     /// `pattern`, the same in every half.
     pub(crate) fn find(&mut self, from: u32, len: u32, pattern: u64) -> Option<u32> {
-        let mut half = (from / HALF_SLOTS) as usize;
+        let mut index = (from / HALF_SLOTS) as usize;
         let mut positions = pattern & u64::MAX << (from % HALF_SLOTS);
         loop {
-            let fitting = self.runs_in(half, len) & positions;
-            if fitting != 0 {
-                return Some(u32::try_from(half).ok()? * HALF_SLOTS + fitting.trailing_zeros());
+            let half = &self.halves[index];
+            let mut fitting = half_runs_of(half.free, len) & positions;
+            if fitting == 0 && half.may_begin(len) {
+                fitting = self.runs_in(index, len) & positions;
             }
-            half = self.runs.next(len, half + 1)?;
+            if fitting != 0 {
+                return Some(u32::try_from(index).ok()? * HALF_SLOTS + fitting.trailing_zeros());
+            }
+            index = self.runs.next(len, index + 1)?;
             positions = pattern;
         }
     }
 
     /// Returns where in a half runs of `len` free slots begin. Learns from a miss.
-    fn runs_in(&mut self, half: usize, len: u32) -> u64 {
-        if !self.halves[half].may_begin(len) {
-            return 0;
-        }
-        let free = self.halves[half].free;
+    fn runs_in(&mut self, index: usize, len: u32) -> u64 {
+        let free = self.halves[index].free;
         #[expect(clippy::cast_possible_truncation, reason = "the lower half of the set")]
-        let runs = if half.is_multiple_of(2) && free >> 63 == 1 {
-            runs_of(self.set(half / 2).free, len) as u64
+        let runs = if index.is_multiple_of(2) && free >> 63 == 1 {
+            runs_of(self.set(index / 2).free, len) as u64
         } else {
             half_runs_of(free, len)
         };
         if runs == 0 {
-            self.learn(half, len);
+            self.learn(index, len);
         }
         runs
     }
