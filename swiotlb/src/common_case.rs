@@ -63,8 +63,6 @@ impl Swiotlb {
             orig: request.orig.raw(),
             alloc_size: size.cast_signed(),
             mapped_bytes: size,
-            #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
-            whole_slots: slots as u8,
             ..Record::EMPTY
         };
         let pattern = if bytes < common.page_bytes {

@@ -9,6 +9,7 @@ pub(crate) const HALF_SLOTS: u32 = SLOT_SET_SLOTS / 2;
 
 /// What is known of an allocation, kept with its first slot.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)] // The last fields are written at once.
 pub(crate) struct Record {
     /// Original address of the first slot behind the padding; meaningful if there is an origin.
     pub(crate) orig: u64,
@@ -17,15 +18,15 @@ pub(crate) struct Record {
     pub(crate) alloc_size: i32,
     /// Bytes asked for by the caller of the map, or [`Record::NO_ORIGIN`].
     pub(crate) mapped_bytes: u32,
+    /// Slots that a release at the first one frees, by a device without alignment, if they all lie in
+    /// this half and there is no padding; otherwise 0, and the rest of the record says it.
+    pub(crate) whole_slots: u32,
     /// Where in the first data slot the data begins.
     pub(crate) offset: u16,
     /// Padding slots between the first slot of the record and the data.
     pub(crate) padding: u8,
     /// `pad_slots` as stored in the first data slot.
     pub(crate) pad_slots: u8,
-    /// Slots that a release at the first one frees, by a device without alignment, if they all lie in
-    /// this half and there is no padding; otherwise 0, and the rest of the record says it.
-    pub(crate) whole_slots: u8,
 }
 
 impl Record {

@@ -157,7 +157,7 @@ impl SlotTable {
         };
         let whole_slots = slots_of(record.alloc_size_at(0));
         if record.is_unpadded() && whole_slots <= u64::from(HALF_SLOTS - bit) {
-            record.whole_slots = u8::try_from(whole_slots).unwrap_or(0);
+            record.whole_slots = u32::try_from(whole_slots).unwrap_or(0);
         }
         let in_half = len.min(HALF_SLOTS - bit);
         self.halves[index].take_first(1 << bit, in_half, record);

@@ -21,7 +21,7 @@ impl SlotTable {
         if half.start & bit == 0 || !is_expected(record) {
             return None;
         }
-        let slots = u32::from(record.whole_slots);
+        let slots = record.whole_slots;
         if slots == 0 {
             return self.release_in_set(slot);
         }

@@ -20,6 +20,9 @@ impl SlotTable {
         record: Record,
     ) -> Option<u32> {
         let mut index = (from / HALF_SLOTS) as usize;
+        if from.is_multiple_of(HALF_SLOTS) {
+            self.learn_if_full(index.wrapping_sub(1));
+        }
         let mut half = &mut self.halves[index];
         let mut fitting = half_runs_of(half.free, len) & pattern & u64::MAX << (from % HALF_SLOTS);
         if fitting == 0 {
@@ -33,12 +36,25 @@ impl SlotTable {
                 return None;
             }
         }
+        let record = Record {
+            whole_slots: len,
+            ..record
+        };
         let bit = half.take_first(fitting, len, record);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a pool has at most 2^22 slots"
         )]
         Some(index as u32 * HALF_SLOTS | bit)
+    }
+
+    /// Remembers that a half is full, as it is when a cursor has filled it and left it. Learnt by the way,
+    /// this is cheaper than by a search that comes back to it.
+    #[cold]
+    fn learn_if_full(&mut self, index: usize) {
+        if self.halves.get(index).is_some_and(|half| half.free == 0) {
+            self.learn(index, 1);
+        }
     }
 
     /// Looks for the first run of `len` free slots from `from` on that begins with one of the bits of
