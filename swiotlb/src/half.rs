@@ -107,7 +107,8 @@ pub(crate) struct Half {
     pub(crate) start: u64,
     /// What searches have learnt: no run of that many free slots begins here. 0: nothing.
     pub(crate) learnt: u8,
-    /// A release here may end what was learnt of this half or, if it is the upper one, of the lower.
+    /// A release here may end what was learnt: of this half or, if it is the upper one and a run can
+    /// reach into it, of the lower one.
     pub(crate) is_watched: bool,
     pub(crate) records: [Record; HALF_SLOTS as usize],
 }

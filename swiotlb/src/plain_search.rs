@@ -191,9 +191,7 @@ impl FindRun for PlainSearch {
 
     #[inline]
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
-        let state = domain.area(area);
-        let area_slots = domain.area_slots;
-        if u64::from(self.slots) > u64::from(area_slots).wrapping_sub(state.used) {
+        if u64::from(self.slots) > domain.area(area).free {
             return None;
         }
         self.scan_area(domain, area)

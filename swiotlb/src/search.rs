@@ -303,7 +303,7 @@ impl FindRun for Search {
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
         let state = *domain.area(area);
         let area_slots = u64::from(domain.area_slots);
-        if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
+        if u64::from(self.slots) > state.free || self.is_hopeless() {
             return None;
         }
         let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;

@@ -264,7 +264,10 @@ impl SlotTable {
                 return Some("a free slot begins an allocation");
             }
             let longest = self.longest_to_expect(index);
-            if half.learnt != 0 && !(half.is_watched && self.halves[index | 1].is_watched) {
+            let can_reach_out = half.free >> 63 == 1;
+            let is_watched =
+                half.is_watched && (!can_reach_out || self.halves[index | 1].is_watched);
+            if half.learnt != 0 && !is_watched {
                 return Some("what searches have learnt would outlive a release");
             }
             if self.runs.contradicts(index, longest) {

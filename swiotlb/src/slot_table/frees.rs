@@ -99,18 +99,10 @@ impl SlotTable {
     /// of the set, if a run can reach out of it.
     #[inline(never)]
     fn forget(&mut self, index: usize) {
-        if !self.halves[index].is_watched {
-            return;
-        }
         self.halves[index].is_watched = false;
         self.forget_one(index);
-        let lower = index & !1;
-        if lower != index && self.halves[lower].learnt != 0 {
-            if self.halves[lower].free >> 63 == 1 {
-                self.forget_one(lower);
-            } else {
-                self.halves[index].is_watched = true;
-            }
+        if self.halves[index & !1].free >> 63 == 1 {
+            self.forget_one(index & !1);
         }
     }
 

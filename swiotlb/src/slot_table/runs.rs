@@ -108,7 +108,9 @@ impl SlotTable {
         if len <= self.longest_to_expect(half) {
             self.halves[half].learnt = u8::try_from(len).unwrap_or(u8::MAX);
             self.halves[half].is_watched = true;
-            self.halves[half | 1].is_watched = true;
+            if self.halves[half].free >> 63 == 1 {
+                self.halves[half | 1].is_watched = true;
+            }
             self.runs.set(half, len - 1);
         }
     }
