@@ -126,3 +126,6 @@ fn take_far(domain: &mut Domain, common: &CommonPool, request: &BounceRequest) -
     };
     domain.take(&search, 0, Some(&origin))
 }
+
+#[cfg(test)]
+mod tests;

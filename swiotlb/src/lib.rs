@@ -177,6 +177,8 @@ mod stats;
 mod swiotlb;
 mod sync;
 mod sync_primitives;
+#[cfg(test)]
+mod test_random;
 mod transient;
 #[cfg(feature = "vectors")]
 pub mod vectors;

@@ -197,3 +197,6 @@ impl FindRun for PlainSearch {
         self.scan_area(domain, area)
     }
 }
+
+#[cfg(test)]
+mod tests;
