@@ -29,11 +29,21 @@ impl SlotTable {
         let behind = bit << (slots - 1) << 1;
         if behind & (half.free | half.start) == 0 {
             // It may be the rest of an allocation that begins in front of it, and lose its record.
-            self.release(slot, slots);
+            self.release_in_front_of_rest(slot, slots);
         } else if half.release(behind.wrapping_sub(bit)) {
             self.forget((slot / HALF_SLOTS) as usize);
         }
         Some(slots)
+    }
+
+    /// Frees slots of one half.
+    #[inline(never)]
+    fn release_in_front_of_rest(&mut self, slot: u32, slots: u32) {
+        self.keep_tail(slot + slots);
+        let index = (slot / HALF_SLOTS) as usize;
+        if self.halves[index].release(range_of(slot % HALF_SLOTS, slots)) {
+            self.forget(index);
+        }
     }
 
     /// As [`SlotTable::release_whole`], for what begins with `slot` and lies in both halves of a set.
@@ -66,7 +76,7 @@ impl SlotTable {
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
     pub(crate) fn release(&mut self, first: u32, len: u32) {
         let end = first + len;
-        if !end.is_multiple_of(SLOT_SET_SLOTS) && end < self.slots && len > 0 {
+        if len > 0 {
             self.keep_tail(end);
         }
         let mut slot = first;
@@ -83,7 +93,10 @@ impl SlotTable {
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
     fn keep_tail(&mut self, end: u32) {
-        if !self.halves[(end / HALF_SLOTS) as usize].is_rest(end % HALF_SLOTS) {
+        if end.is_multiple_of(SLOT_SET_SLOTS)
+            || end >= self.slots
+            || !self.halves[(end / HALF_SLOTS) as usize].is_rest(end % HALF_SLOTS)
+        {
             return;
         }
         let Some(owner) = self.first_of(end) else {

@@ -45,7 +45,7 @@ impl SlotTable {
             clippy::cast_possible_truncation,
             reason = "a pool has at most 2^22 slots"
         )]
-        Some(index as u32 * HALF_SLOTS | bit)
+        Some((index as u32 * HALF_SLOTS) | bit)
     }
 
     /// Remembers that a half is full, as it is when a cursor has filled it and left it. Learnt by the way,
@@ -126,7 +126,7 @@ impl SlotTable {
     /// Returns the free slots of a half, and those behind it that a run out of it reaches.
     pub(super) fn runs_from(&self, half: usize) -> u128 {
         let free = u128::from(self.halves[half].free);
-        if half % 2 == 1 || free >> 63 == 0 {
+        if !half.is_multiple_of(2) || free >> 63 == 0 {
             return free;
         }
         let reached = self.halves[half + 1].free.trailing_ones();
