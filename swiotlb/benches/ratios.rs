@@ -11,35 +11,45 @@ use swiotlb::{
 };
 
 mod support;
-use support::{Bench, POOL_BASE, POOL_SLOTS, TwoPieces, request};
+use support::{Bench, POOL_BASE, TwoPieces, request};
 
 /// Batches of each side.
-const BATCHES: usize = 60;
-/// Pairs of a thread in a batch.
-const PAIRS: u32 = 100_000;
+const BATCHES: usize = 400;
+/// Pairs of a thread in a batch: about a millisecond, less than a time slice.
+const PAIRS: u32 = 20_000;
+/// Slots of the pool that is copied to: it stays in the cache, so that the memory's speed hides nothing.
+const COPY_SLOTS: u32 = 1024;
+/// Bytes copied in a batch.
+const BATCH_BYTES: u64 = 2 << 20;
 
-/// Runs a batch on each thread, thread `t` with device `t` (modulo their number) as CPU `t`, and
-/// returns how long all took.
+/// Runs a batch on each thread, thread `t` with device `t` (modulo their number) as CPU `t`. Returns
+/// how long it took from the first thread's begin to the last one's end.
 fn run_threads(bench: &Bench, devices: &[Device], threads: u32) -> Duration {
-    let barrier = Barrier::new(threads as usize + 1);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let barrier = &barrier;
-            let dev = &devices[thread as usize % devices.len()];
-            scope.spawn(move || {
-                let wanted = request(bench.bytes, thread);
-                barrier.wait();
-                for _ in 0..PAIRS {
-                    let addr = bench.take_for(dev, black_box(&wanted));
-                    bench.give_back_for(dev, addr, bench.bytes);
-                }
-                barrier.wait();
-            });
-        }
+    let barrier = Barrier::new(threads as usize);
+    let run = |thread: u32| {
+        let wanted = request(bench.bytes, thread);
+        let dev = &devices[thread as usize % devices.len()];
         barrier.wait();
         let begin = Instant::now();
-        barrier.wait();
-        begin.elapsed()
+        for _ in 0..PAIRS {
+            let addr = bench.take_for(dev, black_box(&wanted));
+            bench.give_back_for(dev, addr, bench.bytes);
+        }
+        (begin, Instant::now())
+    };
+    std::thread::scope(|scope| {
+        let run = &run;
+        let started: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || run(thread)))
+            .collect();
+        let times: Vec<_> = started
+            .into_iter()
+            .map(|thread| thread.join().expect("a thread does not fail"))
+            .collect();
+        let begin = times.iter().map(|&(begin, _)| begin).min();
+        let end = times.iter().map(|&(_, end)| end).max();
+        end.zip(begin)
+            .map_or(Duration::MAX, |(end, begin)| end - begin)
     })
 }
 
@@ -80,7 +90,7 @@ impl Copies {
         let mut mem = TwoPieces::new();
         let geometry = PoolGeometry {
             base: PhysAddr::new(POOL_BASE),
-            slots: POOL_SLOTS,
+            slots: COPY_SLOTS,
             areas: 1,
         };
         let (platform, boot) = (Platform::default(), BootConfig::default());
@@ -107,10 +117,10 @@ impl Copies {
     }
 }
 
-fn time(rounds: u64, mut work: impl FnMut(u64)) -> Duration {
+fn time(rounds: u64, mut work: impl FnMut()) -> Duration {
     let begin = Instant::now();
-    for round in 0..rounds {
-        work(round);
+    for _ in 0..rounds {
+        work();
     }
     begin.elapsed()
 }
@@ -121,15 +131,15 @@ fn copies() {
     let mut copies = Copies::new();
     for bytes in [2048, 4096, 65536, 262_144] {
         let len = usize::try_from(bytes).expect("small");
-        // Once through the pool, as the search goes.
-        let rounds = u64::from(POOL_SLOTS) * 2048 / bytes;
+        let rounds = BATCH_BYTES / bytes;
+        let mut at = 0;
         let mut best = [Duration::MAX; 2];
         for _ in 0..BATCHES {
-            let bare = time(rounds, |round| {
-                let at = usize::try_from(round * bytes).expect("in the pool");
+            let bare = time(rounds, || {
                 copies.mem.bounce(at, black_box(len));
+                at = (at + len) % (COPY_SLOTS as usize * 2048);
             });
-            let bounced = time(rounds, |_| {
+            let bounced = time(rounds, || {
                 black_box(copies.bounce(bytes)).expect("the buffer is mapped");
             });
             best = [best[0].min(bare), best[1].min(bounced)];
