@@ -79,9 +79,24 @@ impl Swiotlb {
         };
         let first_slot = match near {
             Some(first_slot) => first_slot,
-            None => take_far(&mut domain, common, request)?,
+            None => self.take_far(&mut domain, pool, request)?,
         };
         Some((pool, first_slot))
+    }
+
+    /// Searches the whole area of a domain.
+    #[inline(never)]
+    fn take_far(&self, domain: &mut Domain, pool: &Pool, request: &BounceRequest) -> Option<u32> {
+        let page_bytes = self.shared.platform.page_size.bytes();
+        let search = PlainSearch::unconstrained(request.bytes, pool.base().raw(), page_bytes);
+        let origin = Origin {
+            orig: request.orig,
+            #[expect(clippy::cast_possible_truncation, reason = "at most 256 KiB")]
+            mapped_bytes: request.bytes as u32,
+            offset: 0,
+            padding: 0,
+        };
+        domain.take(&search, 0, Some(&origin))
     }
 
     /// Releases the mapping of `bytes` bytes that begins at `addr`. Returns its pool and how many
@@ -110,21 +125,6 @@ impl Swiotlb {
         let slots = domain.release_whole(slot, is_expected)?;
         Some((pool, slots))
     }
-}
-
-/// Searches the whole area of a domain.
-#[inline(never)]
-fn take_far(domain: &mut Domain, common: &CommonPool, request: &BounceRequest) -> Option<u32> {
-    let base = common.pool.base().raw();
-    let search = PlainSearch::unconstrained(request.bytes, base, common.page_bytes);
-    let origin = Origin {
-        orig: request.orig,
-        #[expect(clippy::cast_possible_truncation, reason = "at most 256 KiB")]
-        mapped_bytes: request.bytes as u32,
-        offset: 0,
-        padding: 0,
-    };
-    domain.take(&search, 0, Some(&origin))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::search::FindRun;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
 use crate::sync_primitives::{Lock, MutexGuard};
 
-/// Most slots of a pool: 8 GiB of bounce memory, with 128 MiB of bookkeeping.
+/// Most slots of a pool: 8 GiB of bounce memory, with 100 MiB of bookkeeping.
 pub const MAX_POOL_SLOTS: u32 = 1 << 22;
 /// Bytes of an area's descriptor.
 const AREA_BYTES: u64 = std::mem::size_of::<crate::area::Area>() as u64;

@@ -31,7 +31,7 @@ const fn class_of(len: u32) -> usize {
 /// Returns the longest run that can begin in a half: only one in the lower half of a set can be
 /// longer than that.
 pub(crate) const fn longest_in(half: usize) -> u32 {
-    if half % 2 == 0 {
+    if half.is_multiple_of(2) {
         SLOT_SET_SLOTS
     } else {
         HALF_SLOTS
@@ -74,7 +74,7 @@ impl RunIndex {
             word += 1;
             bits = self.words.get(word)?.0[class];
         }
-        Some(word * 64 | bits.trailing_zeros() as usize)
+        Some((word * 64) | bits.trailing_zeros() as usize)
     }
 
     /// Returns the length of the longest runs that may be anywhere, rounded down to a power of two.

@@ -27,12 +27,23 @@ impl SlotTable {
         }
         // Zero if the half ends here.
         let behind = bit << (slots - 1) << 1;
-        if behind & !(half.free | half.start) != 0 {
-            self.release(slot, slots);
+        if behind & (half.free | half.start) == 0 {
+            // It may be the rest of an allocation that begins in front of it, and lose its record.
+            self.release_in_front_of_rest(slot, slots);
         } else if half.release(behind.wrapping_sub(bit)) {
             self.forget((slot / HALF_SLOTS) as usize);
         }
         Some(slots)
+    }
+
+    /// Frees slots of one half.
+    #[inline(never)]
+    fn release_in_front_of_rest(&mut self, slot: u32, slots: u32) {
+        self.keep_tail(slot + slots);
+        let index = (slot / HALF_SLOTS) as usize;
+        if self.halves[index].release(range_of(slot % HALF_SLOTS, slots)) {
+            self.forget(index);
+        }
     }
 
     /// As [`SlotTable::release_whole`], for what begins with `slot` and lies in both halves of a set.
@@ -63,10 +74,9 @@ impl SlotTable {
     }
 
     /// Frees `len` slots from `first` on, whoever owns them, and joins free runs.
-    #[inline]
     pub(crate) fn release(&mut self, first: u32, len: u32) {
         let end = first + len;
-        if !end.is_multiple_of(SLOT_SET_SLOTS) && end < self.slots && len > 0 {
+        if len > 0 {
             self.keep_tail(end);
         }
         let mut slot = first;
@@ -83,7 +93,10 @@ impl SlotTable {
     /// Gives the slot behind a release its own record, if it belongs to an allocation that began
     /// before: only a driver that releases what it does not own leaves such a rest.
     fn keep_tail(&mut self, end: u32) {
-        if !self.halves[(end / HALF_SLOTS) as usize].is_rest(end % HALF_SLOTS) {
+        if end.is_multiple_of(SLOT_SET_SLOTS)
+            || end >= self.slots
+            || !self.halves[(end / HALF_SLOTS) as usize].is_rest(end % HALF_SLOTS)
+        {
             return;
         }
         let Some(owner) = self.first_of(end) else {
@@ -111,5 +124,25 @@ impl SlotTable {
             self.halves[index].learnt = 0;
             self.runs.set(index, longest_in(index));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_a_release_keeps_its_record_also_in_the_next_half() {
+        let mut table = SlotTable::new(128);
+        table.take(60, 4, 8192, None);
+        // A stray release, and another allocation where the first one ended and beyond.
+        table.release(62, 2);
+        table.take(62, 6, 12288, None);
+        let rest: Vec<_> = (64..68).map(|slot| table.info(slot)).collect();
+        assert_eq!(table.release_whole(60, |_| true), Some(4));
+        for (slot, info) in (64..68).zip(rest) {
+            assert_eq!(table.info(slot), info, "slot {slot}");
+        }
+        assert_eq!(table.contradiction(), None);
     }
 }

@@ -45,7 +45,7 @@ impl SlotTable {
             clippy::cast_possible_truncation,
             reason = "a pool has at most 2^22 slots"
         )]
-        Some(index as u32 * HALF_SLOTS | bit)
+        Some((index as u32 * HALF_SLOTS) | bit)
     }
 
     /// Remembers that a half is full, as it is when a cursor has filled it and left it. Learnt by the way,
@@ -126,7 +126,7 @@ impl SlotTable {
     /// Returns the free slots of a half, and those behind it that a run out of it reaches.
     pub(super) fn runs_from(&self, half: usize) -> u128 {
         let free = u128::from(self.halves[half].free);
-        if half % 2 == 1 || free >> 63 == 0 {
+        if !half.is_multiple_of(2) || free >> 63 == 0 {
             return free;
         }
         let reached = self.halves[half + 1].free.trailing_ones();
@@ -157,5 +157,60 @@ impl SlotTable {
             }
         }
         longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two sets, of which only the last four slots of the first half are free.
+    fn nearly_full() -> SlotTable {
+        let mut table = SlotTable::new(256);
+        for (first, len) in [(0, 60), (64, 64), (128, 128)] {
+            table.take(first, len, i32::try_from(len).unwrap() * 2048, None);
+        }
+        table
+    }
+
+    #[test]
+    fn a_run_is_found_across_halves_and_where_the_pattern_allows() {
+        let mut table = nearly_full();
+        table.release(64, 64);
+        assert_eq!(table.find(0, 8, u64::MAX), Some(60));
+        assert_eq!(table.find(0, 8, u64::MAX / 0xff), Some(64));
+        assert_eq!(table.find(61, 68, u64::MAX), None);
+        assert_eq!(table.find(0, 68, u64::MAX), Some(60));
+    }
+
+    #[test]
+    fn what_was_learnt_ends_with_a_release_that_a_run_reaches() {
+        let mut table = nearly_full();
+        assert_eq!(table.find(0, 8, u64::MAX), None);
+        assert!(!table.halves[0].may_begin(8));
+        table.release(64, 8);
+        assert_eq!(table.find(0, 8, u64::MAX), Some(60));
+        assert_eq!(table.contradiction(), None);
+    }
+
+    #[test]
+    fn a_half_that_nobody_watches_any_more_is_noticed() {
+        let mut table = nearly_full();
+        assert_eq!(table.find(0, 8, u64::MAX), None);
+        assert_eq!(table.contradiction(), None);
+        table.halves[1].is_watched = false;
+        assert!(table.contradiction().is_some());
+    }
+
+    #[test]
+    fn a_half_is_known_to_be_full_once_the_cursor_has_left_it() {
+        let mut table = SlotTable::new(128);
+        let take = |table: &mut SlotTable, from| table.take_near(from, 2, u64::MAX, Record::EMPTY);
+        for from in (0..64).step_by(2) {
+            assert_eq!(take(&mut table, from), Some(from));
+        }
+        assert!(table.halves[0].may_begin(1));
+        assert_eq!(take(&mut table, 64), Some(64));
+        assert!(!table.halves[0].may_begin(1));
     }
 }
