@@ -14,4 +14,5 @@ pub mod runner;
 pub mod scenario;
 pub mod scoreboard;
 pub mod seed;
+pub mod trace;
 pub mod violation;
