@@ -1,0 +1,28 @@
+//! Replay: what a traced load asks of the bounce layer, asked again of crate `swiotlb`.
+//!
+//! The stages: events are paired into mappings ([`Load`]), a machine is found or given ([`Machine`]),
+//! the load is carried out on it ([`Engine`]), and what happens is counted ([`Figures`]) and compared
+//! with the trace ([`SelfCheck`]).
+
+mod check;
+mod engine;
+mod figures;
+mod live;
+mod machine;
+mod op;
+mod pairing;
+mod run;
+mod sequence;
+mod spool;
+mod survey;
+
+pub use check::{Cause, Difference, SelfCheck};
+pub use engine::{Answer, Engine, Held, NoMemory};
+pub use figures::{Cell, Figures, Level, Lifetimes, POINTS, PhaseFigures, Point};
+pub use machine::{DeviceConfig, Known, Machine, Recorded, Source};
+pub use op::{MapOp, MappingId, Op, OpKind, Seen};
+pub use pairing::Load;
+pub use run::{Recording, ReplayError, replay_recorded};
+pub use sequence::Sequencer;
+pub use spool::{Cursor, Spool};
+pub use survey::{Count, DeviceSurvey, Misfits, Phase, Survey};
