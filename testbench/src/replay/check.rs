@@ -90,7 +90,14 @@ impl SelfCheck {
     }
 
     /// Compares an answer.
-    pub fn compare(&mut self, engine: &Engine, op: &Op, map: &MapOp, answer: &Answer, has_orphans: bool) {
+    pub fn compare(
+        &mut self,
+        engine: &Engine,
+        op: &Op,
+        map: &MapOp,
+        answer: &Answer,
+        has_orphans: bool,
+    ) {
         let recorded = match map.seen {
             Seen::Bounced(dma) => {
                 self.addresses += 1;
@@ -179,5 +186,9 @@ fn place_cause(engine: &Engine, op: &Op, dma: u64, otherwise: Cause) -> Cause {
         let first = held.dma.and_then(|dma| engine.slot_of(dma));
         first.is_some_and(|first| id != 0 && (first..first + held.slots).contains(&slot))
     });
-    if is_held { Cause::StillInUse } else { otherwise }
+    if is_held {
+        Cause::StillInUse
+    } else {
+        otherwise
+    }
 }

@@ -237,7 +237,9 @@ impl Engine {
     /// Returns the slot in its area at which the search of area `area` begins.
     #[must_use]
     pub fn cursor(&self, area: u32) -> u32 {
-        let areas = self.pool.map_or_else(Vec::new, |pool| self.swiotlb.areas(pool));
+        let areas = self
+            .pool
+            .map_or_else(Vec::new, |pool| self.swiotlb.areas(pool));
         areas.get(area as usize).map_or(0, |area| area.cursor)
     }
 

@@ -243,7 +243,10 @@ impl Figures {
 
     /// Counts a map.
     pub fn map(&mut self, op: &MapOp, answer: &Answer, time_ns: u64) {
-        let Some(cell) = self.phases.last_mut().and_then(|phase| phase.devices.get_mut(op.device as usize))
+        let Some(cell) = self
+            .phases
+            .last_mut()
+            .and_then(|phase| phase.devices.get_mut(op.device as usize))
         else {
             return;
         };
@@ -264,7 +267,10 @@ impl Figures {
 
     /// Counts the end of a mapping.
     pub fn unmap(&mut self, held: &Held, skips_sync: bool, time_ns: u64) {
-        let Some(cell) = self.phases.last_mut().and_then(|phase| phase.devices.get_mut(held.device as usize))
+        let Some(cell) = self
+            .phases
+            .last_mut()
+            .and_then(|phase| phase.devices.get_mut(held.device as usize))
         else {
             return;
         };
@@ -282,8 +288,15 @@ impl Figures {
 
     /// Counts a sync.
     pub fn sync(&mut self, held: &Held, bytes: u64, dir: Dir, for_cpu: bool) {
-        let copies = if for_cpu { dir != Dir::ToDevice } else { dir != Dir::FromDevice };
-        if let Some(cell) = self.phases.last_mut().and_then(|phase| phase.devices.get_mut(held.device as usize))
+        let copies = if for_cpu {
+            dir != Dir::ToDevice
+        } else {
+            dir != Dir::FromDevice
+        };
+        if let Some(cell) = self
+            .phases
+            .last_mut()
+            .and_then(|phase| phase.devices.get_mut(held.device as usize))
             && held.dma.is_some()
             && copies
         {
@@ -307,7 +320,10 @@ impl Figures {
         }
         let point = &mut self.curve[at];
         if point.total_slots == 0 || self.filled > at {
-            *point = Point { used_slots: used, total_slots: total };
+            *point = Point {
+                used_slots: used,
+                total_slots: total,
+            };
         }
         point.used_slots = point.used_slots.max(used);
         point.total_slots = point.total_slots.max(total);
@@ -317,7 +333,11 @@ impl Figures {
     #[must_use]
     pub fn device(&self, number: usize) -> Cell {
         let mut total = Cell::default();
-        for cell in self.phases.iter().filter_map(|phase| phase.devices.get(number)) {
+        for cell in self
+            .phases
+            .iter()
+            .filter_map(|phase| phase.devices.get(number))
+        {
             total.add(cell);
             if cell.slots.peak() > total.slots.peak() {
                 total.slots = cell.slots;
@@ -329,7 +349,11 @@ impl Figures {
     /// Returns the highest number of slots in use.
     #[must_use]
     pub fn peak(&self) -> u64 {
-        self.phases.iter().map(|phase| phase.used.peak()).max().unwrap_or(0)
+        self.phases
+            .iter()
+            .map(|phase| phase.used.peak())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Returns how many maps failed.
@@ -362,7 +386,10 @@ mod tests {
         for ns in [3, 3, 3, 900, 1000] {
             lifetimes.note(ns);
         }
-        assert_eq!((lifetimes.percentile_ns(50), lifetimes.percentile_ns(100)), (3, 1000));
+        assert_eq!(
+            (lifetimes.percentile_ns(50), lifetimes.percentile_ns(100)),
+            (3, 1000)
+        );
         assert_eq!(Lifetimes::default().percentile_ns(50), 0);
     }
 
@@ -372,7 +399,12 @@ mod tests {
         for (used, time) in [(7, 1), (9, 5), (2, 9), (4, 35)] {
             figures.note_use(used, 16, time);
         }
-        let used: Vec<u64> = figures.curve.iter().take(4).map(|point| point.used_slots).collect();
+        let used: Vec<u64> = figures
+            .curve
+            .iter()
+            .take(4)
+            .map(|point| point.used_slots)
+            .collect();
         assert_eq!(used[0], 9);
         assert_eq!(used[3], 4.max(used[2]));
     }

@@ -135,11 +135,12 @@ impl LiveTable {
 
     /// Finds the mapping that holds a DMA address.
     pub(crate) fn holding(&self, device: u32, dma: u64) -> Option<Live> {
-        let holds = |live: &Live| {
-            live.device == device && dma.wrapping_sub(live.dma) < live.bytes.max(1)
-        };
+        let holds =
+            |live: &Live| live.device == device && dma.wrapping_sub(live.dma) < live.bytes.max(1);
         let bounced = self.bounced.range(..=dma).next_back();
-        let bounced = bounced.and_then(|(_, id)| self.mappings.get(id)).filter(|live| holds(live));
+        let bounced = bounced
+            .and_then(|(_, id)| self.mappings.get(id))
+            .filter(|live| holds(live));
         if bounced.is_some() {
             return bounced.copied();
         }
@@ -199,7 +200,10 @@ mod tests {
         let mut table = LiveTable::default();
         table.insert(live(1, 0x1000, true));
         assert_eq!(table.holding(0, 0x1fff).map(|live| live.id), Some(1));
-        assert_eq!((table.holding(0, 0x2000), table.holding(1, 0x1000)), (None, None));
+        assert_eq!(
+            (table.holding(0, 0x2000), table.holding(1, 0x1000)),
+            (None, None)
+        );
         assert_eq!(table.overlapping(0x800, 0x801).map(|live| live.id), Some(1));
         assert_eq!(table.overlapping(0x800, 0x800), None);
         assert_eq!(table.overlapping(0x2000, 1), None);

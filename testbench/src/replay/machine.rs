@@ -108,23 +108,33 @@ impl Recorded {
             ],
             (assumed.max(DEFAULT_SLOTS), Source::Assumed),
         );
-        let cpus = survey.read.cpus.unwrap_or(1).max(u32::from(survey.highest_cpu) + 1);
+        let cpus = survey
+            .read
+            .cpus
+            .unwrap_or(1)
+            .max(u32::from(survey.highest_cpu) + 1);
         let derived = areas_of(survey, slots, known.base, cpus);
         let (areas, areas_source) = first_of(
             [(known.areas, Source::Said), (derived, Source::Derived)],
-            (cpus.next_power_of_two().min((slots / 128).max(1)), Source::Assumed),
+            (
+                cpus.next_power_of_two().min((slots / 128).max(1)),
+                Source::Assumed,
+            ),
         );
         let (base, base_source) = first_of(
             [
                 (known.base, Source::Said),
                 (base_of(survey, slots, areas), Source::Derived),
             ],
-            (0x1_0000_0000 - u64::from(slots) * SLOT_BYTES, Source::Assumed),
+            (
+                0x1_0000_0000 - u64::from(slots) * SLOT_BYTES,
+                Source::Assumed,
+            ),
         );
         let devices = survey.devices.iter().map(|device| DeviceConfig {
             name: device.name.clone(),
             mask: device.mask.unwrap_or(u64::MAX),
-            min_align_mask: device.min_align_mask(),
+            min_align_mask: 0,
         });
         Self {
             machine: Machine {
@@ -145,7 +155,9 @@ impl Recorded {
 }
 
 fn first_of<T: Copy>(choices: [(Option<T>, Source); 2], last: (T, Source)) -> (T, Source) {
-    let found = choices.into_iter().find_map(|(value, source)| Some((value?, source)));
+    let found = choices
+        .into_iter()
+        .find_map(|(value, source)| Some((value?, source)));
     found.unwrap_or(last)
 }
 
@@ -190,7 +202,11 @@ fn areas_of(survey: &Survey, slots: u32, base: Option<u64>, cpus: u32) -> Option
             let dma = granule << crate::replay::survey::GRANULE_SHIFT;
             let area = dma.saturating_sub(start) / area_bytes;
             all += count;
-            own += if area == u64::from(u32::from(cpu) & (areas - 1)) { count } else { 0 };
+            own += if area == u64::from(u32::from(cpu) & (areas - 1)) {
+                count
+            } else {
+                0
+            };
         }
         if own * 10 >= all * 9 {
             return Some(areas);
@@ -216,7 +232,10 @@ impl Machine {
         let end = self.base + u64::from(self.slots) * SLOT_BYTES;
         let bytes = u64::from(slots) * SLOT_BYTES;
         const LOWEST: u64 = 16 << 20;
-        self.base = end.checked_sub(bytes).filter(|&base| base >= LOWEST).unwrap_or(LOWEST);
+        self.base = end
+            .checked_sub(bytes)
+            .filter(|&base| base >= LOWEST)
+            .unwrap_or(LOWEST);
         (self.slots, self.areas) = (slots, areas);
     }
 
@@ -303,7 +322,13 @@ mod tests {
         let found = Recorded::of(&one, Known::default());
         assert_eq!((found.machine.areas, found.machine.base), (1, BASE));
         let upper = survey(&[(1, 16384)]);
-        let found = Recorded::of(&upper, Known { areas: Some(2), ..Known::default() });
+        let found = Recorded::of(
+            &upper,
+            Known {
+                areas: Some(2),
+                ..Known::default()
+            },
+        );
         assert_eq!((found.machine.base, found.areas), (BASE, Source::Said));
     }
 

@@ -25,7 +25,10 @@ impl Seen {
     /// Returns whether the device was given something.
     #[must_use]
     pub const fn is_mapped(self) -> bool {
-        matches!(self, Self::Direct | Self::Bounced(_) | Self::BouncedSomewhere)
+        matches!(
+            self,
+            Self::Direct | Self::Bounced(_) | Self::BouncedSomewhere
+        )
     }
 }
 
@@ -131,7 +134,14 @@ impl Op {
                     | seen << 8
                     | u64::from(map.device) << 32;
                 let mut words = common(0);
-                words[4..].copy_from_slice(&[map.id, flags, map.phys, map.bytes, map.closed_line, dma]);
+                words[4..].copy_from_slice(&[
+                    map.id,
+                    flags,
+                    map.phys,
+                    map.bytes,
+                    map.closed_line,
+                    dma,
+                ]);
                 words
             }
             OpKind::Unmap {

@@ -50,7 +50,10 @@ impl Load {
     fn refuse_if_empty(&self, reader: &Reader) -> Result<(), TraceError> {
         let counts = &self.survey.read;
         let devices = &self.survey.devices;
-        let maps: u64 = devices.iter().map(|device| device.bounced + device.direct).sum();
+        let maps: u64 = devices
+            .iter()
+            .map(|device| device.bounced + device.direct)
+            .sum();
         let nothing = |found| {
             Err(TraceError::NothingUsable {
                 name: reader.name().to_owned(),
@@ -65,7 +68,11 @@ impl Load {
             return nothing(format!(
                 "no mapping in {} lines ({} events of ours, {} others, {} that could not be read, {} that \
                  are no events){first}",
-                counts.lines, counts.events, counts.other_events, counts.bad_lines, counts.foreign_lines
+                counts.lines,
+                counts.events,
+                counts.other_events,
+                counts.bad_lines,
+                counts.foreign_lines
             ));
         }
         let elsewhere = self.survey.misfits.maps_without_bounce.count;
@@ -282,7 +289,7 @@ impl Pairing {
             if found.is_none() {
                 survey.misfits.maps_without_bounce.note(record.line);
             }
-            device.note_bounced(mapped.phys, mapped.dma, mapped.bytes);
+            device.note_bounced(mapped.phys, mapped.dma);
             let cpu = found.map_or(record.cpu, |index| self.queue[index].op.cpu);
             survey.note_place(cpu, mapped.dma, mapped.bytes);
             Seen::Bounced(mapped.dma)
@@ -355,7 +362,8 @@ impl Pairing {
             };
             let is_open = false;
             // In front of all that still waits, the mapping that took the slots among them.
-            self.queue.insert(at.unwrap_or(self.queue.len()), Waiting { op, is_open });
+            self.queue
+                .insert(at.unwrap_or(self.queue.len()), Waiting { op, is_open });
         }
     }
 
@@ -453,7 +461,11 @@ impl Pairing {
     fn unmap_sg(&mut self, record: &Record, lists: &Lists, attrs: TraceAttrs) {
         for (index, &phys) in lists.phys.iter().enumerate() {
             let Some(live) = self.live.sg_entry(record.device, phys) else {
-                self.load.survey.misfits.unmaps_without_map.note(record.line);
+                self.load
+                    .survey
+                    .misfits
+                    .unmaps_without_map
+                    .note(record.line);
                 continue;
             };
             self.live.remove(live.id);
@@ -521,7 +533,11 @@ impl Pairing {
                 waiting.is_open = false;
                 self.open -= 1;
                 last = index;
-                self.load.survey.misfits.bounces_without_map.note(waiting.op.line);
+                self.load
+                    .survey
+                    .misfits
+                    .bounces_without_map
+                    .note(waiting.op.line);
                 if let OpKind::Map(map) = &waiting.op.kind {
                     ends.push(map.id);
                 }

@@ -42,8 +42,23 @@ fn mappings_stand_where_their_first_line_stood() {
         (2, 3, Seen::Bounced(0x700_0000)),
     ];
     assert_eq!(maps, expected);
-    assert!(matches!(ops[2].kind, OpKind::Sync { id: 1, bytes: 8, for_cpu: true, .. }));
-    assert!(matches!(ops[3].kind, OpKind::Unmap { id: 2, is_early: false, .. }));
+    assert!(matches!(
+        ops[2].kind,
+        OpKind::Sync {
+            id: 1,
+            bytes: 8,
+            for_cpu: true,
+            ..
+        }
+    ));
+    assert!(matches!(
+        ops[3].kind,
+        OpKind::Unmap {
+            id: 2,
+            is_early: false,
+            ..
+        }
+    ));
     assert_eq!(load.survey.misfits.live_at_end, 1);
     assert_eq!(load.survey.devices[0].mask, Some(0xffff_ffff));
     assert!(!load.survey.is_forced);
@@ -65,7 +80,14 @@ fn an_entry_of_a_scatterlist_is_done_when_the_next_begins() {
         _ => 0,
     };
     assert_eq!((closed(0), closed(1), ops.len()), (2, 3, 4));
-    assert!(matches!(ops[3].kind, OpKind::Unmap { id: 2, is_early: true, .. }));
+    assert!(matches!(
+        ops[3].kind,
+        OpKind::Unmap {
+            id: 2,
+            is_early: true,
+            ..
+        }
+    ));
     assert!(load.survey.is_forced);
 }
 
@@ -120,9 +142,18 @@ fn what_does_not_fit_is_counted_with_its_first_line() {
     );
     let load = load(&text).expect("a trace");
     let misfits = &load.survey.misfits;
-    assert_eq!((misfits.unmaps_without_map.count, misfits.orphan_slots), (1, 3));
-    assert_eq!((misfits.lost_unmaps.count, misfits.lost_unmaps.first_line), (1, 9));
-    assert_eq!((misfits.changed_ends.count, misfits.changed_ends.first_line), (1, 10));
+    assert_eq!(
+        (misfits.unmaps_without_map.count, misfits.orphan_slots),
+        (1, 3)
+    );
+    assert_eq!(
+        (misfits.lost_unmaps.count, misfits.lost_unmaps.first_line),
+        (1, 9)
+    );
+    assert_eq!(
+        (misfits.changed_ends.count, misfits.changed_ends.first_line),
+        (1, 10)
+    );
     assert_eq!(misfits.live_at_end, 0);
 }
 

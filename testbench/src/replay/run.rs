@@ -42,6 +42,37 @@ pub struct Recording {
 /// # Errors
 /// If there can be no such pool.
 pub fn replay_recorded(load: &Load, machine: Machine) -> Result<Recording, ReplayError> {
+    replay_first(load, machine, u64::MAX)
+}
+
+/// Operations by which [`fit_alignment`] judges.
+const FIT_OPS: u64 = 20_000;
+
+/// Gives each device the `min_align_mask` with which more bounce buffers lie where the trace says: the
+/// one that the addresses allow, or none.
+///
+/// # Errors
+/// If there can be no such pool.
+pub fn fit_alignment(load: &Load, machine: &mut Machine) -> Result<(), ReplayError> {
+    let same = |machine: &Machine| {
+        let recording = replay_first(load, machine.clone(), FIT_OPS)?;
+        Ok::<_, ReplayError>(recording.check.same_addresses)
+    };
+    for (number, device) in load.survey.devices.iter().enumerate() {
+        let mask = device.possible_align_mask();
+        if mask == 0 {
+            continue;
+        }
+        let without = same(machine)?;
+        machine.devices[number].min_align_mask = mask;
+        if same(machine)? < without {
+            machine.devices[number].min_align_mask = 0;
+        }
+    }
+    Ok(())
+}
+
+fn replay_first(load: &Load, machine: Machine, ops: u64) -> Result<Recording, ReplayError> {
     let survey = &load.survey;
     let mut run = Run {
         engine: Engine::new(machine)?,
@@ -51,7 +82,9 @@ pub fn replay_recorded(load: &Load, machine: Machine) -> Result<Recording, Repla
     };
     let mut sequencer = Sequencer::default();
     let mut cursor = load.ops.cursor(0);
-    while let Some(op) = cursor.next_op()? {
+    while cursor.position() < ops
+        && let Some(op) = cursor.next_op()?
+    {
         sequencer.push(op);
         while let Some(op) = sequencer.next(&run.engine, false) {
             run.step(&op);
@@ -85,7 +118,8 @@ impl Run {
             OpKind::Map(map) => {
                 let answer = self.engine.map(map, (op.cpu, op.task, time_ns));
                 self.figures.map(map, &answer, time_ns);
-                self.check.compare(&self.engine, op, map, &answer, self.has_orphans);
+                self.check
+                    .compare(&self.engine, op, map, &answer, self.has_orphans);
                 if map.seen == Seen::Failed
                     && let Some(held) = self.engine.unmap(map.id)
                 {
@@ -110,12 +144,14 @@ impl Run {
             }
             OpKind::Phase { .. } => {
                 let hiwater = self.engine.take_hiwater();
-                self.figures.next_phase(time_ns, hiwater, self.engine.used_slots());
+                self.figures
+                    .next_phase(time_ns, hiwater, self.engine.used_slots());
                 self.engine.drop_messages();
             }
             OpKind::Lost => self.check.lose(),
         }
         let total = u64::from(self.engine.machine().slots);
-        self.figures.note_use(self.engine.used_slots(), total, time_ns);
+        self.figures
+            .note_use(self.engine.used_slots(), total, time_ns);
     }
 }

@@ -49,7 +49,9 @@ impl Sequencer {
     /// Chooses among the operations that began while `map`, the first, was under way.
     fn first_of(&self, engine: &Engine, map: &MapOp) -> usize {
         let overlapping = self.waiting.iter().enumerate().skip(1);
-        let mut overlapping = overlapping.take_while(|(_, op)| op.line < map.closed_line).peekable();
+        let mut overlapping = overlapping
+            .take_while(|(_, op)| op.line < map.closed_line)
+            .peekable();
         if overlapping.peek().is_none() {
             return 0;
         }
@@ -102,7 +104,9 @@ impl Sequencer {
             }
             _ => false,
         };
-        (1..best).find(|&index| !waits(&self.waiting[index])).unwrap_or(best)
+        (1..best)
+            .find(|&index| !waits(&self.waiting[index]))
+            .unwrap_or(best)
     }
 
     /// A mapping failed although there is room: what began while it was under way took that first.

@@ -26,8 +26,6 @@ pub struct DeviceSurvey {
     pub largest_bytes: u64,
     /// Low address bits that each bounce buffer has from its original.
     kept_bits: u64,
-    /// Bounced buffers below a page. From a page on, bounce buffers begin at a page anyway.
-    small: u64,
 }
 
 impl DeviceSurvey {
@@ -40,30 +38,26 @@ impl DeviceSurvey {
             failed: 0,
             largest_bytes: 0,
             kept_bits: LOW_BITS,
-            small: 0,
         }
     }
 
-    pub(crate) fn note_bounced(&mut self, phys: u64, dma: u64, bytes: u64) {
+    pub(crate) fn note_bounced(&mut self, phys: u64, dma: u64) {
         self.bounced += 1;
         self.kept_bits &= !(phys ^ dma);
-        self.small += u64::from(bytes < 4096);
     }
 
-    /// Returns the `min_align_mask` that the addresses show: without one, a bounce buffer begins at a
-    /// slot, and shares low bits with its original only by chance. 0 if none is, or too few small buffers
-    /// tell.
+    /// Returns the largest `min_align_mask` that the addresses allow: low bits that each bounce buffer
+    /// has in common with its original, up to a page. 0 if there are fewer than those of a block of 512
+    /// bytes. They may be equal by chance if all buffers begin at a page.
     #[must_use]
-    pub const fn min_align_mask(&self) -> u32 {
-        const ENOUGH: u64 = 5;
+    pub const fn possible_align_mask(&self) -> u32 {
+        const BLOCK_BITS: u32 = 9;
         const PAGE_BITS: u32 = 12;
-        let kept = self.kept_bits.trailing_ones();
-        match kept {
-            // 512 bytes is the smallest block that a device keeps aligned.
-            9.. if self.small >= ENOUGH => {
-                (1 << if kept < PAGE_BITS { kept } else { PAGE_BITS }) - 1
-            }
-            _ => 0,
+        match self.kept_bits.trailing_ones() {
+            _ if self.bounced == 0 => 0,
+            ..BLOCK_BITS => 0,
+            PAGE_BITS.. => (1 << PAGE_BITS) - 1,
+            kept => (1 << kept) - 1,
         }
     }
 }
@@ -223,19 +217,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alignment_mask_follows_from_the_addresses() {
+    fn a_possible_alignment_mask_follows_from_the_addresses() {
         let mut nvme = DeviceSurvey::new("nvme");
-        nvme.note_bounced(0x12f_f000, 0x3b60_2000, 4096);
-        assert_eq!(nvme.min_align_mask(), 0);
-        for slot in 0..5 {
-            nvme.note_bounced(0x1e3_6200, 0x3b60_3200 + slot * 0x1000, 512);
-        }
-        assert_eq!(nvme.min_align_mask(), 0xfff);
-        let mut nic = DeviceSurvey::new("nic");
-        for slot in 0..5 {
-            nic.note_bounced(0x1_0264_8040, 0x7abf_4000 + slot * 0x800, 512);
-        }
-        assert_eq!(nic.min_align_mask(), 0);
+        assert_eq!(nvme.possible_align_mask(), 0);
+        nvme.note_bounced(0x1e3_6200, 0x3b60_3200);
+        nvme.note_bounced(0x1ea_0800, 0x3b60_3800);
+        assert_eq!(nvme.possible_align_mask(), 0xfff);
+        nvme.note_bounced(0x1ea_0800, 0x3b60_3000);
+        assert_eq!(nvme.possible_align_mask(), 0x7ff);
+        nvme.note_bounced(0x1_0264_8040, 0x7abf_4000);
+        assert_eq!(nvme.possible_align_mask(), 0);
     }
 
     #[test]
@@ -251,6 +242,9 @@ mod tests {
         assert_eq!(survey.note_marker(&marker("b", 9), 200), 2);
         let peaks: Vec<_> = survey.phases.iter().map(|phase| phase.hiwater).collect();
         assert_eq!(peaks, [Some(7), Some(9), None]);
-        assert_eq!((survey.slots, survey.phases[1].used_at_start), (Some(1024), Some(3)));
+        assert_eq!(
+            (survey.slots, survey.phases[1].used_at_start),
+            (Some(1024), Some(3))
+        );
     }
 }

@@ -269,7 +269,10 @@ fn marker(text: &[u8]) -> Marker {
     let mut marker = Marker::default();
     let mut words = Vec::new();
     for word in text.split_ascii_whitespace() {
-        let number = |name: &str| word.strip_prefix(name).and_then(|digits| digits.parse().ok());
+        let number = |name: &str| {
+            word.strip_prefix(name)
+                .and_then(|digits| digits.parse().ok())
+        };
         if let Some(name) = word.strip_prefix("phase=") {
             words.push(name);
         } else if let Some(slots) = number("io_tlb_nslabs=") {
@@ -298,7 +301,8 @@ mod tests {
 
     #[test]
     fn single_mappings_of_both_kernels_are_read_alike() {
-        let text = "0000:00:02.0 dir=FROM_DEVICE dma_addr=3b600000 size=4096 phys_addr=2e3b000 attrs=";
+        let text =
+            "0000:00:02.0 dir=FROM_DEVICE dma_addr=3b600000 size=4096 phys_addr=2e3b000 attrs=";
         let expected = Event::Map {
             dir: Dir::FromDevice,
             dma: 0x3b60_0000,
@@ -308,7 +312,8 @@ mod tests {
         };
         assert_eq!(read("dma_map_phys", text), Ok(Some(expected.clone())));
         assert_eq!(read("dma_map_page", text), Ok(Some(expected)));
-        let text = "a b dir=TO_DEVICE dma_addr=ffffffffffffffff size=1 attrs=WEAK_ORDERING|SKIP_CPU_SYNC";
+        let text =
+            "a b dir=TO_DEVICE dma_addr=ffffffffffffffff size=1 attrs=WEAK_ORDERING|SKIP_CPU_SYNC";
         let expected = Event::Unmap {
             dir: Dir::ToDevice,
             dma: u64::MAX,
@@ -365,12 +370,18 @@ mod tests {
             used: Some(3),
             hiwater: Some(17),
         };
-        assert_eq!(read("tracing_mark_write", text), Ok(Some(Event::Marker(expected))));
+        assert_eq!(
+            read("tracing_mark_write", text),
+            Ok(Some(Event::Marker(expected)))
+        );
         let found = read("print", "tracing_mark_write: now the backup");
         let Ok(Some(Event::Marker(marker))) = found else {
             panic!("a marker, found {found:?}");
         };
-        assert_eq!((marker.name.as_str(), marker.hiwater), ("now the backup", None));
+        assert_eq!(
+            (marker.name.as_str(), marker.hiwater),
+            ("now the backup", None)
+        );
     }
 
     #[test]
@@ -380,7 +391,10 @@ mod tests {
         assert_eq!(error, "expected `size=`, found `si`");
         let wrong = read("dma_unmap_phys", "nic dir=SIDEWAYS dma_addr=1");
         let error = wrong.expect_err("no direction").to_string();
-        assert_eq!(error, "expected a direction such as TO_DEVICE, found `SIDEWAYS`");
+        assert_eq!(
+            error,
+            "expected a direction such as TO_DEVICE, found `SIDEWAYS`"
+        );
         assert_eq!(read("dma_fence_init", "driver=x"), Ok(None));
         assert_eq!(read("sched_switch", "prev_comm=x"), Ok(None));
     }

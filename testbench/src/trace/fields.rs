@@ -60,7 +60,10 @@ impl<'a> Fields<'a> {
     pub(crate) fn word(&mut self, word: &str) -> Result<(), Malformed> {
         self.text = self.text.trim_ascii_start();
         let missing = || Malformed::new(format!("`{word}`"), self.text);
-        self.text = self.text.strip_prefix(word.as_bytes()).ok_or_else(missing)?;
+        self.text = self
+            .text
+            .strip_prefix(word.as_bytes())
+            .ok_or_else(missing)?;
         Ok(())
     }
 
@@ -81,7 +84,8 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn hex(&mut self, name: &str) -> Result<u64, Malformed> {
         let value = self.value(name)?;
-        hexadecimal(value).ok_or_else(|| Malformed::new(format!("a hexadecimal number behind `{name}`"), value))
+        hexadecimal(value)
+            .ok_or_else(|| Malformed::new(format!("a hexadecimal number behind `{name}`"), value))
     }
 
     pub(crate) fn decimal(&mut self, name: &str) -> Result<u64, Malformed> {
@@ -127,7 +131,9 @@ fn list(
     number: impl Fn(&[u8]) -> Option<u64>,
 ) -> Result<(), Malformed> {
     into.clear();
-    let inner = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}"));
+    let inner = text
+        .strip_prefix(b"{")
+        .and_then(|text| text.strip_suffix(b"}"));
     let inner = inner.ok_or_else(|| Malformed::new("a list in braces", text))?;
     if inner.is_empty() {
         return Ok(());
@@ -151,7 +157,10 @@ mod tests {
         fields.skip("[T]");
         assert_eq!((fields.hex("h="), fields.decimal("d=")), (Ok(255), Ok(12)));
         let mut empty = vec![1];
-        assert_eq!(hex_list(fields.value("l=").expect("a list"), &mut empty), Ok(()));
+        assert_eq!(
+            hex_list(fields.value("l=").expect("a list"), &mut empty),
+            Ok(())
+        );
         assert!(empty.is_empty());
         assert_eq!(fields.force_word(), Ok(true));
     }
@@ -166,6 +175,9 @@ mod tests {
         let long = [b'x'; 500];
         assert!(Malformed::new("a list", &long).to_string().len() < 80);
         let cut = hex_list(b"{0x1,0x", &mut Vec::new()).expect_err("cut");
-        assert_eq!(cut.to_string(), "expected a list in braces, found `{0x1,0x`");
+        assert_eq!(
+            cut.to_string(),
+            "expected a list in braces, found `{0x1,0x`"
+        );
     }
 }

@@ -63,7 +63,9 @@ fn task_and_pid(text: &[u8]) -> Option<(&[u8], u32)> {
     if text.ends_with(b")") {
         text = text[..memchr::memrchr(b'(', text)?].trim_ascii_end();
     }
-    let cut = text.iter().rposition(|&byte| byte == b'-' || byte == b' ')?;
+    let cut = text
+        .iter()
+        .rposition(|&byte| byte == b'-' || byte == b' ')?;
     let pid = decimal(&text[cut + 1..])?;
     Some((text[..cut].trim_ascii_end(), u32::try_from(pid).ok()?))
 }
@@ -87,7 +89,9 @@ fn time(mut text: &[u8]) -> Option<(u64, &[u8])> {
 fn seconds(text: &[u8]) -> Option<u64> {
     let point = memchr::memchr(b'.', text)?;
     let (whole, fraction) = (decimal(&text[..point])?, &text[point + 1..]);
-    let digits = u32::try_from(fraction.len()).ok().filter(|&count| count <= 9)?;
+    let digits = u32::try_from(fraction.len())
+        .ok()
+        .filter(|&count| count <= 9)?;
     let nanoseconds = decimal(fraction)? * 10_u64.pow(9 - digits);
     whole.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
 }
@@ -143,9 +147,21 @@ mod tests {
         )
     }
 
-    fn expected(task: &str, pid: u32, cpu: u16, time_ns: u64) -> (String, u32, u16, u64, String, String) {
+    fn expected(
+        task: &str,
+        pid: u32,
+        cpu: u16,
+        time_ns: u64,
+    ) -> (String, u32, u16, u64, String, String) {
         let event = "dma_unmap_phys".to_owned();
-        (task.to_owned(), pid, cpu, time_ns, event, "nic dir=TO_DEVICE".to_owned())
+        (
+            task.to_owned(),
+            pid,
+            cpu,
+            time_ns,
+            event,
+            "nic dir=TO_DEVICE".to_owned(),
+        )
     }
 
     #[test]

@@ -272,7 +272,11 @@ mod tests {
         assert_eq!((counts.foreign_lines, counts.bad_lines), (2, 1));
         let foreign = counts.first_foreign.expect("a line");
         assert_eq!(foreign.line, 3);
-        assert!(foreign.cause.ends_with("found `hello`"), "{}", foreign.cause);
+        assert!(
+            foreign.cause.ends_with("found `hello`"),
+            "{}",
+            foreign.cause
+        );
         assert_eq!(counts.first_bad[0].line, 5);
         assert_eq!((counts.overwritten, counts.cpus), (2, Some(4)));
         assert!(counts.is_cut);

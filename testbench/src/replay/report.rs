@@ -1,0 +1,446 @@
+//! The report of a replay: as text, and as data for CSV and JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::replay::check::SelfCheck;
+use crate::replay::figures::{Cell, Figures, Point};
+use crate::replay::machine::Machine;
+use crate::replay::plot::sparkline;
+use crate::replay::survey::{Count, Survey};
+
+/// A row: a device in a phase, or the sum over devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Name of the phase.
+    pub phase: String,
+    /// Name of the device; `all` is the pool.
+    pub device: String,
+    /// Length of the phase in nanoseconds.
+    pub phase_ns: u64,
+    /// Mappings asked for.
+    pub maps: u64,
+    /// Bounced ones.
+    pub bounced: u64,
+    /// Failed ones.
+    pub failures: u64,
+    /// Bytes of bounced buffers.
+    pub bounced_bytes: u64,
+    /// Bytes that the CPU copied.
+    pub copied_bytes: u64,
+    /// Most slots in use, those of earlier phases included.
+    pub peak_slots: u64,
+    /// How long so many were in use.
+    pub at_peak_ns: u64,
+    /// `io_tlb_used_hiwater` of the replay; only for `all`.
+    pub hiwater: Option<u64>,
+    /// `io_tlb_used_hiwater` of the trace.
+    pub recorded_hiwater: Option<u64>,
+    /// Half of the bounced mappings that ended here lived no longer.
+    pub lifetime_p50_ns: u64,
+    /// 99 % lived no longer.
+    pub lifetime_p99_ns: u64,
+    /// The longest.
+    pub lifetime_max_ns: u64,
+}
+
+/// A replay as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Slots of the pool.
+    pub pool_slots: u64,
+    /// Areas.
+    pub pool_areas: u32,
+    /// First byte of the pool.
+    pub pool_base: u64,
+    /// Every mapping bounces.
+    pub is_forced: bool,
+    /// Rows.
+    pub rows: Vec<Row>,
+    /// Bounced mappings whose address the trace tells; absent in a replay of another machine.
+    pub addresses: Option<u64>,
+    /// Of these, placed where the kernel did.
+    pub same_addresses: Option<u64>,
+    /// Mappings that failed on the machine.
+    pub recorded_failures: u64,
+    /// Of these, predicted.
+    pub predicted_failures: Option<u64>,
+    /// Slots over time, in equal parts of the trace.
+    pub curve: Vec<Point>,
+}
+
+impl Report {
+    /// Puts figures together; with a self-check if it was the recorded machine.
+    #[must_use]
+    pub fn new(
+        survey: &Survey,
+        machine: &Machine,
+        figures: &Figures,
+        check: Option<&SelfCheck>,
+    ) -> Self {
+        let mut rows = Vec::new();
+        for (number, phase) in figures.phases.iter().enumerate() {
+            let known = survey.phases.get(number);
+            let name = known.map_or("", |phase| phase.name.as_str());
+            let length = phase.end_ns.saturating_sub(phase.start_ns);
+            let devices = phase
+                .devices
+                .iter()
+                .enumerate()
+                .filter(|(_, cell)| cell.maps > 0);
+            for (device, cell) in devices {
+                let device = survey
+                    .devices
+                    .get(device)
+                    .map_or("", |device| device.name.as_str());
+                rows.push(row(name, device, length, cell));
+            }
+            let mut all = row(name, "all", length, &phase.total());
+            all.hiwater = Some(phase.hiwater);
+            all.recorded_hiwater = known
+                .and_then(|phase| phase.hiwater)
+                .filter(|_| check.is_some());
+            rows.push(all);
+        }
+        Self {
+            pool_slots: u64::from(machine.slots),
+            pool_areas: machine.areas,
+            pool_base: machine.base,
+            is_forced: machine.is_forced,
+            rows,
+            addresses: check.map(|check| check.addresses),
+            same_addresses: check.map(|check| check.same_addresses),
+            recorded_failures: survey.failed(),
+            predicted_failures: check.map(|check| check.predicted_failures),
+            curve: figures.curve.clone(),
+        }
+    }
+
+    /// Returns whether each phase has the peak that the kernel counted.
+    #[must_use]
+    pub fn peaks_agree(&self) -> bool {
+        let differs =
+            |row: &Row| row.recorded_hiwater.is_some() && row.hiwater != row.recorded_hiwater;
+        !self.rows.iter().any(differs)
+    }
+}
+
+fn row(phase: &str, device: &str, phase_ns: u64, cell: &Cell) -> Row {
+    Row {
+        phase: phase.to_owned(),
+        device: device.to_owned(),
+        phase_ns,
+        maps: cell.maps,
+        bounced: cell.bounced,
+        failures: cell.failures,
+        bounced_bytes: cell.bounced_bytes,
+        copied_bytes: cell.copied_bytes,
+        peak_slots: cell.slots.peak(),
+        at_peak_ns: cell.slots.at_peak_ns(),
+        hiwater: None,
+        recorded_hiwater: None,
+        lifetime_p50_ns: cell.lifetimes.percentile_ns(50),
+        lifetime_p99_ns: cell.lifetimes.percentile_ns(99),
+        lifetime_max_ns: cell.lifetimes.longest_ns(),
+    }
+}
+
+/// Writes the report for people.
+#[must_use]
+pub fn text(survey: &Survey, report: &Report, check: Option<&SelfCheck>, moved: u64) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{:<26} {:<14} {:>8} {:>7} {:>10} {:>7} {:>7} {:>9} {:>9} {:>9} {:>9} {:>6}",
+        "phase",
+        "device",
+        "maps",
+        "bounced",
+        "copied",
+        "peak",
+        "kernel",
+        "at peak",
+        "life p50",
+        "p99",
+        "max",
+        "failed"
+    );
+    let mut last_phase = None;
+    for row in &report.rows {
+        let is_only = report
+            .rows
+            .iter()
+            .filter(|other| other.phase == row.phase)
+            .count()
+            <= 2;
+        if is_only && row.device != "all" {
+            continue;
+        }
+        let phase = if last_phase == Some(&row.phase) {
+            ""
+        } else {
+            row.phase.as_str()
+        };
+        last_phase = Some(&row.phase);
+        let (peak, kernel) = match (row.hiwater, row.recorded_hiwater) {
+            (Some(peak), Some(recorded)) if peak == recorded => {
+                (peak.to_string(), "same".to_owned())
+            }
+            (Some(peak), Some(recorded)) => (peak.to_string(), recorded.to_string()),
+            (Some(_), None) => (row.peak_slots.to_string(), "-".to_owned()),
+            (None, _) => (row.peak_slots.to_string(), String::new()),
+        };
+        let line = format!(
+            "{phase:<26} {:<14} {:>8} {:>7} {:>10} {peak:>7} {kernel:>7} {:>9} {:>9} {:>9} {:>9} {:>6}",
+            row.device,
+            row.maps,
+            percent(row.bounced, row.maps),
+            bytes_text(row.copied_bytes),
+            time_text(row.at_peak_ns),
+            time_text(row.lifetime_p50_ns),
+            time_text(row.lifetime_p99_ns),
+            time_text(row.lifetime_max_ns),
+            row.failures
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let peak = report
+        .curve
+        .iter()
+        .map(|point| point.used_slots)
+        .max()
+        .unwrap_or(0);
+    let _ = writeln!(
+        out,
+        "\nslots in use over time, peak {peak} of {}:",
+        report.pool_slots
+    );
+    let _ = writeln!(out, "|{}|", sparkline(&report.curve, 100));
+    if let Some(check) = check {
+        out.push_str(&check_text(check, report, moved));
+    }
+    out.push_str(&doubts(survey));
+    out
+}
+
+fn check_text(check: &SelfCheck, report: &Report, moved: u64) -> String {
+    let mut out = String::from("\nself-check against the kernel:\n");
+    let truths = report
+        .rows
+        .iter()
+        .filter(|row| row.recorded_hiwater.is_some());
+    let (all, same) = truths.fold((0, 0), |(all, same), row| {
+        (
+            all + 1,
+            same + u32::from(row.hiwater == row.recorded_hiwater),
+        )
+    });
+    let _ = writeln!(
+        out,
+        "  peaks      {same} of {all} phases as io_tlb_used_hiwater counted"
+    );
+    let _ = writeln!(
+        out,
+        "  addresses  {} of {} bounce buffers where the kernel put them ({})",
+        check.same_addresses,
+        check.addresses,
+        percent(check.same_addresses, check.addresses)
+    );
+    let _ = writeln!(
+        out,
+        "  failures   {} of {} predicted, {} more here",
+        check.predicted_failures, check.failed, check.extra_failures
+    );
+    if moved > 0 {
+        let _ = writeln!(
+            out,
+            "  order      {moved} calls of several CPUs overlapped in time; the recorded addresses told their order"
+        );
+    }
+    if check.decisions > 0 {
+        let _ = writeln!(
+            out,
+            "  bouncing   {} mappings bounced there or here alone",
+            check.decisions
+        );
+    }
+    for difference in &check.shown {
+        let _ = writeln!(
+            out,
+            "  line {}: kernel {}, here {}: {}",
+            difference.line, difference.recorded, difference.predicted, difference.cause
+        );
+    }
+    let more = check.differences - check.shown.len() as u64;
+    if more > 0 {
+        let _ = writeln!(out, "  and {more} more differences");
+    }
+    out
+}
+
+/// Tells what could not be read or paired, and how much that may change the answer. Empty if nothing.
+#[must_use]
+pub fn doubts(survey: &Survey) -> String {
+    let (read, misfits) = (&survey.read, &survey.misfits);
+    let mut out = String::new();
+    let mut say = |text: String| {
+        let _ = writeln!(out, "note: {text}");
+    };
+    if read.losses > 0 {
+        say(format!(
+            "the kernel lost {} events at {} places: peaks may be higher than told, and addresses behind the first \
+             place differ; record with a larger buffer",
+            read.lost_events, read.losses
+        ));
+    }
+    if read.overwritten > 0 {
+        say(format!(
+            "{} events were overwritten before the trace was read: it begins in the middle of the traffic",
+            read.overwritten
+        ));
+    }
+    if read.bad_lines > 0 {
+        say(format!(
+            "{} lines of our events could not be read and were skipped",
+            read.bad_lines
+        ));
+        for bad in &read.first_bad {
+            say(format!("  line {}: {}", bad.line, bad.cause));
+        }
+    }
+    if let Some(first) = &read.first_foreign {
+        say(format!(
+            "{} lines are no events and were skipped, the first is line {}: {}",
+            read.foreign_lines, first.line, first.cause
+        ));
+    }
+    if read.is_cut {
+        say("the last line has no end: the trace was cut there".to_owned());
+    }
+    let orphans = misfits.unmaps_without_map;
+    if orphans.count > 0 {
+        say(format!(
+            "{} mappings ended that began before the trace or in lost lines (first line {}): up to {} more slots were \
+             in use",
+            orphans.count, orphans.first_line, misfits.orphan_slots
+        ));
+    }
+    let counted: [(Count, &str); 6] = [
+        (
+            misfits.bounces_without_map,
+            "buffers were about to be bounced and no mapping followed: scatterlists that failed, or lost lines",
+        ),
+        (
+            misfits.maps_without_bounce,
+            "mappings elsewhere than at their buffer have no line of swiotlb_bounced: taken for bounced",
+        ),
+        (
+            misfits.lost_unmaps,
+            "mappings ended without a line: their slots were given away again",
+        ),
+        (
+            misfits.changed_ends,
+            "mappings ended with another length or direction than they began with",
+        ),
+        (
+            misfits.uneven_lists,
+            "scatterlists have lists of unequal length and were left out: an IOMMU may have joined entries",
+        ),
+        (
+            Count {
+                count: read.backwards,
+                first_line: read.first_backwards.unwrap_or(0),
+            },
+            "events are earlier than the line before: record with `echo global > trace_clock`",
+        ),
+    ];
+    for (count, what) in counted {
+        if count.count > 0 {
+            say(format!(
+                "{} {what} (first line {})",
+                count.count, count.first_line
+            ));
+        }
+    }
+    if misfits.live_at_end > 0 {
+        say(format!(
+            "{} mappings are live at the end of the trace",
+            misfits.live_at_end
+        ));
+    }
+    out
+}
+
+/// Writes a share in percent, rounded down so that only all is 100 %.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    let tenths = u128::from(part) * 1000 / u128::from(whole);
+    if tenths.is_multiple_of(10) {
+        format!("{} %", tenths / 10)
+    } else {
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    }
+}
+
+/// Writes a time in a unit that suits it.
+#[must_use]
+pub fn time_text(ns: u64) -> String {
+    match ns {
+        0 => "-".to_owned(),
+        1..10_000 => format!("{ns} ns"),
+        10_000..10_000_000 => format!("{} us", ns / 1000),
+        10_000_000..10_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{} s", ns / 1_000_000_000),
+    }
+}
+
+/// Writes bytes in a unit that suits them.
+#[must_use]
+pub fn bytes_text(bytes: u64) -> String {
+    match bytes {
+        0..10_240 => format!("{bytes} B"),
+        10_240..10_485_760 => format!("{} KiB", bytes >> 10),
+        10_485_760..10_737_418_240 => format!("{} MiB", bytes >> 20),
+        _ => format!("{} GiB", bytes >> 30),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_reach_a_hundred_only_when_all_are_there() {
+        assert_eq!(percent(12_999, 13_000), "99.9 %");
+        assert_eq!(
+            (percent(5, 5), percent(1, 2), percent(0, 0)),
+            ("100 %".into(), "50 %".into(), "-".into())
+        );
+    }
+
+    #[test]
+    fn times_and_sizes_have_units_that_suit_them() {
+        let times = [0, 999, 12_345, 12_345_678, 12_345_678_901].map(time_text);
+        assert_eq!(times, ["-", "999 ns", "12 us", "12 ms", "12 s"]);
+        let sizes = [512, 20_480, 20 << 20, 20 << 30].map(bytes_text);
+        assert_eq!(sizes, ["512 B", "20 KiB", "20 MiB", "20 GiB"]);
+    }
+
+    #[test]
+    fn what_is_doubtful_is_told_with_its_line() {
+        let mut survey = Survey::new();
+        assert_eq!(doubts(&survey), "");
+        survey.read.losses = 2;
+        survey.read.lost_events = 70;
+        survey.misfits.lost_unmaps.note(12);
+        let told = doubts(&survey);
+        assert!(
+            told.contains("lost 70 events at 2 places") && told.contains("(first line 12)"),
+            "{told}"
+        );
+    }
+}
