@@ -182,9 +182,9 @@ fn place_cause(engine: &Engine, op: &Op, dma: u64, otherwise: Cause) -> Cause {
     if slot / area_slots != u32::from(op.cpu) & (machine.areas - 1) {
         return Cause::OtherArea;
     }
-    let is_held = engine.all_held().any(|(&id, held)| {
+    let is_held = engine.all_held().any(|(_, held)| {
         let first = held.dma.and_then(|dma| engine.slot_of(dma));
-        first.is_some_and(|first| id != 0 && (first..first + held.slots).contains(&slot))
+        first.is_some_and(|first| (first..first + held.slots).contains(&slot))
     });
     if is_held {
         Cause::StillInUse

@@ -188,6 +188,7 @@ pub struct Figures {
     first_ns: u64,
     last_ns: u64,
     filled: usize,
+    last_use: Point,
     held: Vec<u64>,
 }
 
@@ -313,18 +314,15 @@ impl Figures {
         let span = u128::from(self.last_ns - self.first_ns);
         let at = u128::from(time_ns.saturating_sub(self.first_ns)) * POINTS as u128 / span;
         let at = usize::try_from(at).unwrap_or(POINTS).min(POINTS - 1);
-        let before = self.curve[self.filled];
         while self.filled < at {
             self.filled += 1;
-            self.curve[self.filled] = before;
+            self.curve[self.filled] = self.last_use;
         }
-        let point = &mut self.curve[at];
-        if point.total_slots == 0 || self.filled > at {
-            *point = Point {
-                used_slots: used,
-                total_slots: total,
-            };
-        }
+        self.last_use = Point {
+            used_slots: used,
+            total_slots: total,
+        };
+        let point = &mut self.curve[self.filled];
         point.used_slots = point.used_slots.max(used);
         point.total_slots = point.total_slots.max(total);
     }
@@ -405,7 +403,6 @@ mod tests {
             .take(4)
             .map(|point| point.used_slots)
             .collect();
-        assert_eq!(used[0], 9);
-        assert_eq!(used[3], 4.max(used[2]));
+        assert_eq!(used, [9, 2, 2, 4]);
     }
 }

@@ -35,6 +35,9 @@ pub struct Recording {
     pub check: SelfCheck,
     /// Calls whose order the recorded addresses decided.
     pub moved: u64,
+    /// The lowest peaks of the phases that the lines allow, if calls overlapped: slots freed before others
+    /// are taken wherever the order is open.
+    pub least_hiwater: Vec<u64>,
 }
 
 /// Replays a trace on the machine that it was taken on.
@@ -42,7 +45,13 @@ pub struct Recording {
 /// # Errors
 /// If there can be no such pool.
 pub fn replay_recorded(load: &Load, machine: Machine) -> Result<Recording, ReplayError> {
-    replay_first(load, machine, u64::MAX)
+    let mut recording = replay_first(load, machine.clone(), u64::MAX, false)?;
+    if recording.moved > 0 {
+        let lowest = replay_first(load, machine, u64::MAX, true)?;
+        let phases = lowest.figures.phases.iter().map(|phase| phase.hiwater);
+        recording.least_hiwater = phases.collect();
+    }
+    Ok(recording)
 }
 
 /// Operations by which [`fit_alignment`] judges.
@@ -55,7 +64,7 @@ const FIT_OPS: u64 = 20_000;
 /// If there can be no such pool.
 pub fn fit_alignment(load: &Load, machine: &mut Machine) -> Result<(), ReplayError> {
     let same = |machine: &Machine| {
-        let recording = replay_first(load, machine.clone(), FIT_OPS)?;
+        let recording = replay_first(load, machine.clone(), FIT_OPS, false)?;
         Ok::<_, ReplayError>(recording.check.same_addresses)
     };
     for (number, device) in load.survey.devices.iter().enumerate() {
@@ -72,7 +81,12 @@ pub fn fit_alignment(load: &Load, machine: &mut Machine) -> Result<(), ReplayErr
     Ok(())
 }
 
-fn replay_first(load: &Load, machine: Machine, ops: u64) -> Result<Recording, ReplayError> {
+fn replay_first(
+    load: &Load,
+    machine: Machine,
+    ops: u64,
+    releases_first: bool,
+) -> Result<Recording, ReplayError> {
     let survey = &load.survey;
     let mut run = Run {
         engine: Engine::new(machine)?,
@@ -80,7 +94,7 @@ fn replay_first(load: &Load, machine: Machine, ops: u64) -> Result<Recording, Re
         check: SelfCheck::default(),
         has_orphans: survey.misfits.unmaps_without_map.count > 0,
     };
-    let mut sequencer = Sequencer::default();
+    let mut sequencer = Sequencer::new(releases_first);
     let mut cursor = load.ops.cursor(0);
     while cursor.position() < ops
         && let Some(op) = cursor.next_op()?
@@ -100,6 +114,7 @@ fn replay_first(load: &Load, machine: Machine, ops: u64) -> Result<Recording, Re
         figures: run.figures,
         check: run.check,
         moved: sequencer.moved(),
+        least_hiwater: Vec::new(),
     })
 }
 

@@ -10,15 +10,29 @@ use std::collections::VecDeque;
 use crate::replay::engine::Engine;
 use crate::replay::op::{MapOp, Op, OpKind, Seen};
 
+/// Operations behind the first that are looked at: a task can be preempted between its two lines.
+const MOST_LOOKED_AT: usize = 4096;
+
 /// Operations whose neighbours are not all known yet.
 #[derive(Debug, Default)]
 pub struct Sequencer {
     waiting: VecDeque<Op>,
     last_line: u64,
     moved: u64,
+    releases_first: bool,
 }
 
 impl Sequencer {
+    /// Begins. With `releases_first`, slots are freed before others are taken wherever the lines leave
+    /// it open, which gives the lowest peaks that they allow; otherwise after.
+    #[must_use]
+    pub fn new(releases_first: bool) -> Self {
+        Self {
+            releases_first,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next operation of the load.
     pub fn push(&mut self, op: Op) {
         self.last_line = op.line;
@@ -41,101 +55,121 @@ impl Sequencer {
         if !is_end && self.last_line <= map.closed_line {
             return None;
         }
-        let first = self.first_of(engine, &map);
+        let first = self.first(engine);
         self.moved += u64::from(first > 0);
         self.waiting.remove(first)
     }
 
-    /// Chooses among the operations that began while `map`, the first, was under way.
-    fn first_of(&self, engine: &Engine, map: &MapOp) -> usize {
-        let overlapping = self.waiting.iter().enumerate().skip(1);
-        let mut overlapping = overlapping
-            .take_while(|(_, op)| op.line < map.closed_line)
-            .peekable();
-        if overlapping.peek().is_none() {
-            return 0;
+    /// Returns the first operation that need not wait for a later one.
+    fn first(&self, engine: &Engine) -> usize {
+        let mut index = 0;
+        while let Some(OpKind::Map(map)) = self.waiting.get(index).map(|op| op.kind) {
+            match self.after(engine, index, &map) {
+                After::Nothing => return index,
+                After::Release(release) => return release,
+                After::Others => index += 1,
+            }
         }
+        // The way to an operation that comes before always ends at it, so there is one at `index`.
+        index.min(self.waiting.len() - 1)
+    }
+
+    /// Finds out what a mapping comes after, of what began while it was under way.
+    fn after(&self, engine: &Engine, index: usize, map: &MapOp) -> After {
         match map.seen {
             Seen::Bounced(dma) => {
-                let taken = engine.slot_of(dma);
-                let freed = overlapping.clone().find(|(_, op)| match op.kind {
-                    OpKind::Unmap { id, .. } => holds(engine, id, taken, map.bytes),
+                let Some(slot) = engine.slot_of(dma) else {
+                    return After::Nothing;
+                };
+                let freed = self.under_way(index, map).find(|(_, op)| match op.kind {
+                    OpKind::Unmap { id, .. } => holds(engine, id, slot, map.bytes),
                     _ => false,
                 });
-                freed.map_or_else(|| self.nearest(engine, taken), |(index, _)| index)
+                if let Some((release, _)) = freed {
+                    return After::Release(release);
+                }
+                let next = self.under_way(index, map).next();
+                if let Some((release, op)) = next
+                    && self.releases_first
+                    && matches!(op.kind, OpKind::Unmap { .. })
+                {
+                    return After::Release(release);
+                }
+                self.after_maps(engine, index, map, slot)
             }
-            Seen::Failed => self.who_filled(engine, map).unwrap_or(0),
-            _ => 0,
+            Seen::Failed if Self::has_room(engine, map) => {
+                let mut maps = self.under_way(index, map);
+                let is_map = |(_, op): (usize, &Op)| matches!(op.kind, OpKind::Map(_));
+                if maps.any(is_map) {
+                    After::Others
+                } else {
+                    After::Nothing
+                }
+            }
+            _ => After::Nothing,
         }
     }
 
-    /// If a mapping that began later lies nearer behind the area's cursor, in slots that are free now, it
-    /// was first: returns what is to be carried out on the way to it.
-    fn nearest(&self, engine: &Engine, slot: Option<u32>) -> usize {
+    /// A mapping that began later was first if it has the same slots, which it must have given back, or
+    /// if it lies nearer behind the area's cursor, in slots that are free now.
+    fn after_maps(&self, engine: &Engine, index: usize, map: &MapOp, slot: u32) -> After {
         let machine = engine.machine();
         let area_slots = machine.slots / machine.areas;
-        let Some(slot) = slot else {
-            return 0;
-        };
         let area = slot / area_slots;
-        let cursor = engine.cursor(area);
-        let distance = |slot: u32| (slot % area_slots + area_slots - cursor) % area_slots;
-        let place = |op: &Op| match op.kind {
-            OpKind::Map(map) => match map.seen {
-                Seen::Bounced(dma) => engine.slot_of(dma).filter(|slot| slot / area_slots == area),
-                _ => None,
-            },
-            _ => None,
-        };
-        let (mut best, mut least) = (0, distance(slot));
-        for index in self.under_way() {
-            if let Some(slot) = place(&self.waiting[index])
-                && distance(slot) < least
-                && engine.is_free(slot)
-            {
-                (best, least) = (index, distance(slot));
+        let mut cursor = None;
+        for (_, op) in self.under_way(index, map) {
+            let OpKind::Map(MapOp {
+                seen: Seen::Bounced(dma),
+                ..
+            }) = op.kind
+            else {
+                continue;
+            };
+            let Some(other) = engine
+                .slot_of(dma)
+                .filter(|other| other / area_slots == area)
+            else {
+                continue;
+            };
+            let cursor = *cursor.get_or_insert_with(|| engine.cursor(area));
+            let distance = |slot: u32| (slot % area_slots + area_slots - cursor) % area_slots;
+            if other == slot || (distance(other) < distance(slot) && engine.is_free(other)) {
+                return After::Others;
             }
         }
-        // Those that are under way as well and lie farther wait like the first one.
-        let line = self.waiting[best].line;
-        let waits = |op: &Op| match op.kind {
-            OpKind::Map(map) => {
-                map.closed_line > line && place(op).is_some_and(|slot| distance(slot) > least)
-            }
-            _ => false,
-        };
-        (1..best)
-            .find(|&index| !waits(&self.waiting[index]))
-            .unwrap_or(best)
+        After::Nothing
     }
 
-    /// A mapping failed although there is room: what began while it was under way took that first.
-    fn who_filled(&self, engine: &Engine, map: &MapOp) -> Option<usize> {
+    fn has_room(engine: &Engine, map: &MapOp) -> bool {
         let needed = map.bytes.div_ceil(swiotlb::SLOT_BYTES);
-        if engine.used_slots() + needed > engine.total_slots() {
-            return None;
-        }
-        self.under_way().next()
+        engine.used_slots() + needed <= engine.total_slots()
     }
 
-    /// Returns the mappings that began while the first was under way.
-    fn under_way(&self) -> impl Iterator<Item = usize> {
-        let closed_line = self.waiting.front().map_or(0, |op| match op.kind {
-            OpKind::Map(first) => first.closed_line,
-            _ => 0,
-        });
-        let maps = self.waiting.iter().enumerate().skip(1);
-        maps.take_while(move |(_, op)| op.line < closed_line)
-            .filter(|(_, op)| matches!(op.kind, OpKind::Map(_)))
-            .map(|(index, _)| index)
+    /// Returns what began behind `index` while its mapping was under way.
+    fn under_way(&self, index: usize, map: &MapOp) -> impl Iterator<Item = (usize, &Op)> {
+        let closed_line = map.closed_line;
+        let behind = self.waiting.iter().enumerate().skip(index + 1);
+        behind
+            .take(MOST_LOOKED_AT)
+            .take_while(move |(_, op)| op.line < closed_line)
     }
 }
 
+/// What a mapping comes after.
+enum After {
+    /// After nothing that began later.
+    Nothing,
+    /// After this release.
+    Release(usize),
+    /// After others, to be found behind it.
+    Others,
+}
+
 /// Returns whether a live mapping holds slots that `bytes` bytes from `slot` on need.
-fn holds(engine: &Engine, id: u64, slot: Option<u32>, bytes: u64) -> bool {
+fn holds(engine: &Engine, id: u64, slot: u32, bytes: u64) -> bool {
     let held = engine.held(id);
     let held_slot = held.and_then(|held| engine.slot_of(held.dma?));
-    let (Some(held), Some(held_slot), Some(slot)) = (held, held_slot, slot) else {
+    let (Some(held), Some(held_slot)) = (held, held_slot) else {
         return false;
     };
     let slots = u32::try_from(bytes.div_ceil(swiotlb::SLOT_BYTES)).unwrap_or(u32::MAX);

@@ -205,10 +205,17 @@ impl Survey {
         self.devices.iter().map(|device| device.failed).sum()
     }
 
-    /// Returns whether any event is missing, so that an exact answer cannot be had.
+    /// Returns whether nothing is missing, so that every answer can be exact.
     #[must_use]
-    pub const fn has_losses(&self) -> bool {
-        self.read.losses > 0 || self.read.overwritten > 0 || self.read.bad_lines > 0
+    pub const fn is_complete(&self) -> bool {
+        let (read, misfits) = (&self.read, &self.misfits);
+        let lost =
+            read.losses + read.overwritten + read.bad_lines + misfits.unmaps_without_map.count;
+        let odd = misfits.bounces_without_map.count
+            + misfits.maps_without_bounce.count
+            + misfits.lost_unmaps.count
+            + misfits.uneven_lists.count;
+        lost + odd == 0
     }
 }
 
