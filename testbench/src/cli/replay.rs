@@ -18,7 +18,7 @@ use crate::trace::{Reader, TraceError};
 /// Replay a kernel trace of DMA mappings on the bounce layer, and check it against the kernel
 ///
 /// TRACE is the text of /sys/kernel/tracing/trace, of `trace-cmd report` or of `perf script`, with the events
-/// swiotlb:swiotlb_bounced and dma:*, plain or gzipped; `-` is the standard input. Without options, the traced
+/// `swiotlb:swiotlb_bounced` and `dma:*`, plain or gzipped; `-` is the standard input. Without options, the traced
 /// machine is replayed and every answer compared with the kernel's; the exit code is 1 if a complete trace has
 /// another answer. With --swiotlb, --policy, --cpus, --scale,
 /// --dma-mask, --min-align or --ram, another machine is: what if?
@@ -66,7 +66,7 @@ pub(crate) struct MachineArgs {
     /// Another streaming mask of a device, in bits
     #[arg(long, value_name = "DEV=BITS", value_parser = parse_device_number)]
     dma_mask: Vec<(String, u64)>,
-    /// Another min_align_mask of a device
+    /// Another `min_align_mask` of a device
     #[arg(long, value_name = "DEV=MASK", value_parser = parse_device_number)]
     min_align: Vec<(String, u64)>,
     /// Memory for pools that are added: 4G, 512M
@@ -180,7 +180,7 @@ impl Replay {
         }
         is_changed |= self.scale.is_some() || self.cpus.is_some();
         if is_changed {
-            return self.changed(&load, machine);
+            return self.changed(&load, &machine);
         }
         say(&head(&load, &recorded))?;
         let recording = replay_recorded(&load, machine).map_err(|error| cannot_replay(&error))?;
@@ -201,7 +201,7 @@ impl Replay {
         })
     }
 
-    fn changed(&self, load: &Load, machine: Machine) -> Result<Outcome, UsageError> {
+    fn changed(&self, load: &Load, machine: &Machine) -> Result<Outcome, UsageError> {
         let change = Change {
             scale: self.scale.unwrap_or(1),
             cpus: self.cpus,
@@ -219,7 +219,7 @@ impl Replay {
         ))?;
         let result =
             what_if(load, machine.clone(), change).map_err(|error| cannot_replay(&error))?;
-        let report = Report::of_what_if(&load.survey, &machine, &result.figures);
+        let report = Report::of_what_if(&load.survey, machine, &result.figures);
         say(text(&load.survey, &report, None, 0).trim_end())?;
         say(&format!(
             "\nfailed tries {}, recorded {}; longest wait for slots {}; never made {}; most slots of all pools {}",

@@ -179,7 +179,6 @@ impl Pairing {
                 entries,
                 attrs,
             } => self.map_sg(record, lists, (*dir, *attrs), *entries),
-            Event::MapSgError => {}
             Event::UnmapSg { attrs } => self.unmap_sg(record, lists, *attrs),
             Event::Sync {
                 dir,
@@ -192,7 +191,8 @@ impl Pairing {
                     self.sync(record, (dma, bytes), *dir, *for_cpu);
                 }
             }
-            Event::Coherent => {}
+            // A list that failed has no addresses; its entries are given up when they have waited too long.
+            Event::MapSgError | Event::Coherent => {}
             Event::Marker(marker) => {
                 let number = survey.note_marker(marker, record.time_ns);
                 self.push(record, OpKind::Phase { number });
@@ -273,9 +273,14 @@ impl Pairing {
         other
     }
 
-    /// The mapping of a buffer is told; returns its number and where in the queue it waits.
-    fn close_map(&mut self, record: &Record, mapped: &Mapped, from: usize) -> (MappingId, usize) {
-        let found = self.find_open(record, mapped, from);
+    /// The mapping of a buffer is told; returns its number, and where in the queue it waits if it was open.
+    fn close_map(
+        &mut self,
+        record: &Record,
+        mapped: &Mapped,
+        from: usize,
+    ) -> (MappingId, Option<usize>) {
+        let mut found = self.find_open(record, mapped, from);
         let survey = &mut self.load.survey;
         let device = &mut survey.devices[record.device as usize];
         device.largest_bytes = device.largest_bytes.max(mapped.bytes);
@@ -295,9 +300,10 @@ impl Pairing {
             Seen::Bounced(mapped.dma)
         };
         if matches!(seen, Seen::Bounced(_)) {
-            self.end_overlapped(record, mapped);
+            let inserted = self.end_overlapped(record, mapped);
+            found = found.map(|index| index + inserted);
         }
-        let (id, index) = match found {
+        let id = match found {
             Some(index) => {
                 self.open -= 1;
                 let waiting = &mut self.queue[index];
@@ -308,7 +314,7 @@ impl Pairing {
                 (map.dir, map.attrs) = (mapped.dir, mapped.attrs);
                 (map.seen, map.is_sg) = (seen, mapped.is_sg);
                 map.closed_line = record.line;
-                (map.id, index)
+                map.id
             }
             None => {
                 let id = self.new_id();
@@ -324,7 +330,7 @@ impl Pairing {
                     is_sg: mapped.is_sg,
                 };
                 self.push(record, OpKind::Map(map));
-                (id, self.queue.len() - 1)
+                id
             }
         };
         if seen.is_mapped() {
@@ -339,11 +345,13 @@ impl Pairing {
                 is_sg: mapped.is_sg,
             });
         }
-        (id, index)
+        (id, found)
     }
 
-    /// Slots that are given away have been freed before, even if no line told.
-    fn end_overlapped(&mut self, record: &Record, mapped: &Mapped) {
+    /// Slots that are given away have been freed before, even if no line told. Returns how many ends were
+    /// put in front of what is open.
+    fn end_overlapped(&mut self, record: &Record, mapped: &Mapped) -> usize {
+        let mut inserted = 0;
         while let Some(old) = self.live.overlapping(mapped.dma, mapped.bytes) {
             self.load.survey.misfits.lost_unmaps.note(record.line);
             self.live.remove(old.id);
@@ -364,7 +372,9 @@ impl Pairing {
             // In front of all that still waits, the mapping that took the slots among them.
             self.queue
                 .insert(at.unwrap_or(self.queue.len()), Waiting { op, is_open });
+            inserted += 1;
         }
+        inserted
     }
 
     fn map_sg(
@@ -384,7 +394,6 @@ impl Pairing {
         let mut next_line = record.line;
         let mut last_of_list = None;
         // Backwards: the entries of the last try are the latest of the task.
-        let first_new = self.queue.len();
         let mut head = None;
         for index in (0..shown).rev() {
             let mapped = Mapped {
@@ -397,7 +406,7 @@ impl Pairing {
             };
             let (id, at) = self.close_map(record, &mapped, from);
             head = Some(id);
-            if at < first_new
+            if let Some(at) = at
                 && let OpKind::Map(map) = &mut self.queue[at].op.kind
             {
                 map.closed_line = next_line;
@@ -407,7 +416,7 @@ impl Pairing {
             }
         }
         if let (Some(head), true) = (head, hidden > 0) {
-            let from = last_of_list.map_or(first_new, |last| last + 1);
+            let from = last_of_list.map_or(0, |last| last + 1);
             self.hide_entries(record, head, (from, hidden), (dir, attrs));
         }
     }

@@ -181,7 +181,7 @@ mod tests {
                 expected("a-b [7] c", 12, 12, 1_000_001_000),
             ),
             (
-                format!("  nvme-12  [003]  5.000000001: dma_unmap_phys:      nic dir=TO_DEVICE"),
+                "  nvme-12  [003]  5.000000001: dma_unmap_phys:      nic dir=TO_DEVICE".to_owned(),
                 expected("nvme", 12, 3, 5_000_000_001),
             ),
             (
