@@ -151,6 +151,65 @@ fn a_full_pool_fails_here_as_there_and_a_larger_one_does_not() {
         .stdout(contains("failed tries 0"));
 }
 
+/// Two CPUs that map at the same time: the one that began later was given the first slot.
+const OVERLAPPING: &str = "\
+a-1 [000] 1.000001: swiotlb_bounced: dev_name: disk dma_mask=ff dev_addr=100000 size=2048 FORCE
+b-2 [001] 1.000002: swiotlb_bounced: dev_name: disk dma_mask=ff dev_addr=200000 size=2048 FORCE
+b-2 [001] 1.000003: dma_map_phys: disk dir=TO_DEVICE dma_addr=7000000 size=2048 phys_addr=200000 attrs=
+a-1 [000] 1.000004: dma_map_phys: disk dir=TO_DEVICE dma_addr=7000800 size=2048 phys_addr=100000 attrs=
+";
+
+#[test]
+fn recorded_addresses_tell_the_order_of_calls_that_overlap() {
+    let mask = "ffffffffffffffff";
+    rebound()
+        .args([
+            "replay",
+            "--recorded",
+            "128,1",
+            "--pool-base",
+            "7000000",
+            "-",
+        ])
+        .write_stdin(OVERLAPPING.replace("mask=ff", &format!("mask={mask}")))
+        .assert()
+        .success()
+        .stdout(contains("2 of 2 bounce buffers").and(contains("order      1 calls")));
+}
+
+#[test]
+fn a_peak_that_the_lines_leave_open_is_explained_and_another_is_not() {
+    let trace = |hiwater: u32| {
+        format!(
+            "a-1 [000] 1.0: swiotlb_bounced: dev_name: disk dma_mask=ffffffff dev_addr=100000 size=2048 FORCE\n\
+             a-1 [000] 1.1: dma_map_phys: disk dir=TO_DEVICE dma_addr=7000000 size=2048 phys_addr=100000 attrs=\n\
+             a-1 [000] 1.2: swiotlb_bounced: dev_name: disk dma_mask=ffffffff dev_addr=200000 size=2048 FORCE\n\
+             b-2 [001] 1.3: dma_unmap_phys: disk dir=TO_DEVICE dma_addr=7000000 size=2048 attrs=\n\
+             a-1 [000] 1.35: dma_map_phys: disk dir=TO_DEVICE dma_addr=7000800 size=2048 phys_addr=200000 attrs=\n\
+             c-3 [000] 1.4: tracing_mark_write: phase=end io_tlb_used_hiwater={hiwater}\n"
+        )
+    };
+    let run = |hiwater: u32| {
+        let arguments = [
+            "replay",
+            "--recorded",
+            "128,1",
+            "--pool-base",
+            "7000000",
+            "-",
+        ];
+        rebound()
+            .args(arguments)
+            .write_stdin(trace(hiwater))
+            .assert()
+    };
+    run(2).success().stdout(contains("1 of 1 phases"));
+    run(1).success().stdout(contains("the lines allow 1 to 2"));
+    run(3)
+        .code(1)
+        .stdout(contains("more than the lines explain"));
+}
+
 #[test]
 fn the_same_seed_gives_the_same_figures() {
     let run = |seed: &str| {

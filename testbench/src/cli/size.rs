@@ -27,7 +27,7 @@ pub(crate) struct Size {
     /// Only these policies
     #[arg(long, value_enum)]
     policy: Vec<PolicyName>,
-    /// Slots that stay free above the peak, in percent of it
+    /// Slots that stay free above the peak, in percent of it, in a pool that never grows
     #[arg(long, default_value = "25", value_parser = clap::value_parser!(u32).range(0..=1000))]
     margin: u32,
     /// Copies of the load, each shifted, for the size with margin

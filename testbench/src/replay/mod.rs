@@ -5,6 +5,7 @@
 //! with the trace ([`SelfCheck`]).
 
 mod check;
+mod doubts;
 mod engine;
 mod figures;
 mod live;
@@ -18,19 +19,22 @@ mod sequence;
 mod spool;
 mod survey;
 mod tally;
+mod units;
 mod whatif;
 
 pub use check::{Cause, Difference, SelfCheck};
+pub use doubts::doubts;
 pub use engine::{Answer, Engine, Held, NoMemory};
 pub use figures::{Cell, Figures, Level, Lifetimes, POINTS, PhaseFigures, Point};
 pub use machine::{DeviceConfig, Known, Machine, Recorded, Source};
 pub use op::{MapOp, MappingId, Op, OpKind, Seen};
 pub use pairing::Load;
 pub use plot::{sparkline, svg};
-pub use report::{Report, Row, bytes_text, doubts, percent, text, time_text};
+pub use report::{Report, Row, text};
 pub use run::{Recording, ReplayError, fit_alignment, replay_recorded};
 pub use sequence::Sequencer;
 pub use spool::{Cursor, Spool};
 pub use survey::{Count, DeviceSurvey, Misfits, Phase, Survey};
 pub use tally::Share;
+pub use units::{bytes_text, percent, time_text};
 pub use whatif::{Change, Failure, WhatIf, what_if};

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::replay::check::SelfCheck;
+use crate::replay::doubts::doubts;
 use crate::replay::figures::{Cell, Figures, Point};
 use crate::replay::machine::Machine;
 use crate::replay::plot::sparkline;
 use crate::replay::run::Recording;
-use crate::replay::survey::{Count, Survey};
+use crate::replay::survey::Survey;
+use crate::replay::units::{bytes_text, percent, time_text};
 
 /// A row: a device in a phase, or the sum over devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -328,170 +330,4 @@ fn check_text(check: &SelfCheck, report: &Report, moved: u64) -> String {
         let _ = writeln!(out, "  and {more} more differences");
     }
     out
-}
-
-/// Tells what could not be read or paired, and how much that may change the answer. Empty if nothing.
-#[must_use]
-pub fn doubts(survey: &Survey) -> String {
-    let (read, misfits) = (&survey.read, &survey.misfits);
-    let mut out = String::new();
-    let mut say = |text: String| {
-        let _ = writeln!(out, "note: {text}");
-    };
-    if read.losses > 0 {
-        say(format!(
-            "the kernel lost {} events at {} places: peaks may be higher than told, and addresses behind the first \
-             place differ; record with a larger buffer",
-            read.lost_events, read.losses
-        ));
-    }
-    if read.overwritten > 0 {
-        say(format!(
-            "{} events were overwritten before the trace was read: it begins in the middle of the traffic",
-            read.overwritten
-        ));
-    }
-    if read.bad_lines > 0 {
-        say(format!(
-            "{} lines of our events could not be read and were skipped",
-            read.bad_lines
-        ));
-        for bad in &read.first_bad {
-            say(format!("  line {}: {}", bad.line, bad.cause));
-        }
-    }
-    if let Some(first) = &read.first_foreign {
-        say(format!(
-            "{} lines are no events and were skipped, the first is line {}: {}",
-            read.foreign_lines, first.line, first.cause
-        ));
-    }
-    if read.is_cut {
-        say("the last line has no end: the trace was cut there".to_owned());
-    }
-    let orphans = misfits.unmaps_without_map;
-    if orphans.count > 0 {
-        say(format!(
-            "{} mappings ended that began before the trace or in lost lines (first line {}): up to {} more slots were \
-             in use",
-            orphans.count, orphans.first_line, misfits.orphan_slots
-        ));
-    }
-    let counted: [(Count, &str); 6] = [
-        (
-            misfits.bounces_without_map,
-            "buffers were about to be bounced and no mapping followed: scatterlists that failed, or lost lines",
-        ),
-        (
-            misfits.maps_without_bounce,
-            "mappings elsewhere than at their buffer have no line of swiotlb_bounced: taken for bounced",
-        ),
-        (
-            misfits.lost_unmaps,
-            "mappings ended without a line: their slots were given away again",
-        ),
-        (
-            misfits.changed_ends,
-            "mappings ended with another length or direction than they began with",
-        ),
-        (
-            misfits.uneven_lists,
-            "scatterlists have lists of unequal length and were left out: an IOMMU may have joined entries",
-        ),
-        (
-            Count {
-                count: read.backwards,
-                first_line: read.first_backwards.unwrap_or(0),
-            },
-            "events are earlier than the line before: record with `echo global > trace_clock`",
-        ),
-    ];
-    for (count, what) in counted {
-        if count.count > 0 {
-            say(format!(
-                "{} {what} (first line {})",
-                count.count, count.first_line
-            ));
-        }
-    }
-    if misfits.live_at_end > 0 {
-        say(format!(
-            "{} mappings are live at the end of the trace",
-            misfits.live_at_end
-        ));
-    }
-    out
-}
-
-/// Writes a share in percent, rounded down so that only all is 100 %.
-#[must_use]
-pub fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "-".to_owned();
-    }
-    let tenths = u128::from(part) * 1000 / u128::from(whole);
-    if tenths.is_multiple_of(10) {
-        format!("{} %", tenths / 10)
-    } else {
-        format!("{}.{} %", tenths / 10, tenths % 10)
-    }
-}
-
-/// Writes a time in a unit that suits it.
-#[must_use]
-pub fn time_text(ns: u64) -> String {
-    match ns {
-        0 => "-".to_owned(),
-        1..10_000 => format!("{ns} ns"),
-        10_000..10_000_000 => format!("{} us", ns / 1000),
-        10_000_000..10_000_000_000 => format!("{} ms", ns / 1_000_000),
-        _ => format!("{} s", ns / 1_000_000_000),
-    }
-}
-
-/// Writes bytes in a unit that suits them.
-#[must_use]
-pub fn bytes_text(bytes: u64) -> String {
-    match bytes {
-        0..10_240 => format!("{bytes} B"),
-        10_240..10_485_760 => format!("{} KiB", bytes >> 10),
-        10_485_760..10_737_418_240 => format!("{} MiB", bytes >> 20),
-        _ => format!("{} GiB", bytes >> 30),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_reach_a_hundred_only_when_all_are_there() {
-        assert_eq!(percent(12_999, 13_000), "99.9 %");
-        assert_eq!(
-            (percent(5, 5), percent(1, 2), percent(0, 0)),
-            ("100 %".into(), "50 %".into(), "-".into())
-        );
-    }
-
-    #[test]
-    fn times_and_sizes_have_units_that_suit_them() {
-        let times = [0, 999, 12_345, 12_345_678, 12_345_678_901].map(time_text);
-        assert_eq!(times, ["-", "999 ns", "12 us", "12 ms", "12 s"]);
-        let sizes = [512, 20_480, 20 << 20, 20 << 30].map(bytes_text);
-        assert_eq!(sizes, ["512 B", "20 KiB", "20 MiB", "20 GiB"]);
-    }
-
-    #[test]
-    fn what_is_doubtful_is_told_with_its_line() {
-        let mut survey = Survey::new();
-        assert_eq!(doubts(&survey), "");
-        survey.read.losses = 2;
-        survey.read.lost_events = 70;
-        survey.misfits.lost_unmaps.note(12);
-        let told = doubts(&survey);
-        assert!(
-            told.contains("lost 70 events at 2 places") && told.contains("(first line 12)"),
-            "{told}"
-        );
-    }
 }

@@ -35,8 +35,8 @@ pub struct Recording {
     pub check: SelfCheck,
     /// Calls whose order the recorded addresses decided.
     pub moved: u64,
-    /// The lowest peaks of the phases that the lines allow, if calls overlapped: slots freed before others
-    /// are taken wherever the order is open.
+    /// The lowest peaks of the phases that the lines allow, if any is not the kernel's: slots freed before
+    /// others are taken wherever the order is open.
     pub least_hiwater: Vec<u64>,
 }
 
@@ -46,7 +46,10 @@ pub struct Recording {
 /// If there can be no such pool.
 pub fn replay_recorded(load: &Load, machine: Machine) -> Result<Recording, ReplayError> {
     let mut recording = replay_first(load, machine.clone(), u64::MAX, false)?;
-    if recording.moved > 0 {
+    let mut phases = load.survey.phases.iter().zip(&recording.figures.phases);
+    let differs =
+        phases.any(|(phase, here)| phase.hiwater.is_some_and(|truth| truth != here.hiwater));
+    if differs {
         let lowest = replay_first(load, machine, u64::MAX, true)?;
         let phases = lowest.figures.phases.iter().map(|phase| phase.hiwater);
         recording.least_hiwater = phases.collect();

@@ -1,12 +1,14 @@
 //! The search for the smallest pool without a failure.
 
+use swiotlb::Policy;
+
 use crate::replay::{Change, Load, Machine, ReplayError, what_if};
 use crate::seed::Seed;
 
 /// How sure the answer is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Margin {
-    /// Slots that stay free above the peak, in percent of it.
+    /// Slots that stay free above the peak, in percent of it, in a pool that never grows.
     pub percent: u32,
     /// Copies of the load at a time.
     pub scale: u32,
@@ -86,7 +88,9 @@ fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<b
         let result = what_if(load, machine.clone(), margin.change(run))?;
         let peak = result.figures.peak();
         let wanted = peak + (peak * u64::from(margin.percent)).div_ceil(100);
-        if result.first_failure.is_some() || wanted > u64::from(slots) {
+        // Only a pool that never grows must hold the peak by itself.
+        let is_tight = machine.policy == Policy::Static && wanted > u64::from(slots);
+        if result.first_failure.is_some() || is_tight {
             failed += 1;
             if failed > allowed {
                 return Ok(false);
