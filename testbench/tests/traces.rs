@@ -360,7 +360,7 @@ fn the_standard_input_is_read_too() {
 #[test]
 fn a_command_line_is_linted() {
     rebound()
-        .args(["lint-cmdline", "--cpus", "6", "swiotlb=force,65536"])
+        .args(["lint-cmdline", "swiotlb=force,65536", "--cpus", "6"])
         .assert()
         .success()
         .stdout(contains("32768 slots, 8 areas").and(contains("the number in it is lost")));

@@ -11,7 +11,7 @@ use crate::lint_cmdline::{PoolFate, Target, lint, size_text};
 #[derive(Debug, Args)]
 pub(crate) struct LintCmdline {
     /// Values as in `swiotlb=65536,4,force`, or a whole kernel command line in quotes
-    #[arg(required = true, value_name = "SWIOTLB", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "SWIOTLB")]
     words: Vec<String>,
     /// Possible CPUs of the machine: the number of areas where none is given
     #[arg(long, default_value = "4", value_parser = clap::value_parser!(u32).range(1..=65536))]

@@ -82,7 +82,11 @@ impl Size {
             let advice = advise(&load, &machine, margin, &policies)
                 .map_err(|error| cannot_replay(&error))?;
             say(&text(&load.survey, &advice, machine.is_forced))?;
-            let slots = advice.policies.iter().find_map(|policy| policy.with_margin);
+            let fixed = advice
+                .policies
+                .iter()
+                .find(|policy| policy.name == "static");
+            let slots = fixed.and_then(|policy| policy.with_margin);
             if let Some(slots) = slots {
                 let (most, areas, force) = largest.unwrap_or((0, 1, false));
                 largest = Some((

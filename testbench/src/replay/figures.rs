@@ -232,6 +232,7 @@ impl Figures {
 
     /// Ends the last phase.
     pub fn end_phase(&mut self, time_ns: u64, hiwater: u64) {
+        self.fill(time_ns);
         if let Some(phase) = self.phases.last_mut() {
             phase.end_ns = time_ns;
             phase.hiwater = hiwater;
@@ -311,13 +312,7 @@ impl Figures {
             phase.used.set(used, time_ns);
         }
         self.most_slots = self.most_slots.max(total);
-        let span = u128::from(self.last_ns - self.first_ns);
-        let at = u128::from(time_ns.saturating_sub(self.first_ns)) * POINTS as u128 / span;
-        let at = usize::try_from(at).unwrap_or(POINTS).min(POINTS - 1);
-        while self.filled < at {
-            self.filled += 1;
-            self.curve[self.filled] = self.last_use;
-        }
+        self.fill(time_ns);
         self.last_use = Point {
             used_slots: used,
             total_slots: total,
@@ -325,6 +320,17 @@ impl Figures {
         let point = &mut self.curve[self.filled];
         point.used_slots = point.used_slots.max(used);
         point.total_slots = point.total_slots.max(total);
+    }
+
+    /// Draws the curve on to a time.
+    fn fill(&mut self, time_ns: u64) {
+        let span = u128::from(self.last_ns - self.first_ns);
+        let at = u128::from(time_ns.saturating_sub(self.first_ns)) * POINTS as u128 / span;
+        let at = usize::try_from(at).unwrap_or(POINTS).min(POINTS - 1);
+        while self.filled < at {
+            self.filled += 1;
+            self.curve[self.filled] = self.last_use;
+        }
     }
 
     /// Returns the sum over all phases of a device.
@@ -404,5 +410,7 @@ mod tests {
             .map(|point| point.used_slots)
             .collect();
         assert_eq!(used, [9, 2, 2, 4]);
+        figures.end_phase(POINTS as u64 * 10, 9);
+        assert_eq!(figures.curve[POINTS - 1].used_slots, 4);
     }
 }
