@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Limits, Manifest, ManifestError, Size, closest};
 
 /// Value of a parameter as chosen: a number, or one of the names the manifest gives to numbers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(untagged, expecting = "a whole number or a string")]
 pub enum ParameterValue {
     /// A number.
@@ -39,7 +42,9 @@ impl fmt::Display for ParameterValue {
 }
 
 /// What a parameter decides, so that the testbench can sweep it without knowing its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Binding {
     /// DMA address bits the core implements.
@@ -59,8 +64,9 @@ pub enum Binding {
 }
 
 /// A parameter as the manifest declares it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Parameter")]
 pub struct ParameterSpec {
     /// Value unless a run chooses another.
     pub default: ParameterValue,
@@ -275,6 +281,7 @@ impl ResolvedLimits {
             max_length,
             alignment,
             max_burst_beats,
+            ..
         } = &manifest.limits;
         let number = |field: &str, size: &Option<Size>| {
             let at = format!("limits.{field}");

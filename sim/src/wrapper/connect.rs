@@ -118,8 +118,8 @@ impl<'a> Fitter<'a> {
 
     fn clocks_and_resets(&mut self) -> Result<(), ManifestError> {
         for (index, clock) in self.manifest.clocks.iter().enumerate() {
-            self.one_bit(&format!("clocks[{index}]"), clock)?;
-            self.wiring.clocks.push(clock.clone());
+            self.one_bit(&format!("clocks[{index}]"), &clock.port)?;
+            self.wiring.clocks.push(clock.port.clone());
         }
         for (index, reset) in self.manifest.resets.iter().enumerate() {
             self.one_bit(&format!("reset[{index}].port"), &reset.port)?;
