@@ -133,6 +133,19 @@ impl Fitter<'_> {
                 if explicit || signal.absent == Absent::Required {
                     return Err(self.no_port(field, &name, &format!(" as `{full}`")));
                 }
+                if signal.is_watched() {
+                    present.insert(full.clone(), 1);
+                    self.wiring.links.push(Link {
+                        wrapper: format!("{short}_{full}"),
+                        core: None,
+                        width: 1,
+                        from_core: false,
+                        pin: format!("{pins}.{}", signal.pin),
+                        is_words: false,
+                        is_inverted: false,
+                        gate: None,
+                    });
+                }
                 continue;
             };
             let width = self.check(&field, port, signal.from_core)?;

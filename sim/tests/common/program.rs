@@ -6,19 +6,19 @@ use rebound_sim::host::Host;
 use rebound_sim::manifest::{Control, Direction, Step, Symbol, UnitBytes, Value};
 
 /// One transfer with the values that its steps have read.
-pub struct Transfer {
-    pub src: u64,
-    pub dst: u64,
-    pub len: u64,
-    pub tag: u64,
-    pub read: BTreeMap<String, u64>,
+pub(crate) struct Transfer {
+    pub(crate) src: u64,
+    pub(crate) dst: u64,
+    pub(crate) len: u64,
+    pub(crate) tag: u64,
+    pub(crate) read: BTreeMap<String, u64>,
 }
 
 /// How a transfer ended: well, or with the names of the errors that held.
-pub type Errors = Vec<String>;
+pub(crate) type Errors = Vec<String>;
 
 /// Runs `init`.
-pub async fn init(host: &Host, control: &Control) {
+pub(crate) async fn init(host: &Host, control: &Control) {
     let mut nothing = transfer(0, 0, 0, 0);
     for step in &control.init {
         run(host, control, step, &mut nothing)
@@ -28,7 +28,7 @@ pub async fn init(host: &Host, control: &Control) {
 }
 
 /// A transfer that has read nothing yet.
-pub fn transfer(src: u64, dst: u64, len: u64, tag: u64) -> Transfer {
+pub(crate) fn transfer(src: u64, dst: u64, len: u64, tag: u64) -> Transfer {
     let read = BTreeMap::new();
     Transfer {
         src,
@@ -40,7 +40,7 @@ pub fn transfer(src: u64, dst: u64, len: u64, tag: u64) -> Transfer {
 }
 
 /// Runs `start` and `done` of a copy; the error says which step waited for what.
-pub async fn copy(
+pub(crate) async fn copy(
     host: &Host,
     control: &Control,
     transfer: &mut Transfer,
