@@ -262,6 +262,20 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    pub(crate) const fn new(access: AxilAccess, deadline: u64) -> Self {
+        Self {
+            access,
+            deadline,
+            result: Cell::new(None),
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// The response, once it has come.
+    pub(crate) fn result(&self) -> Option<Result<u64, AxilError>> {
+        self.result.get()
+    }
+
     pub(crate) fn finish(&self, result: Result<u64, AxilError>) {
         self.result.set(Some(result));
         if let Some(waker) = self.waker.take() {
@@ -564,12 +578,8 @@ impl Registers {
     fn ask(&self, access: AxilAccess) -> Pending {
         let cycle = self.host.cycle();
         let slot = self.with_master(|master| {
-            let slot = Rc::new(Slot {
-                access,
-                deadline: cycle.saturating_add(master.timeout_cycles()),
-                result: Cell::new(None),
-                waker: RefCell::new(None),
-            });
+            let deadline = cycle.saturating_add(master.timeout_cycles());
+            let slot = Rc::new(Slot::new(access, deadline));
             master.take(Rc::clone(&slot));
             slot
         });
@@ -609,7 +619,7 @@ impl Future for Pending {
     type Output = Result<u64, AxilError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(result) = self.slot.result.get() {
+        if let Some(result) = self.slot.result() {
             return Poll::Ready(result);
         }
         *self.slot.waker.borrow_mut() = Some(cx.waker().clone());

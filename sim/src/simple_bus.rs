@@ -231,3 +231,132 @@ impl RegisterMaster for SimpleBusPort {
         self.accesses
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axil::AxilAccess;
+
+    fn port(protocol: RegisterProtocol, is_pipelined: bool) -> SimpleBusPort {
+        let shape = RegisterShape {
+            name: "regs".to_owned(),
+            protocol,
+            data_bytes: 4,
+            address_unit: AddressUnit::Byte,
+            is_pipelined,
+        };
+        let policy = AxilPolicy {
+            timeout_cycles: 8,
+            ..AxilPolicy::default()
+        };
+        SimpleBusPort::new(0, shape, &policy, Seed::new(1)).expect("a policy")
+    }
+
+    fn ask(port: &mut SimpleBusPort, access: AxilAccess) -> Rc<Slot> {
+        let slot = Rc::new(Slot::new(access, port.timeout_cycles()));
+        port.take(Rc::clone(&slot));
+        slot
+    }
+
+    /// One cycle in which the core answers as `answer` does to select and enable; returns both.
+    fn cycle(
+        port: &mut SimpleBusPort,
+        now: u64,
+        pins: &mut RegisterPins,
+        answer: impl FnOnce(&mut RegisterPins),
+    ) -> (u8, u8) {
+        port.drive(pins);
+        let request = (pins.select, pins.enable);
+        answer(pins);
+        port.sample(now, pins);
+        request
+    }
+
+    #[test]
+    fn apb_has_a_setup_cycle_and_waits_for_ready() {
+        let mut port = port(RegisterProtocol::Apb, false);
+        let write = AxilAccess::WriteBytes {
+            addr: 6,
+            value: 0xabcd,
+            bytes: 2,
+        };
+        let slot = ask(&mut port, write);
+        let mut pins = RegisterPins {
+            tick: 1,
+            ..RegisterPins::default()
+        };
+        let mut requests = Vec::new();
+        for now in 0..5 {
+            let answer = |pins: &mut RegisterPins| pins.ready = u8::from(now == 3);
+            requests.push(cycle(&mut port, now, &mut pins, answer));
+            if now < 4 {
+                assert_eq!((pins.addr, pins.write), (6, 1));
+                assert_eq!((pins.wdata, pins.strobe), (0xabcd_0000, 0b1100));
+            }
+        }
+        assert_eq!(requests, [(1, 0), (1, 1), (1, 1), (1, 1), (0, 0)]);
+        assert_eq!(slot.result(), Some(Ok(0)));
+    }
+
+    #[test]
+    fn nothing_moves_between_the_edges_of_a_slow_clock() {
+        let mut port = port(RegisterProtocol::Apb, false);
+        let slot = ask(&mut port, AxilAccess::Read { addr: 0 });
+        let mut pins = RegisterPins {
+            ready: 1,
+            rdata: 0x11,
+            ..RegisterPins::default()
+        };
+        let mut requests = Vec::new();
+        for now in 0..6 {
+            let answer = |pins: &mut RegisterPins| pins.tick = u8::from(now % 3 == 2);
+            requests.push(cycle(&mut port, now, &mut pins, answer));
+        }
+        assert_eq!(requests, [(1, 0), (1, 0), (1, 0), (1, 1), (1, 1), (1, 1)]);
+        assert_eq!(slot.result(), Some(Ok(0x11)));
+    }
+
+    #[test]
+    fn a_pipelined_wishbone_takes_the_strobe_once() {
+        let mut port = port(RegisterProtocol::Wishbone, true);
+        let slot = ask(&mut port, AxilAccess::Read { addr: 0 });
+        let mut pins = RegisterPins {
+            tick: 1,
+            ..RegisterPins::default()
+        };
+        let mut requests = Vec::new();
+        for now in 0..5 {
+            let answer = |pins: &mut RegisterPins| {
+                pins.stall = u8::from(now == 0);
+                pins.ready = u8::from(now == 3);
+            };
+            requests.push(cycle(&mut port, now, &mut pins, answer));
+        }
+        assert_eq!(requests, [(1, 1), (1, 1), (1, 0), (1, 0), (0, 0)]);
+        assert_eq!(slot.result(), Some(Ok(0)));
+    }
+
+    #[test]
+    fn a_core_that_never_answers_is_told_and_so_is_who_waits_behind() {
+        let mut port = port(RegisterProtocol::Wishbone, false);
+        let first = ask(&mut port, AxilAccess::Read { addr: 0x10 });
+        let second = ask(&mut port, AxilAccess::Read { addr: 0x14 });
+        let mut pins = RegisterPins {
+            tick: 1,
+            ..RegisterPins::default()
+        };
+        for now in 0..8 {
+            let _ = cycle(&mut port, now, &mut pins, |_| {});
+        }
+        let text = |slot: &Slot| match slot.result() {
+            Some(Err(error)) => error.to_string(),
+            other => panic!("a timeout, got {other:?}"),
+        };
+        assert_eq!(
+            text(&first),
+            "read of register 0x10 on control port 0: no response within 8 cycles, at cycle 8: CYC and STB are high, \
+             ACK, ERR and RTY stay low"
+        );
+        assert!(text(&second).ends_with("it waits behind an earlier access that is stuck"));
+    }
+}

@@ -231,6 +231,30 @@ fn wishbone_lanes_words_and_errors_are_those_of_the_bus() {
     assert_eq!(accesses, 5);
 }
 
+#[test]
+fn a_slow_clock_rises_in_its_phase_of_each_period() {
+    let path = core("styles.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let slow = r#"clocks = ["CLK", { port = "CLK2", period = 3, phase = 2 }]"#;
+    let text = text.replacen("clocks = [\"CLK\", \"CLK2\"]", slow, 1);
+    assert!(text.contains(slow));
+    let manifest = Manifest::parse(&path, text).unwrap_or_else(|error| panic!("{error}"));
+    let mut device = Device::load(&build(&CoreBuilder::new(manifest)), 1).expect("loads");
+    // Three cycles of reset; the core's counter then shows how many edges came before each cycle.
+    device.reset(3).expect("resets");
+    let levels: Vec<u64> = (3..12)
+        .map(|_| {
+            device.step().expect("runs");
+            device.wires_out()[0]
+        })
+        .collect();
+    assert_eq!(
+        levels,
+        [0, 0, 0, 1, 1, 1, 2, 2, 2],
+        "it rises in cycles 5, 8, 11"
+    );
+}
+
 /// Message of a core that does not fit its manifest, one place of which was changed.
 fn misfit(core_file: &str, from: &str, to: &str) -> String {
     let path = core(core_file);
