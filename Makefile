@@ -75,7 +75,7 @@ test: tools-all ## run all checks and tests, as CI does
 .PHONY: bench
 bench: tools-simulator ## measure simulated cycles against a bare C++ loop, bounce buffers against Linux
 	@$(rebound) bench sim
-	@cargo bench --locked --package swiotlb --bench instructions --bench time
+	@cargo bench --locked --package swiotlb --bench instructions --bench time --bench ratios
 
 .PHONY: build
 build: ## build the program, as target/release/rebound

@@ -102,6 +102,8 @@ module axi_manager_rules #(
     localparam int unsigned Keys      = 1 << KeyBits;
     localparam int unsigned SlotBits  = $clog2(MaxTracked);
     localparam int unsigned CountBits = SlotBits + 1;
+    // Early beats whose strobes are kept: the longest burst.
+    localparam int unsigned EarlyStrobes = 256;
 
     localparam logic [1:0] BurstFixed = 2'b00;
     localparam logic [1:0] BurstIncr  = 2'b01;
@@ -358,6 +360,12 @@ module axi_manager_rules #(
     logic [8:0]           early [MaxTracked];
     logic [SlotBits-1:0]  early_first, early_next;
     logic [CountBits-1:0] early_count;
+    // Strobes of the beats whose address has not come, in their order. What does not fit is not judged, nor is
+    // what comes after it, until no such beat is left.
+    logic [BusBytes-1:0]  early_strobes [EarlyStrobes];
+    logic [7:0]           strobes_first, strobes_next;
+    logic [8:0]           strobes_count;
+    logic                 lost_strobes;
     // The burst whose data is coming: its address, if it has come, and beats so far.
     logic                 has_address;
     address_t             present;
@@ -378,6 +386,7 @@ module axi_manager_rules #(
         early_first      = '0;
         early_next       = '0;
         early_count      = '0;
+        forget_early_strobes();
         has_address      = 1'b0;
         beats_so_far     = '0;
         for (int unsigned key = 0; key < Keys; key++) begin
@@ -387,12 +396,59 @@ module axi_manager_rules #(
         end
     endtask
 
+    task automatic forget_early_strobes();
+        strobes_first = '0;
+        strobes_next  = '0;
+        strobes_count = '0;
+        lost_strobes  = 1'b0;
+    endtask
+
+    task automatic keep_early_strobes();
+        if (strobes_count == 9'(EarlyStrobes)) begin
+            lost_strobes = 1'b1;
+        end else if (!lost_strobes) begin
+            early_strobes[strobes_next] = wstrb;
+            strobes_next                = strobes_next + 1'b1;
+            strobes_count               = strobes_count + 1'b1;
+        end
+    endtask
+
+    // The address of the first `beats` early beats has come: judges them, and says where the beat after them goes.
+    task automatic judge_early_beats(input address_t address, input logic [8:0] beats, output logic [11:0] next);
+        next = address.addr;
+        for (int unsigned beat = 0; beat < 256; beat++) begin
+            if (9'(beat) < beats) begin
+                if (strobes_count != '0) begin
+                    // Beats past the end of the burst have been reported already.
+                    if (9'(beat) <= 9'(address.len)) judge_strobes(address, next, beat == 0, early_strobes[strobes_first]);
+                    strobes_first = strobes_first + 1'b1;
+                    strobes_count = strobes_count - 1'b1;
+                end
+                next = next_beat_addr(address, next);
+            end
+        end
+    endtask
+
+    // Under FORMAL nothing is reported, so what only the report uses is not used.
+    // verilator lint_off UNUSEDSIGNAL
+    task automatic judge_strobes(
+        input address_t address, input logic [11:0] addr, input bit is_first, input logic [BusBytes-1:0] strobes);
+        // verilator lint_on UNUSEDSIGNAL
+        logic [BusBytes-1:0] lanes;
+        // A whole beat in the middle may strobe every lane.
+        if (is_first || address.size != FullSize || address.burst == BurstFixed) begin
+            lanes = legal_lanes(address.size, addr);
+            `REBOUND_MANAGER_RULE((strobes & ~lanes) == '0, "AXI_W_STRB", "IHI 0022 A3.4.3", "strobes must lie on the lanes of the beat's bytes (values: lanes allowed, WSTRB; low 64 lanes)", lanes, strobes)
+        end
+    endtask
+
     task automatic complete_write(input logic [KeyBits-1:0] key);
         incomplete_of[key] = incomplete_of[key] - 1'b1;
         complete_of[key]   = complete_of[key] + 1'b1;
     endtask
 
     task automatic begin_write(input logic [KeyBits-1:0] key, input address_t address);
+        logic [11:0] behind;
         `REBOUND_MANAGER_RULE(writes_in_flight != CountBits'(MaxTracked), "AXI_AW_TRACKED", "limit of the rules", "more writes are in flight than the rules follow: until the next reset, write data and responses are not judged any more (values: bursts)", MaxTracked, ({writes_in_flight + 1'b1}))
         if (writes_in_flight == CountBits'(MaxTracked)) begin
             lost_writes = 1'b1;
@@ -402,6 +458,7 @@ module axi_manager_rules #(
             if (address.exclusive) exclusive_of[key] = exclusive_of[key] + 1'b1;
             if (early_count != '0) begin
                 `REBOUND_MANAGER_RULE(early[early_first] == 9'(address.len) + 9'd1, "AXI_W_LAST", "IHI 0022 A3.4.1", "data that came before its address must have as many beats as AWLEN says (values: beats)", ({9'(address.len) + 9'd1}), early[early_first])
+                judge_early_beats(address, early[early_first], behind);
                 early_first = early_first + 1'b1;
                 early_count = early_count - 1'b1;
                 complete_write(key);
@@ -412,15 +469,15 @@ module axi_manager_rules #(
                 has_address = 1'b1;
                 beat_addr   = address.addr;
                 if (beats_so_far != '0) begin
-                    for (int unsigned beat = 0; beat < 256; beat++) begin
-                        if (9'(beat) < beats_so_far) beat_addr = next_beat_addr(address, beat_addr);
-                    end
+                    judge_early_beats(address, beats_so_far, behind);
+                    beat_addr = behind;
                 end
             end else begin
                 waiting[waiting_next] = address;
                 waiting_next          = waiting_next + 1'b1;
                 waiting_count         = waiting_count + 1'b1;
             end
+            if (lost_strobes && (has_address || (early_count == '0 && beats_so_far == '0))) forget_early_strobes();
         end
     endtask
 
@@ -450,15 +507,10 @@ module axi_manager_rules #(
     endfunction
 
     task automatic take_write_beat();
-        logic [BusBytes-1:0] lanes;
         beats_so_far = beats_so_far + 9'd1;
         if (has_address) begin
             `REBOUND_MANAGER_RULE(wlast == (beats_so_far == 9'(present.len) + 9'd1), "AXI_W_LAST", "IHI 0022 A3.4.1", "WLAST must be set with the last beat of a burst and with no other (values: beats of the burst, number of this beat)", ({9'(present.len) + 9'd1}), beats_so_far)
-            // A whole beat in the middle may strobe every lane.
-            if (beats_so_far == 9'd1 || present.size != FullSize || present.burst == BurstFixed) begin
-                lanes = legal_lanes(present.size, beat_addr);
-                `REBOUND_MANAGER_RULE((wstrb & ~lanes) == '0, "AXI_W_STRB", "IHI 0022 A3.4.3", "strobes must lie on the lanes of the beat's bytes (values: lanes allowed, WSTRB; low 64 lanes)", lanes, wstrb)
-            end
+            judge_strobes(present, beat_addr, beats_so_far == 9'd1, wstrb);
             if (Axi3 != 0) begin
                 `REBOUND_MANAGER_RULE(wid == present.id, "AXI_W_ID", "IHI 0022 A5.4", "WID must follow the order of the addresses (values: AWID, WID)", present.id, wid)
             end
@@ -476,6 +528,7 @@ module axi_manager_rules #(
                 beat_addr = next_beat_addr(present, beat_addr);
             end
         end else begin
+            keep_early_strobes();
             `REBOUND_MANAGER_RULE(wlast || beats_so_far != 9'd256, "AXI_W_LAST", "IHI 0022 A3.4.1", "a burst has at most 256 beats: WLAST is missing (values: beats)", 256, beats_so_far)
             if (wlast || beats_so_far == 9'd256) begin
                 `REBOUND_MANAGER_RULE(early_count != CountBits'(MaxTracked), "AXI_W_TRACKED", "limit of the rules", "data of more writes came before its address than the rules follow: until the next reset, write data and responses are not judged any more (values: bursts)", MaxTracked, ({early_count + 1'b1}))

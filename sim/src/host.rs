@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use futures::future::{Either, select};
 
-use crate::axi::{BusCounters, FaultWindow, PolicyError, Subordinate};
+use crate::axi::{BusCounters, FaultWindow, Iommu, PolicyError, Subordinate};
 use crate::axil::{AxilPort, Registers};
 use crate::clock::{Task, TaskTable, TimerKey, Timers, Wait, WaitTimeout, spawn};
 use crate::cpu::{CostModel, Cpu, CpuCore};
@@ -345,6 +345,15 @@ impl Host {
     pub fn set_faults(&self, port: usize, faults: Vec<FaultWindow>) -> Result<(), PolicyError> {
         self.expect_port("manager port", port, self.shared.ports.managers.len());
         self.shared.buses.borrow_mut()[port].set_faults(faults)
+    }
+
+    /// Puts an IOMMU between a manager port and memory, or takes it away, for the beats from now on.
+    ///
+    /// # Panics
+    /// If the device has no such port.
+    pub fn set_iommu(&self, port: usize, iommu: Option<Box<dyn Iommu>>) {
+        self.expect_port("manager port", port, self.shared.ports.managers.len());
+        self.shared.buses.borrow_mut()[port].set_iommu(iommu);
     }
 
     /// Holds the core in reset for some cycles from the next one on, or as many as its manifest wants, and waits

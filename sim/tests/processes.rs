@@ -38,8 +38,11 @@ fn another_process_builds_the_probe() {
 
 /// Starts another process that builds the probe.
 fn builder(cache: &Path, compiler: Option<&Path>) -> Child {
-    let mut command = Command::new(env::current_exe().expect("this program"));
+    // A shell starts what runs in the background with SIGINT ignored, which is inherited.
+    let mut command = Command::new("env");
     command
+        .arg("--default-signal=INT")
+        .arg(env::current_exe().expect("this program"))
         .args(["--exact", "another_process_builds_the_probe"])
         .args(["--ignored", "--nocapture"])
         .env(CACHE_VARIABLE, cache)

@@ -49,10 +49,10 @@ macro_rules! address {
                 self.0.checked_sub(base.0)
             }
 
-            /// Clears the low bits below `align` (a power of two).
+            /// Clears the low bits below `align` (a power of two); 0 aligns to nothing, like 1.
             #[must_use]
             pub const fn align_down(self, align: u64) -> Self {
-                Self(self.0 & !(align - 1))
+                Self(self.0 & !align.saturating_sub(1))
             }
         }
 
@@ -110,6 +110,7 @@ mod tests {
             DmaAddr::new(0x1fff).align_down(0x1000),
             DmaAddr::new(0x1000)
         );
+        assert_eq!(DmaAddr::new(0x1fff).align_down(0), DmaAddr::new(0x1fff));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::area::CpuId;
+use crate::common_case::CommonPool;
 use crate::device::Device;
 use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
 use crate::growth::Growth;
@@ -18,6 +19,8 @@ use crate::sync_primitives::{Arc, AtomicU64, Ordering, View};
 #[derive(Debug, Default)]
 pub(crate) struct Allocator {
     pub(crate) pools: PoolList,
+    /// The first pool, if mappings can be the common case there.
+    pub(crate) common: Option<CommonPool>,
     /// Every streaming mapping bounces.
     pub(crate) is_forced: bool,
     /// Coherent memory comes from here too.
@@ -154,8 +157,10 @@ impl Allocator {
     }
 
     /// Makes a pool the first one.
-    pub(crate) fn set_first_pool(&mut self, pool: Pool) {
+    pub(crate) fn set_first_pool(&mut self, shared: &Shared, pool: Pool) {
         self.total_slots = AtomicU64::new(u64::from(pool.geometry.slots));
+        let pool = Arc::new(pool);
+        self.common = CommonPool::new(shared, &pool);
         self.pools.set_first(pool);
     }
 
@@ -179,6 +184,7 @@ impl Allocator {
         self.total_slots = AtomicU64::new(0);
         self.usage.clear();
         self.growth = Growth::default();
+        self.common = None;
         self.pools.take_all()
     }
 

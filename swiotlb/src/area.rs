@@ -13,6 +13,40 @@ pub struct Area {
     pub cursor: u32,
 }
 
+/// What is kept of an area: what a search asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AreaState {
+    /// Slots of the area less those in use, modulo 2^64 like the count of those.
+    pub(crate) free: u64,
+    /// As [`Area::cursor`].
+    pub(crate) cursor: u32,
+}
+
+impl AreaState {
+    /// Returns the area as the kernel describes it.
+    pub(crate) fn describe(&self, area_slots: u32) -> Area {
+        Area {
+            used: u64::from(area_slots).wrapping_sub(self.free),
+            cursor: self.cursor,
+        }
+    }
+
+    /// Counts slots that were taken from `first` on, counted in the area, and moves the cursor behind
+    /// them.
+    #[inline(always)]
+    pub(crate) fn note_taken(&mut self, first: u32, slots: u32, area_slots: u32) {
+        let behind = first + slots;
+        self.cursor = if behind >= area_slots { 0 } else { behind };
+        self.free = self.free.wrapping_sub(u64::from(slots));
+    }
+
+    /// Counts slots that were freed.
+    #[inline(always)]
+    pub(crate) fn note_freed(&mut self, slots: u32) {
+        self.free = self.free.wrapping_add(u64::from(slots));
+    }
+}
+
 /// Limits the areas of a pool so that each has a slot set, if the pool is too small for all. The
 /// result is a power of two, which the order of areas needs, also where the slots are none (the
 /// kernel takes for granted that they are).

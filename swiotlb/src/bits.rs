@@ -18,38 +18,14 @@ pub(crate) const fn range_mask(from: u32, len: u32) -> u128 {
     (u128::MAX >> (SLOT_SET_SLOTS - len)) << from
 }
 
-/// Bit mask of the slots of a set from `from` on (0 to 127).
-#[inline(always)]
-pub(crate) const fn mask_from(from: u32) -> u128 {
-    if from < 64 {
-        (u64::MAX << from) as u128 | (u64::MAX as u128) << 64
-    } else {
-        ((u64::MAX << (from - 64)) as u128) << 64
-    }
-}
-
-/// Returns whether a bit is set (0 to 127).
-#[inline(always)]
-pub(crate) const fn has_bit(bits: u128, bit: u32) -> bool {
-    half(bits, bit) >> (bit % 64) & 1 == 1
-}
-
-/// Returns the half of a set that holds a bit.
-#[expect(clippy::cast_possible_truncation, reason = "the halves of the set")]
-#[inline(always)]
-const fn half(bits: u128, bit: u32) -> u64 {
-    if bit < 64 {
-        bits as u64
-    } else {
-        (bits >> 64) as u64
-    }
-}
-
 /// Returns the bits at which a run of at least `len` set bits begins (1 to 128).
 #[inline(always)]
 pub(crate) const fn runs_of(bits: u128, len: u32) -> u128 {
     if len == 1 {
         return bits;
+    }
+    if len == SLOT_SET_SLOTS {
+        return (bits == u128::MAX) as u128;
     }
     let pairs = bits & bits >> 1;
     if len == 2 {
@@ -61,9 +37,6 @@ pub(crate) const fn runs_of(bits: u128, len: u32) -> u128 {
 /// As [`runs_of`], from the starts of runs of two on. Shifts by constants, each of four instructions.
 const fn longer_runs(pairs: u128, len: u32) -> u128 {
     let mut runs = pairs;
-    if len == SLOT_SET_SLOTS {
-        return (runs == u128::MAX >> 1) as u128;
-    }
     let mut have = 2;
     if len >= 4 {
         runs &= runs >> 2;
@@ -91,31 +64,6 @@ const fn longer_runs(pairs: u128, len: u32) -> u128 {
     runs
 }
 
-/// Returns the length of the run of set bits from `first` to below `end`, with what lies next to it
-/// on both sides. The bits in between must be set.
-#[inline(always)]
-pub(crate) fn run_around(bits: u128, first: u32, end: u32) -> u8 {
-    let above = !bits & mask_above(end);
-    let below = !bits & !mask_from(first);
-    let run_end = if above == 0 {
-        SLOT_SET_SLOTS
-    } else {
-        above.trailing_zeros()
-    };
-    let run_start = SLOT_SET_SLOTS - below.leading_zeros();
-    u8::try_from(run_end - run_start).unwrap_or(u8::MAX)
-}
-
-/// As [`mask_from`], and 0 for 128.
-#[inline(always)]
-const fn mask_above(end: u32) -> u128 {
-    if end == SLOT_SET_SLOTS {
-        0
-    } else {
-        mask_from(end)
-    }
-}
-
 /// As [`runs_of`], in one half; no run is longer than 64.
 #[inline(always)]
 pub(crate) const fn half_runs_of(half: u64, len: u32) -> u64 {
@@ -128,6 +76,7 @@ pub(crate) const fn half_runs_of(half: u64, len: u32) -> u64 {
 }
 
 /// As [`half_runs_of`], from 3 on.
+#[inline(always)]
 const fn longer_half_runs(half: u64, len: u32) -> u64 {
     let mut runs = half & half >> 1;
     let mut have = 2;
@@ -141,29 +90,15 @@ const fn longer_half_runs(half: u64, len: u32) -> u64 {
     runs
 }
 
-/// As [`run_around`], if a used slot of the same half ends the run on both sides.
-#[inline(always)]
-pub(crate) fn half_run_around(half: u64, first: u32, end: u32) -> Option<u8> {
-    let above = if end < 64 { !half >> (end % 64) } else { 0 };
-    let below = !(half | u64::MAX << first);
-    if above == 0 || below == 0 {
-        return None;
-    }
-    let run = end + above.trailing_zeros() + below.leading_zeros() - 64;
-    u8::try_from(run).ok()
-}
-
 /// Returns the length of the longest run of set bits.
-pub(crate) fn longest_run(bits: u128) -> u8 {
-    let mut bits = bits;
+pub(crate) const fn longest_run(bits: u128) -> u32 {
+    let mut starts = bits;
     let mut longest = 0;
-    while bits != 0 {
-        bits >>= bits.trailing_zeros();
-        let run = bits.trailing_ones();
-        longest = longest.max(run);
-        bits = bits.checked_shr(run).unwrap_or(0);
+    while starts != 0 {
+        starts &= starts >> 1;
+        longest += 1;
     }
-    u8::try_from(longest).unwrap_or(u8::MAX)
+    longest
 }
 
 #[cfg(test)]
@@ -173,9 +108,6 @@ mod tests {
     #[test]
     fn masks_are_the_same_in_one_half_and_across_both() {
         for from in 0..128 {
-            assert_eq!(mask_from(from), u128::MAX << from);
-            assert!(has_bit(1 << from, from));
-            assert!(!has_bit(!(1 << from), from));
             for len in 1..=128 - from {
                 let expected = (u128::MAX >> (128 - len)) << from;
                 assert_eq!(range_mask(from, len), expected, "{from}+{len}");
@@ -211,10 +143,6 @@ mod tests {
             );
         }
         assert_eq!(half_runs_of(u64::MAX, 65), 0);
-        assert_eq!(half_run_around(0b0111_0110, 5, 6), Some(3));
-        assert_eq!(half_run_around(0b0111_0110, 1, 3), Some(2));
-        assert_eq!(half_run_around(0b0111, 1, 3), None);
-        assert_eq!(half_run_around(1 << 63, 63, 64), None);
     }
 
     #[test]
@@ -223,15 +151,5 @@ mod tests {
         assert_eq!(longest_run(range_mask(60, 9) | 0xff), 9);
         assert_eq!(longest_run(u128::MAX), 128);
         assert_eq!(longest_run(0), 0);
-    }
-
-    #[test]
-    fn the_run_around_a_range_ends_at_used_slots_and_at_the_set() {
-        assert_eq!(run_around(u128::MAX, 0, 128), 128);
-        assert_eq!(run_around(u128::MAX, 5, 6), 128);
-        assert_eq!(run_around(range_mask(60, 10) | 1, 63, 65), 10);
-        assert_eq!(run_around(range_mask(0, 3) | range_mask(100, 28), 0, 3), 3);
-        assert_eq!(run_around(range_mask(100, 28), 120, 128), 28);
-        assert_eq!(run_around(range_mask(64, 1), 64, 65), 1);
     }
 }

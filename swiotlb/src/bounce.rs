@@ -1,7 +1,7 @@
 //! Mapping through a bounce buffer: take slots and copy the original in.
 
 use crate::addr::{DmaAddr, PhysAddr};
-use crate::allocator::{Allocator, Found, Miss, NotFound};
+use crate::allocator::{Found, Miss, NotFound};
 use crate::area::CpuId;
 use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
@@ -61,7 +61,7 @@ impl Swiotlb {
     /// If no slots were found, the pool does not suit the device, or the original is not memory. No
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
-    #[inline]
+    #[inline(always)]
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -71,10 +71,7 @@ impl Swiotlb {
         if request.dir == DataDirection::None {
             return Err(MapError::BadDirection(request.dir));
         }
-        let Some(allocator) = self.allocator(dev.allocator()) else {
-            return Err(MapError::Inactive);
-        };
-        if let Some((pool, first_slot)) = allocator.take_common(&self.shared, dev, request) {
+        if let Some((pool, first_slot)) = self.take_common(dev, request) {
             #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
             let slots = slots_of(request.bytes) as u32;
             let bounce = BounceInfo {
@@ -84,16 +81,18 @@ impl Swiotlb {
                 slots,
                 pad_slots: 0,
                 copied_bytes: request.bytes,
-                is_shared: allocator.is_shared,
+                is_shared: self
+                    .allocator(dev.allocator())
+                    .is_some_and(|allocator| allocator.is_shared),
             };
-            self.note_bounced(dev);
+            dev.note_bounced();
             if let Err(cause) = mem.copy(request.orig, bounce.tlb_addr, request.bytes) {
                 pool.release(first_slot, slots);
                 return Err(cause.into());
             }
             return Ok(bounce);
         }
-        self.map_in_general(mem, dev, request, allocator)
+        self.map_in_general(mem, dev, request)
     }
 
     /// As [`Swiotlb::tbl_map_single`], with all that is out of the ordinary.
@@ -103,8 +102,10 @@ impl Swiotlb {
         mem: &mut M,
         dev: &Device,
         request: &BounceRequest,
-        allocator: &Allocator,
     ) -> Result<BounceInfo, MapError> {
+        let Some(allocator) = self.allocator(dev.allocator()) else {
+            return Err(MapError::Inactive);
+        };
         if allocator.total_slots() == 0 {
             self.warn(dev, Message::TooEarly);
             return Err(MapError::Inactive);
@@ -157,7 +158,7 @@ impl Swiotlb {
             Ok(found) => found,
             Err(miss) => self.grow_or_refuse(mem, dev, request.attrs, &wanted, &origin, miss)?,
         };
-        self.note_bounced(dev);
+        dev.note_bounced();
         let Found {
             pool,
             first_slot,
@@ -179,15 +180,6 @@ impl Swiotlb {
             copied_bytes: request.bytes,
             is_shared: pool_is_shared,
         })
-    }
-
-    /// Notes in the device that it has a bounce buffer.
-    #[inline(always)]
-    fn note_bounced(&self, dev: &Device) {
-        if self.shared.is_dynamic {
-            dev.set_uses_io_tlb();
-        }
-        dev.need_sync();
     }
 
     /// Asks for a further pool and makes do with one for this mapping alone, where pools can be

@@ -11,7 +11,7 @@ use crate::cc::CcPlatform;
 use crate::iommu::{Attachment, IommuDomain};
 use crate::own_buffers::OwnBuffers;
 use crate::pool::AllocatorId;
-use crate::sync_primitives::{AtomicBool, Ordering};
+use crate::sync_primitives::{AtomicU8, Ordering};
 use crate::transient::TransientPools;
 
 /// Returns the mask of the lowest `bits` bits (`DMA_BIT_MASK`); all ones from 64 on.
@@ -29,6 +29,11 @@ pub const fn bit_mask(bits: u32) -> u64 {
 pub const fn min_not_zero(a: u64, b: u64) -> u64 {
     if a == 0 || (b != 0 && b < a) { b } else { a }
 }
+
+/// Sync calls of the device return at once (`dma_skip_sync`).
+const SKIPS_SYNC: u8 = 1;
+/// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
+const USES_IO_TLB: u8 = 2;
 
 /// Identity of a device, different for each [`Device`] of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,13 +62,14 @@ pub struct Device {
     ranges: Vec<DmaRange>,
     min_align_mask: u32,
     seg_boundary_mask: u64,
+    /// Any place in any pool suits: no alignment, no boundary, no window.
+    is_unconstrained: bool,
     max_segment_bytes: u32,
     is_coherent: bool,
     unencrypted: Option<bool>,
     pub(crate) allocator: AllocatorId,
-    skips_sync: AtomicBool,
-    /// The device has been given a bounce buffer (`dma_uses_io_tlb`). Never taken back.
-    uses_io_tlb: AtomicBool,
+    /// [`SKIPS_SYNC`] and [`USES_IO_TLB`], in one word: a map looks at both.
+    sync_state: AtomicU8,
     pub(crate) transient: TransientPools,
     pub(crate) own_buffers: OwnBuffers,
     has_parms: bool,
@@ -89,12 +95,12 @@ impl Device {
             ranges: Vec::new(),
             min_align_mask: 0,
             seg_boundary_mask: u64::MAX,
+            is_unconstrained: true,
             max_segment_bytes: 65536,
             is_coherent: true,
             unencrypted: None,
             allocator: AllocatorId::DEFAULT,
-            skips_sync: AtomicBool::new(false),
-            uses_io_tlb: AtomicBool::new(false),
+            sync_state: AtomicU8::new(0),
             transient: TransientPools::default(),
             own_buffers: OwnBuffers::default(),
             has_parms: true,
@@ -174,13 +180,14 @@ impl Device {
     #[must_use]
     pub fn with_ranges(mut self, ranges: Vec<DmaRange>) -> Self {
         self.ranges = ranges;
+        self.note_constraints();
         self
     }
 
     /// Sets the address bits that a bounce buffer must keep (`dma_set_min_align_mask`).
     #[must_use]
     pub const fn with_min_align_mask(mut self, mask: u32) -> Self {
-        self.min_align_mask = mask;
+        self.store_min_align_mask(mask);
         self
     }
 
@@ -188,7 +195,7 @@ impl Device {
     /// (`dma_set_seg_boundary`).
     #[must_use]
     pub const fn with_seg_boundary(mut self, mask: u64) -> Self {
-        self.seg_boundary_mask = if mask == 0 { u64::MAX } else { mask };
+        self.store_seg_boundary(mask);
         self
     }
 
@@ -330,35 +337,47 @@ impl Device {
     /// Returns whether sync calls return at once (`dma_skip_sync`).
     #[must_use]
     pub fn skips_sync(&self) -> bool {
-        self.skips_sync.load(Ordering::Relaxed)
+        self.sync_state.load(Ordering::Relaxed) & SKIPS_SYNC != 0
     }
 
     pub(crate) fn set_skips_sync(&self, skips: bool) {
-        self.skips_sync.store(skips, Ordering::Relaxed);
+        if skips {
+            self.sync_state.fetch_or(SKIPS_SYNC, Ordering::Relaxed);
+        } else {
+            self.need_sync();
+        }
     }
 
-    /// Ends the skipping of syncs. A flag that is down already is not written again: devices are
-    /// shared by threads.
-    #[inline]
+    /// Ends the skipping of syncs.
     pub(crate) fn need_sync(&self) {
-        if self.skips_sync.load(Ordering::Relaxed) {
-            self.skips_sync.store(false, Ordering::Relaxed);
+        self.sync_state.fetch_and(!SKIPS_SYNC, Ordering::Relaxed);
+    }
+
+    /// Notes that the device has a bounce buffer, which must be synced. What is noted already is not
+    /// written again: devices are shared by threads.
+    #[inline(always)]
+    pub(crate) fn note_bounced(&self) {
+        if self.sync_state.load(Ordering::Relaxed) != USES_IO_TLB {
+            self.note_first_bounce();
         }
+    }
+
+    #[cold]
+    fn note_first_bounce(&self) {
+        self.set_uses_io_tlb();
+        self.need_sync();
     }
 
     /// Returns whether the device was ever given a bounce buffer.
     #[inline]
     pub(crate) fn uses_io_tlb(&self) -> bool {
-        self.uses_io_tlb.load(Ordering::Acquire)
+        self.sync_state.load(Ordering::Acquire) & USES_IO_TLB != 0
     }
 
     /// Notes that the device has a bounce buffer. Pairs with [`Device::uses_io_tlb`]: who learns the
     /// address sees the flag.
-    #[inline]
     pub(crate) fn set_uses_io_tlb(&self) {
-        if !self.uses_io_tlb.load(Ordering::Relaxed) {
-            self.uses_io_tlb.store(true, Ordering::Release);
-        }
+        self.sync_state.fetch_or(USES_IO_TLB, Ordering::Release);
     }
 
     /// Returns whether the device can only use unencrypted memory on `platform`.
@@ -435,8 +454,8 @@ impl Device {
 
     /// Returns whether any place in any pool suits: no alignment, no boundary, no window.
     #[inline(always)]
-    pub(crate) fn is_unconstrained(&self) -> bool {
-        self.min_align_mask == 0 && self.seg_boundary_mask == u64::MAX && self.ranges.is_empty()
+    pub(crate) const fn is_unconstrained(&self) -> bool {
+        self.is_unconstrained
     }
 
     /// Returns `addr` under the low bits that a slot must keep.

@@ -3,7 +3,8 @@
 //! As a rule that is one area. Where areas are no whole slot sets (a pool reduced after a poor start),
 //! a run may reach into the next area, and the pool has one lock for all.
 
-use crate::area::Area;
+use crate::area::{Area, AreaState};
+use crate::half::Record;
 use crate::pool::Origin;
 use crate::search::FindRun;
 use crate::slot_table::SlotTable;
@@ -20,28 +21,32 @@ pub(crate) struct Domain {
     /// When slots were last taken or released, in nanoseconds; kept for the shrinker alone.
     pub(crate) last_active: u64,
     /// The first area, as a rule the only one: in place, so that it is in this domain's cache lines.
-    first_area: Area,
-    more_areas: Box<[Area]>,
+    first_area: AreaState,
+    more_areas: Box<[AreaState]>,
     pub(crate) table: SlotTable,
 }
 
 impl Domain {
     /// Makes a domain of `areas` areas whose slots are all free.
     pub(crate) fn new(first_slot: u32, slots: u32, areas: u32, area_slots: u32) -> Self {
+        let area = AreaState {
+            free: u64::from(area_slots),
+            cursor: 0,
+        };
         Self {
             first_slot,
             area_slots,
             is_retired: false,
             last_active: 0,
-            first_area: Area::default(),
-            more_areas: vec![Area::default(); (areas - 1) as usize].into_boxed_slice(),
+            first_area: area,
+            more_areas: vec![area; (areas - 1) as usize].into_boxed_slice(),
             table: SlotTable::new(slots),
         }
     }
 
     /// Returns an area by its number in this domain.
     #[inline]
-    pub(crate) fn area(&self, area: u32) -> &Area {
+    pub(crate) fn area(&self, area: u32) -> &AreaState {
         match area {
             0 => &self.first_area,
             area => &self.more_areas[area as usize - 1],
@@ -50,7 +55,7 @@ impl Domain {
 
     /// As [`Domain::area`], to be changed.
     #[inline]
-    pub(crate) fn area_mut(&mut self, area: u32) -> &mut Area {
+    fn area_mut(&mut self, area: u32) -> &mut AreaState {
         match area {
             0 => &mut self.first_area,
             area => &mut self.more_areas[area as usize - 1],
@@ -58,8 +63,10 @@ impl Domain {
     }
 
     /// Returns all areas, in order.
-    pub(crate) fn areas(&self) -> impl Iterator<Item = &Area> {
-        std::iter::once(&self.first_area).chain(&self.more_areas)
+    pub(crate) fn areas(&self) -> impl Iterator<Item = Area> {
+        std::iter::once(&self.first_area)
+            .chain(&self.more_areas)
+            .map(|area| area.describe(self.area_slots))
     }
 
     /// Returns the slots in use, as the areas count them.
@@ -69,7 +76,6 @@ impl Domain {
     }
 
     /// Searches an area and takes the slots found. Returns the first one, counted in the pool.
-    #[inline(always)]
     pub(crate) fn take(
         &mut self,
         search: &impl FindRun,
@@ -82,23 +88,36 @@ impl Domain {
         let found = search.find(self, area)?;
         let slots = search.slots();
         self.table.take(found, slots, search.first_size(), origin);
-        let behind = found - area * self.area_slots + slots;
         let area_slots = self.area_slots;
-        let state = self.area_mut(area);
-        state.cursor = if behind >= area_slots { 0 } else { behind };
-        state.used = state.used.wrapping_add(u64::from(slots));
+        self.area_mut(area)
+            .note_taken(found - area * area_slots, slots, area_slots);
         Some(self.first_slot + found)
     }
 
-    /// Counts slots that were freed in the area of `slot`, which is counted in the domain.
+    /// As [`Domain::take`] in the first area, if its cursor is close to free slots: see
+    /// [`SlotTable::take_near`].
     #[inline(always)]
-    pub(crate) fn count_released(&mut self, slot: u32, slots: u32) {
-        let area = if self.more_areas.is_empty() {
-            &mut self.first_area
-        } else {
-            self.area_mut(slot / self.area_slots)
-        };
-        area.used = area.used.wrapping_sub(u64::from(slots));
+    pub(crate) fn take_near(&mut self, slots: u32, pattern: u64, record: Record) -> Option<u32> {
+        let area = &mut self.first_area;
+        if u64::from(slots) > area.free {
+            return None;
+        }
+        let found = self.table.take_near(area.cursor, slots, pattern, record)?;
+        area.note_taken(found, slots, self.area_slots);
+        Some(self.first_slot + found)
+    }
+
+    /// Frees what lies in the first area: see [`SlotTable::release_whole`].
+    #[inline(always)]
+    pub(crate) fn release_whole(
+        &mut self,
+        slot: u32,
+        is_expected: impl FnOnce(&Record) -> bool,
+    ) -> Option<u32> {
+        let in_domain = slot - self.first_slot;
+        let slots = self.table.release_whole(in_domain, is_expected)?;
+        self.first_area.note_freed(slots);
+        Some(slots)
     }
 
     /// Frees slots, as far as they lie in this domain, and counts `counted` of them in the area in
@@ -111,27 +130,20 @@ impl Domain {
             0 => 0,
             _ => first / self.area_slots,
         };
-        let state = self.area_mut(area);
-        state.used = state.used.wrapping_sub(u64::from(counted));
+        self.area_mut(area).note_freed(counted);
         slots - inside
     }
 
     /// Returns whether the area of `slot`, counted in the domain, counts enough free slots.
     pub(crate) fn has_room(&self, slot: u32, slots: u32) -> bool {
-        let area = slot.checked_div(self.area_slots).unwrap_or(0) as usize;
-        self.areas().nth(area).is_some_and(|area| {
-            let free = u64::from(self.area_slots).wrapping_sub(area.used);
-            u64::from(slots) <= free
-        })
+        let area = slot.checked_div(self.area_slots).unwrap_or(0);
+        area as usize <= self.more_areas.len() && u64::from(slots) <= self.area(area).free
     }
 
     /// Marks all slots as used by nobody.
     pub(crate) fn disable(&mut self) {
         self.table.disable();
-        let area = Area {
-            used: u64::from(self.area_slots),
-            cursor: 0,
-        };
+        let area = AreaState { free: 0, cursor: 0 };
         self.first_area = area;
         self.more_areas.fill(area);
     }

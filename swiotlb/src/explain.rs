@@ -82,9 +82,8 @@ impl Best {
 
     /// Looks at every place at which a run of the wanted length is free.
     fn look_in(&mut self, domain: &mut Domain, search: &Search) {
-        let last = domain.table.sets() as usize - 1;
         let mut from = 0;
-        while let Some(set) = domain.table.next_set(search.slots(), from, last) {
+        while let Some(set) = domain.table.next_set(search.slots(), from) {
             from = set + 1;
             let mut runs = domain.table.fitting(set, search.slots());
             while runs != 0 {

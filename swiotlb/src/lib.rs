@@ -129,6 +129,7 @@
 
 mod addr;
 mod allocator;
+mod allocators;
 mod area;
 mod attrs;
 mod bits;
@@ -148,6 +149,7 @@ mod explain;
 mod growth;
 #[cfg(feature = "vm-memory")]
 mod guest_ram;
+mod half;
 mod init;
 mod iommu;
 mod lines;
@@ -175,6 +177,8 @@ mod stats;
 mod swiotlb;
 mod sync;
 mod sync_primitives;
+#[cfg(test)]
+mod test_random;
 mod transient;
 #[cfg(feature = "vectors")]
 pub mod vectors;

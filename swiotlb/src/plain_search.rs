@@ -4,12 +4,10 @@
 //! It gives the same answer as [`crate::search::Search`], and is made ready and run in a tenth of
 //! the instructions.
 
-use crate::bits::mask_from;
 use crate::device::Device;
 use crate::domain::Domain;
 use crate::search::{FindRun, Wanted};
 use crate::slot::{SLOT_BYTES, SLOT_MASK, SLOT_SET_SLOTS, SLOT_SHIFT, max_slots};
-use crate::slot_table::SlotTable;
 
 /// A search made ready for one device and one pool.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +19,7 @@ pub(crate) struct PlainSearch {
     /// Steps that the walk counts for each of them.
     stride: u32,
     /// `alloc_size` of the first slot.
-    first_size: i64,
+    first_size: i32,
 }
 
 /// A bit pattern with every `2^k`-th bit set, by `k`.
@@ -92,16 +90,17 @@ impl PlainSearch {
             residue: u32::try_from(residue).ok()?,
             period: u32::try_from(period).ok()?,
             stride: u32::try_from(stride).ok()?,
-            first_size: wanted.alloc_size.wrapping_sub(offset).cast_signed(),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most 256 KiB, less a slot"
+            )]
+            first_size: wanted.alloc_size.wrapping_sub(offset) as i32,
         })
     }
 
-    /// As [`PlainSearch::new`], for a device without any constraint and a request without alignment.
-    #[inline(always)]
-    pub(crate) fn unconstrained(bytes: u64, pool_dma: u64, page_bytes: u64) -> Option<Self> {
-        if bytes.wrapping_sub(1) >= u64::from(SLOT_SET_SLOTS) * SLOT_BYTES {
-            return None;
-        }
+    /// As [`PlainSearch::new`], for a device without any constraint and a request of 1 byte to 256 KiB
+    /// without alignment.
+    pub(crate) fn unconstrained(bytes: u64, pool_dma: u64, page_bytes: u64) -> Self {
         let period = if bytes >= page_bytes {
             max_slots(page_bytes - 1)
         } else {
@@ -109,13 +108,13 @@ impl PlainSearch {
         };
         let residue = (pool_dma >> SLOT_SHIFT).wrapping_neg() & (period - 1);
         #[expect(clippy::cast_possible_truncation, reason = "slots of a set or a page")]
-        Some(Self {
+        Self {
             slots: ((bytes + SLOT_MASK) >> SLOT_SHIFT) as u32,
             residue: residue as u32,
             period: period as u32,
             stride: period as u32,
-            first_size: bytes.cast_signed(),
-        })
+            first_size: bytes as i32,
+        }
     }
 
     /// Returns the slots of every half of a set that suit.
@@ -127,41 +126,28 @@ impl PlainSearch {
         }
     }
 
-    /// Looks at the sets from `from` on, a slot counted in the domain, to below `end`.
-    fn scan(&self, table: &mut SlotTable, from: u32, end: u32) -> Option<u32> {
-        let half = self.half_pattern();
-        let pattern = u128::from(half) | u128::from(half) << 64;
-        let last = ((end - 1) / SLOT_SET_SLOTS) as usize;
-        let mut set = (from / SLOT_SET_SLOTS) as usize;
-        let mut positions = pattern & mask_from(from % SLOT_SET_SLOTS);
-        loop {
-            let found = table.fitting(set, self.slots) & positions;
-            if found != 0 {
-                let slot = u32::try_from(set).ok()? * SLOT_SET_SLOTS + found.trailing_zeros();
-                return (slot < end).then_some(slot);
-            }
-            set = table.next_set(self.slots, set + 1, last)?;
-            positions = pattern;
-        }
+    /// Looks at the slots from `from` on, counted in the domain, to below `end`.
+    #[inline]
+    fn scan(&self, domain: &mut Domain, from: u32, end: u32) -> Option<u32> {
+        let pattern = self.half_pattern();
+        let slot = domain.table.find(from, self.slots, pattern)?;
+        (slot < end).then_some(slot)
     }
 
     /// The walk from the cursor to the end of an area, by its number in the domain, and from slot 0
     /// on.
-    pub(crate) fn scan_area(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+    #[inline]
+    fn scan_area(&self, domain: &mut Domain, area: u32) -> Option<u32> {
         let (area_slots, cursor) = (domain.area_slots, domain.area(area).cursor);
         let base = area * area_slots;
-        self.scan(&mut domain.table, base + cursor, base + area_slots)
-            .or_else(|| self.scan_wrapped(domain, base, area_slots, cursor))
+        self.scan(domain, base + cursor, base + area_slots)
+            .or_else(|| self.scan_wrapped(domain, area))
     }
 
     /// The walk from slot 0 on, after the end of the area.
-    fn scan_wrapped(
-        &self,
-        domain: &mut Domain,
-        base: u32,
-        area_slots: u32,
-        cursor: u32,
-    ) -> Option<u32> {
+    fn scan_wrapped(&self, domain: &mut Domain, area: u32) -> Option<u32> {
+        let (area_slots, cursor) = (domain.area_slots, domain.area(area).cursor);
+        let base = area * area_slots;
         let first = self.first_from(base + cursor) - base;
         // Steps counted when the walk wraps to slot 0.
         let mut checked = area_slots - cursor;
@@ -173,7 +159,7 @@ impl PlainSearch {
         if rest == 0 {
             return None;
         }
-        self.scan(&mut domain.table, base, base + rest)
+        self.scan(domain, base, base + rest)
     }
 
     /// Returns the first slot of the pattern at or behind `slot`.
@@ -199,16 +185,18 @@ impl FindRun for PlainSearch {
     }
 
     #[inline(always)]
-    fn first_size(&self) -> i64 {
+    fn first_size(&self) -> i32 {
         self.first_size
     }
 
+    #[inline]
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
-        let state = domain.area(area);
-        let area_slots = domain.area_slots;
-        if u64::from(self.slots) > u64::from(area_slots).wrapping_sub(state.used) {
+        if u64::from(self.slots) > domain.area(area).free {
             return None;
         }
         self.scan_area(domain, area)
     }
 }
+
+#[cfg(test)]
+mod tests;

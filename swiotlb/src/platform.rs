@@ -33,10 +33,10 @@ impl PageSize {
         self.bytes() / SLOT_BYTES
     }
 
-    /// Returns the smallest order of pages that holds `bytes` (`get_order`), for `bytes` above 0.
+    /// Returns the smallest order of pages that holds `bytes` (`get_order`); 0 for no bytes.
     pub(crate) const fn order_of(self, bytes: u64) -> u32 {
         let pages = bytes.div_ceil(self.bytes());
-        u64::BITS - (pages - 1).leading_zeros()
+        u64::BITS - pages.saturating_sub(1).leading_zeros()
     }
 }
 
@@ -134,6 +134,7 @@ mod tests {
     #[test]
     fn orders_round_up() {
         let page = PageSize::Size4KiB;
+        assert_eq!(page.order_of(0), 0);
         assert_eq!(page.order_of(1), 0);
         assert_eq!(page.order_of(4096), 0);
         assert_eq!(page.order_of(4097), 1);

@@ -4,7 +4,7 @@ use bitvec::prelude::{BitVec, Lsb0};
 use crossbeam_utils::CachePadded;
 
 use crate::addr::PhysAddr;
-use crate::area::Area;
+use crate::area::{Area, CpuId};
 use crate::block::Block;
 use crate::domain::Domain;
 use crate::error::InitError;
@@ -12,7 +12,7 @@ use crate::search::FindRun;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS};
 use crate::sync_primitives::{Lock, MutexGuard};
 
-/// Most slots of a pool: 8 GiB of bounce memory, with 128 MiB of bookkeeping.
+/// Most slots of a pool: 8 GiB of bounce memory, with 100 MiB of bookkeeping.
 pub const MAX_POOL_SLOTS: u32 = 1 << 22;
 /// Bytes of an area's descriptor.
 const AREA_BYTES: u64 = std::mem::size_of::<crate::area::Area>() as u64;
@@ -152,6 +152,12 @@ impl Pool {
         }
     }
 
+    /// Returns whether each slot lies in an area, and each area is a domain.
+    pub(crate) fn is_even(&self) -> bool {
+        self.domains.len() == self.geometry.areas as usize
+            && self.geometry.slots == self.area_slots * self.geometry.areas
+    }
+
     /// Says where the memory came from.
     pub(crate) fn with_block(mut self, block: Block) -> Self {
         self.block = Some(block);
@@ -200,12 +206,10 @@ impl Pool {
         }
     }
 
-    /// Returns the domain of an area, if it is the only one in it.
+    /// Returns the domain of a CPU's area, in a pool whose areas are domains.
     #[inline(always)]
-    pub(crate) fn separate_domain(&self, area: u32) -> Option<&Lock<Domain>> {
-        if self.domains.len() != self.geometry.areas as usize {
-            return None;
-        }
+    pub(crate) fn domain_of_cpu(&self, cpu: CpuId) -> Option<&Lock<Domain>> {
+        let area = cpu.0 & (self.geometry.areas - 1);
         self.domains.get(area as usize).map(|domain| &**domain)
     }
 
@@ -265,6 +269,17 @@ impl Pool {
     /// Returns whether `addr` lies in the pool.
     pub(crate) const fn contains(&self, addr: PhysAddr) -> bool {
         addr.raw().wrapping_sub(self.geometry.base.raw()) < self.geometry.bytes()
+    }
+
+    /// Returns the slot that holds `addr`, if that lies in the pool.
+    #[inline(always)]
+    pub(crate) fn slot_at(&self, addr: PhysAddr) -> Option<u32> {
+        let slot = addr.raw().wrapping_sub(self.geometry.base.raw()) / SLOT_BYTES;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "below the slots of the pool"
+        )]
+        (slot < u64::from(self.geometry.slots)).then_some(slot as u32)
     }
 
     /// Returns the slot that holds `addr`, which must lie in the pool.

@@ -50,24 +50,21 @@ impl PoolList {
         self.first.as_deref()
     }
 
-    /// Returns the first pool if there is no other one.
-    #[inline]
-    pub(crate) fn only(&self) -> Option<&Pool> {
-        match self.further_len.load(Ordering::Acquire) {
-            0 => self.first(),
-            _ => None,
-        }
+    /// Returns whether there are others than the first pool.
+    #[inline(always)]
+    pub(crate) fn has_further(&self) -> bool {
+        self.further_len.load(Ordering::Acquire) > 0
     }
 
     /// Makes a pool the first one.
-    pub(crate) fn set_first(&mut self, pool: Pool) {
-        self.first = Some(Arc::new(pool));
+    pub(crate) fn set_first(&mut self, pool: Arc<Pool>) {
+        self.first = Some(pool);
     }
 
     /// Returns the further pools, newest first; `None` if there are none.
     #[inline]
     pub(crate) fn further(&self) -> Option<View<Further>> {
-        (self.further_len.load(Ordering::Acquire) > 0).then(|| self.further.load())
+        self.has_further().then(|| self.further.load())
     }
 
     /// Puts a pool at the head of the list.

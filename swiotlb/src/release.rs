@@ -41,7 +41,7 @@ impl Swiotlb {
     /// `min_align_mask` is not that of the mapping; nothing has changed. In both modes, if the
     /// release would reach out of the pool (nothing has changed), or the original is not memory (the
     /// slots are free then).
-    #[inline]
+    #[inline(always)]
     pub fn tbl_unmap_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -54,24 +54,16 @@ impl Swiotlb {
         if dir == DataDirection::None {
             return Err(UnmapError::BadDirection(dir));
         }
-        if !dev.own_buffers.is_empty()
-            && let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs))
-        {
-            return result.map(Some);
-        }
         let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
-        if !has_copy
-            && let Some((pool, first_slot)) = self.locate_first(dev, tlb_addr)
-            && let Some(slots) = self.release_common(pool, first_slot, dev, tlb_addr, bytes)
-        {
+        if !has_copy && let Some((pool, slots)) = self.release_common(dev, tlb_addr, bytes) {
             return Ok(Some(Released {
                 pool: pool.id,
-                first_slot,
+                first_slot: pool.slot_of(tlb_addr),
                 slots,
                 copied_bytes: 0,
             }));
         }
-        self.unmap_in_general(mem, dev, tlb_addr, bytes, has_copy)
+        self.unmap_in_general(mem, dev, tlb_addr, bytes, (dir, attrs))
     }
 
     /// As [`Swiotlb::tbl_unmap_single`], with all that is out of the ordinary.
@@ -82,8 +74,12 @@ impl Swiotlb {
         dev: &Device,
         tlb_addr: PhysAddr,
         bytes: u64,
-        has_copy: bool,
+        (dir, attrs): (DataDirection, Attrs),
     ) -> Result<Option<Released>, UnmapError> {
+        if let Some(result) = self.unmap_own(mem, dev, tlb_addr, bytes, (dir, attrs)) {
+            return result.map(Some);
+        }
+        let has_copy = dir.comes_from_device() && !attrs.contains(Attrs::SKIP_CPU_SYNC);
         let Some(pool) = self.locate(dev, tlb_addr) else {
             return Ok(None);
         };

@@ -1,62 +1,57 @@
-//! Which slot sets may hold a long enough free run: the search goes from one to the next.
+//! Which halves of slot sets may begin a long enough free run: the search goes from one to the next.
 //!
-//! Each set has an upper bound of its longest free run, raised at once when slots are freed, lowered
-//! when somebody has looked and not found. Over these bounds lies one bitmap for each power of two.
+//! One bitmap over the halves for each power of two. Its bits are set at once when slots are freed,
+//! and cleared when somebody has looked and not found.
 
+use crate::half::HALF_SLOTS;
 use crate::lines::Lines;
 use crate::slot::SLOT_SET_SLOTS;
 
 /// Powers of two that a run can have: 1 to 128.
 const CLASSES: usize = SLOT_SET_SLOTS.ilog2() as usize + 1;
 
-/// The bitmaps of 64 sets, in one cache line: bit `s` of word `k` says that the bound of set `s` is
-/// at least `2^k`.
+/// The bitmaps of 64 halves, in one cache line: bit `h` of word `k` says that a run of `2^k` slots
+/// may begin in half `h`.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
 struct ClassWords([u64; CLASSES]);
 
-/// Bounds of the longest free run of each set, and bitmaps over them.
+/// Bitmaps of the halves in which runs may begin.
 #[derive(Debug, Clone)]
 pub(crate) struct RunIndex {
-    bounds: Lines<u8, 128>,
-    classes: Lines<ClassWords, 2>,
+    words: Lines<ClassWords, 2>,
 }
 
 /// Returns the bitmap in which to look for runs of `len` slots (1 to 128).
 #[inline(always)]
-pub(crate) const fn class_of(len: u32) -> usize {
-    len.ilog2() as usize
+const fn class_of(len: u32) -> usize {
+    len.ilog2() as usize % CLASSES
+}
+
+/// Returns the longest run that can begin in a half: only one in the lower half of a set can be
+/// longer than that.
+pub(crate) const fn longest_in(half: usize) -> u32 {
+    if half.is_multiple_of(2) {
+        SLOT_SET_SLOTS
+    } else {
+        HALF_SLOTS
+    }
 }
 
 impl RunIndex {
-    /// Makes an index in which no set has a free slot.
-    pub(crate) fn new(sets: usize) -> Self {
+    /// Makes an index in which no half has a free slot.
+    pub(crate) fn new(halves: usize) -> Self {
         Self {
-            bounds: Lines::new(sets),
-            classes: Lines::new(sets.div_ceil(64)),
+            words: Lines::new(halves.div_ceil(64)),
         }
     }
 
-    /// Returns the bound of a set.
-    #[inline(always)]
-    pub(crate) fn bound(&self, set: usize) -> u8 {
-        self.bounds[set]
-    }
-
-    /// Raises the bound of a set.
-    #[inline(always)]
-    pub(crate) fn raise(&mut self, set: usize, run: u8) {
-        if run > self.bounds[set] {
-            self.set_bound(set, run);
-        }
-    }
-
-    /// Writes the bound of a set and its bits.
-    pub(crate) fn set_bound(&mut self, set: usize, bound: u8) {
-        self.bounds[set] = bound;
-        let bit = 1 << (set % 64);
-        for (class, word) in self.classes[set / 64].0.iter_mut().enumerate() {
-            if bound >> class == 0 {
+    /// Says that runs of all lengths up to `longest` (0 to 128) may begin in a half, and no longer
+    /// ones.
+    pub(crate) fn set(&mut self, half: usize, longest: u32) {
+        let bit = 1 << (half % 64);
+        for (class, word) in self.words[half / 64].0.iter_mut().enumerate() {
+            if longest >> class == 0 {
                 *word &= !bit;
             } else {
                 *word |= bit;
@@ -64,45 +59,34 @@ impl RunIndex {
         }
     }
 
-    /// Says that no set has a free slot.
+    /// Says that no half has a free slot.
     pub(crate) fn clear(&mut self) {
-        self.bounds.fill(0);
-        self.classes.fill(ClassWords::default());
+        self.words.fill(ClassWords::default());
     }
 
-    /// Returns the first set from `from` to `last` that may hold a run of the class.
-    #[inline]
-    pub(crate) fn next_set(&self, class: usize, from: usize, last: usize) -> Option<usize> {
-        if from > last {
-            return None;
-        }
-        let class = class % CLASSES;
+    /// Returns the first half from `from` on in which a run of `len` slots may begin.
+    #[inline(always)]
+    pub(crate) fn next(&self, len: u32, from: usize) -> Option<usize> {
+        let class = class_of(len);
         let mut word = from / 64;
-        let mut bits = self.classes[word].0[class] & u64::MAX << (from % 64);
+        let mut bits = self.words.get(word)?.0[class] & u64::MAX << (from % 64);
         while bits == 0 {
             word += 1;
-            if word > last / 64 {
-                return None;
-            }
-            bits = self.classes[word].0[class];
+            bits = self.words.get(word)?.0[class];
         }
-        let set = word * 64 + bits.trailing_zeros() as usize;
-        (set <= last).then_some(set)
+        Some((word * 64) | bits.trailing_zeros() as usize)
     }
 
-    /// Returns the highest class that any set is in.
-    pub(crate) fn highest_class(&self) -> Option<usize> {
-        (0..CLASSES)
-            .rev()
-            .find(|&class| self.classes.iter().any(|words| words.0[class] != 0))
+    /// Returns the length of the longest runs that may be anywhere, rounded down to a power of two.
+    pub(crate) fn longest(&self) -> Option<u32> {
+        let any = |class: &usize| self.words.iter().any(|words| words.0[*class] != 0);
+        (0..CLASSES).rev().find(any).map(|class| 1 << class)
     }
 
-    /// Returns whether the bitmaps contradict the bounds.
-    pub(crate) fn is_contradictory(&self) -> bool {
-        self.bounds.iter().enumerate().any(|(set, bound)| {
-            let words = &self.classes[set / 64].0;
-            (0..CLASSES).any(|class| (words[class] >> (set % 64) & 1 == 1) != (bound >> class > 0))
-        })
+    /// Returns whether the bits of a half are others than [`RunIndex::set`] would write.
+    pub(crate) fn contradicts(&self, half: usize, longest: u32) -> bool {
+        let words = &self.words[half / 64].0;
+        (0..CLASSES).any(|class| (words[class] >> (half % 64) & 1 == 1) != (longest >> class > 0))
     }
 }
 
@@ -111,39 +95,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_set_is_found_across_words_and_not_behind_the_last() {
+    fn the_next_half_is_found_across_words() {
         let mut index = RunIndex::new(200);
-        assert_eq!(index.next_set(0, 0, 199), None);
-        index.set_bound(3, 128);
-        index.set_bound(130, 5);
-        assert_eq!(index.next_set(7, 0, 199), Some(3));
-        assert_eq!(index.next_set(2, 4, 199), Some(130));
-        assert_eq!(index.next_set(2, 130, 130), Some(130));
-        assert_eq!(index.next_set(2, 4, 129), None);
-        assert_eq!(index.next_set(3, 4, 199), None);
-        assert_eq!(index.next_set(0, 200, 199), None);
-        assert_eq!(index.highest_class(), Some(7));
+        assert_eq!(index.next(1, 0), None);
+        index.set(3, 128);
+        index.set(130, 5);
+        assert_eq!(index.next(128, 0), Some(3));
+        assert_eq!(index.next(4, 4), Some(130));
+        assert_eq!(index.next(7, 130), Some(130));
+        assert_eq!(index.next(4, 131), None);
+        assert_eq!(index.next(8, 4), None);
+        assert_eq!(index.next(1, 200), None);
+        assert_eq!(index.longest(), Some(128));
     }
 
     #[test]
-    fn a_bound_can_be_lowered_and_is_only_raised_by_more() {
+    fn what_may_begin_in_a_half_can_be_lowered() {
         let mut index = RunIndex::new(2);
-        index.raise(1, 64);
-        index.raise(1, 8);
-        assert_eq!(index.bound(1), 64);
-        index.set_bound(1, 63);
-        assert_eq!(index.next_set(6, 0, 1), None);
-        assert_eq!(index.next_set(5, 0, 1), Some(1));
-        assert!(!index.is_contradictory());
+        index.set(1, 64);
+        index.set(1, 63);
+        assert_eq!(index.next(64, 0), None);
+        assert_eq!(index.next(63, 0), Some(1));
+        assert_eq!(index.longest(), Some(32));
         index.clear();
-        assert_eq!((index.bound(1), index.highest_class()), (0, None));
+        assert_eq!((index.next(1, 0), index.longest()), (None, None));
     }
 
     #[test]
     fn a_wrong_bit_is_noticed() {
         let mut index = RunIndex::new(2);
-        index.set_bound(1, 2);
-        index.classes[0].0[3] |= 2;
-        assert!(index.is_contradictory());
+        index.set(1, 2);
+        assert!(!index.contradicts(1, 3));
+        index.words[0].0[3] |= 2;
+        assert!(index.contradicts(1, 3));
     }
 }

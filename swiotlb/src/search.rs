@@ -30,7 +30,7 @@ pub(crate) trait FindRun {
     fn slots(&self) -> u32;
 
     /// Returns the `alloc_size` of the first slot.
-    fn first_size(&self) -> i64;
+    fn first_size(&self) -> i32;
 
     /// Searches an area, by its number in the domain. Returns the first slot of a run that fits,
     /// counted in the domain.
@@ -43,7 +43,7 @@ pub(crate) trait FindRun {
 pub(crate) struct Search {
     slots: u32,
     /// `alloc_size` of the first slot.
-    first_size: i64,
+    first_size: i32,
     /// DMA address of the pool, under the boundary mask.
     base_dma: u64,
     /// Bits of a slot's DMA address that must be zero.
@@ -141,7 +141,11 @@ impl Search {
         let base_dma = pool_dma & boundary_mask;
         Ok(Self {
             slots,
-            first_size: wanted.alloc_size.wrapping_sub(offset).cast_signed(),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most 256 KiB, less a slot"
+            )]
+            first_size: wanted.alloc_size.wrapping_sub(offset) as i32,
             base_dma,
             zero_mask,
             keep_mask,
@@ -292,14 +296,14 @@ impl FindRun for Search {
         self.slots
     }
 
-    fn first_size(&self) -> i64 {
+    fn first_size(&self) -> i32 {
         self.first_size
     }
 
     fn find(&self, domain: &mut Domain, area: u32) -> Option<u32> {
         let state = *domain.area(area);
         let area_slots = u64::from(domain.area_slots);
-        if u64::from(self.slots) > area_slots.wrapping_sub(state.used) || self.is_hopeless() {
+        if u64::from(self.slots) > state.free || self.is_hopeless() {
             return None;
         }
         let base = u64::from(domain.first_slot) + u64::from(area) * area_slots;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::allocator::Allocator;
+use crate::allocators::Allocators;
 use crate::device::Device;
 use crate::error::InvalidHiwater;
 use crate::growth::Growth;
@@ -42,7 +43,8 @@ pub(crate) struct Shared {
     /// Slots in use are counted: tracking is on, or a shrinker wants to know.
     pub(crate) is_counting: bool,
     pub(crate) policy: Policy,
-    /// No encryption, no counting, no buffers of their own: see [`crate::common_case`].
+    /// No encryption, no counting, no buffers of their own, and searches look at areas: see
+    /// [`crate::common_case`].
     pub(crate) is_common: bool,
     /// Pools can be added.
     pub(crate) is_dynamic: bool,
@@ -50,6 +52,17 @@ pub(crate) struct Shared {
     /// is 0 before the default pool is made; no limit otherwise.
     pub(crate) search_areas: u32,
     pub(crate) log: EventLog,
+}
+
+impl Shared {
+    /// Sets how many areas a search looks at, and whether mappings can be the common case.
+    fn set_search_areas(&mut self, areas: u32) {
+        self.search_areas = areas;
+        self.is_common = areas > 0
+            && !self.platform.cc.is_active()
+            && !self.is_counting
+            && self.policy != Policy::PerBuffer;
+    }
 }
 
 /// Linux's software IO TLB: the default allocator and the restricted pools.
@@ -65,7 +78,7 @@ pub(crate) struct Shared {
 pub struct Swiotlb {
     pub(crate) shared: Shared,
     pub(crate) boot: BootConfig,
-    pub(crate) allocators: Vec<Allocator>,
+    pub(crate) allocators: Allocators,
     pub(crate) restricted: Vec<RestrictedRegion>,
     next_pool: AtomicU32,
     /// Where pages come from that are asked for while running.
@@ -101,32 +114,30 @@ impl Swiotlb {
             log.push(None, message);
         }
         let is_counting = boot.track_hiwater || shrinker.is_some();
-        Self {
+        let mut swiotlb = Self {
             shared: Shared {
                 is_dynamic: boot.options.policy.is_dynamic(),
-                is_common: !platform.cc.is_active()
-                    && !is_counting
-                    && boot.options.policy != Policy::PerBuffer,
+                is_common: false,
                 platform,
                 mode,
                 is_tracking: boot.track_hiwater,
                 is_counting,
                 policy: boot.options.policy,
-                search_areas: if boot.options.policy.is_dynamic() {
-                    0
-                } else {
-                    u32::MAX
-                },
+                search_areas: 0,
                 log,
             },
             boot,
-            allocators: vec![allocator],
+            allocators: Allocators::new(allocator),
             restricted: Vec::new(),
             next_pool: AtomicU32::new(0),
             source: Lock::default(),
             dropped: Lock::default(),
             shrinker: Shrinker::default(),
+        };
+        if !swiotlb.shared.is_dynamic {
+            swiotlb.shared.set_search_areas(u32::MAX);
         }
+        swiotlb
     }
 
     /// Makes a bounce layer with a default pool at a given place, as a test or a simulation wants
@@ -146,8 +157,8 @@ impl Swiotlb {
         boot.set_geometry(u64::from(geometry.slots), geometry.areas);
         let mut swiotlb = Self::new(platform, boot, mode);
         swiotlb.allocators[0].is_forced = swiotlb.boot.force;
-        swiotlb.add_pool(mem, AllocatorId::DEFAULT, geometry, false)?;
         swiotlb.allow_growth(true, 0xffff_ffff);
+        swiotlb.add_pool(mem, AllocatorId::DEFAULT, geometry, false)?;
         Ok(swiotlb)
     }
 
@@ -169,14 +180,14 @@ impl Swiotlb {
         mem.zero(geometry.base, geometry.bytes())?;
         let id = self.next_pool_id();
         let pool = Pool::new(id, geometry, is_late);
-        self.allocators[allocator.0 as usize].set_first_pool(pool);
+        self.allocators[allocator.0 as usize].set_first_pool(&self.shared, pool);
         Ok(id)
     }
 
     /// Refuses a pool that shares memory with another.
     pub(crate) fn check_overlap(&self, geometry: &PoolGeometry) -> Result<(), crate::InitError> {
         let mut overlapped = None;
-        for allocator in &self.allocators {
+        for allocator in self.allocators.iter() {
             allocator.pools.for_each(|pool| {
                 if pool.geometry.overlaps(geometry) {
                     overlapped = Some(pool.base());
@@ -195,7 +206,7 @@ impl Swiotlb {
     /// Opens the way to further pools, if the policy knows any.
     pub(crate) fn allow_growth(&mut self, can_grow: bool, phys_limit: u64) {
         if self.shared.policy.is_dynamic() {
-            self.shared.search_areas = self.boot.default_areas();
+            self.shared.set_search_areas(self.boot.default_areas());
             self.allocators[0].growth = Growth::new(can_grow, phys_limit);
         }
     }
@@ -241,9 +252,9 @@ impl Swiotlb {
         self.shared.log.drain()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allocator(&self, id: AllocatorId) -> Option<&Allocator> {
-        self.allocators.get(id.0 as usize)
+        self.allocators.get(id)
     }
 
     pub(crate) fn warn(&self, dev: &Device, message: Message) {
@@ -325,19 +336,6 @@ impl Swiotlb {
             return Some(buffer.id);
         }
         self.locate(dev, addr).map(|pool| pool.id)
-    }
-
-    /// Returns the first pool and the slot of `addr` in it, if it holds that and the device may use it.
-    #[inline(always)]
-    pub(crate) fn locate_first(&self, dev: &Device, addr: PhysAddr) -> Option<(&Pool, u32)> {
-        let pool = self.allocator(dev.allocator())?.pools.first()?;
-        let may_use = !self.shared.is_dynamic || dev.uses_io_tlb();
-        let slot = addr.raw().wrapping_sub(pool.base().raw()) / SLOT_BYTES;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a pool has at most 2^22 slots"
-        )]
-        (may_use && slot < u64::from(pool.geometry.slots)).then_some((pool, slot as u32))
     }
 
     /// Returns the pool that holds `addr`, of those the device may use.

@@ -76,5 +76,5 @@ mod imp {
     }
 }
 
-pub(crate) use imp::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use imp::{Arc, Lock, MutexGuard, Snapshot, View};

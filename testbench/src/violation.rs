@@ -48,6 +48,10 @@ pub enum Check {
     DmaApi,
     /// CPU or device touched a buffer that was the other's.
     Ownership,
+    /// The IOMMU stopped an access, or let it through to another address than that of its mapping.
+    Iommu,
+    /// The device could read memory beside its buffer.
+    Exposed,
     /// The run did not come into the situation that its scenario is for.
     Unreached,
     /// The run took more cycles than its parameters justify, or was given up while the bus still moved.
@@ -62,7 +66,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in report order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Unmapped,
         Self::UseAfterUnmap,
         Self::PastEnd,
@@ -83,6 +87,8 @@ impl Check {
         Self::Mapping,
         Self::DmaApi,
         Self::Ownership,
+        Self::Iommu,
+        Self::Exposed,
         Self::Unreached,
         Self::Budget,
         Self::Hang,
@@ -114,6 +120,8 @@ impl Check {
             Self::Mapping => "mapping",
             Self::DmaApi => "dma-api",
             Self::Ownership => "ownership",
+            Self::Iommu => "iommu",
+            Self::Exposed => "exposed",
             Self::Unreached => "unreached",
             Self::Budget => "budget",
             Self::Hang => "hang",

@@ -23,6 +23,13 @@ const std::vector<Case> cases = {
          p.r(3, 0); p.r(5, 1); p.r(3, 1); p.r(3, 0); p.r(3, 0); p.r(3, 1);
      }},
     {"data may come before its address", {}, [](Port& p) { p.w(0xff, 0); p.w(0xff, 1); p.w(0xff, 1); p.aw(0x1000, 1); p.aw(0x2000, 0); p.b(); p.b(); }},
+    {"narrow data may come before its address", {}, [](Port& p) { p.w(0x02, 0); p.w(0x0c, 0); p.w(0x30, 1); p.w(0x08, 1); p.aw(0x1001, 2, 1); p.aw(0x2003, 0, 0); p.b(); p.b(); }},
+    {"strobes of early data beyond what is kept are not judged, later ones are again", {"AXI_W_STRB"}, [](Port& p) {
+         for (int i = 0; i < 256; i++) p.w(0xff, i == 255);
+         p.w(0xff, 1);
+         p.aw(0x1000, 255); p.aw(0x2001, 0); p.b(); p.b();
+         p.w(0x02, 1); p.aw(0x3000, 0, 0); p.b();
+     }},
     {"data may begin before its address", {}, [](Port& p) { p.w(0xff, 0); p.aw(0x1000, 1); p.w(0xff, 1); p.b(); }},
     {"two addresses may wait for data", {}, [](Port& p) { p.aw(0x1000, 1); p.aw(0x2001, 0); p.w(0xff, 0); p.w(0xff, 1); p.w(0xfe, 1); p.b(); p.b(); }},
     {"as many bursts as promised may be outstanding", {}, [](Port& p) { for (int i = 0; i < 4; i++) { p.ar(0x1000, 0); p.aw(0x1000, 0); } }},
@@ -93,6 +100,10 @@ const std::vector<Case> cases = {
     {"a strobe lies before the address", {"AXI_W_STRB"}, [](Port& p) { p.aw(0x1003, 0); p.w(0xff, 1); p.b(); }},
     {"a strobe lies on another narrow beat's lanes", {"AXI_W_STRB"}, [](Port& p) { p.aw(0x1001, 4, 1); p.w(0x02, 0); p.w(0x0c, 0); p.w(0x0c, 0); p.w(0xc0, 0); p.w(0x03, 1); p.b(); }},
     {"a FIXED burst moves on", {"AXI_W_STRB"}, [](Port& p) { p.aw(0x1004, 1, 2, Fixed); p.w(0xf0, 0); p.w(0x0f, 1); p.b(); }},
+    {"early data strobes a lane before the address", {"AXI_W_STRB"}, [](Port& p) { p.w(0xff, 1); p.aw(0x1003, 0); p.b(); }},
+    {"early narrow data strobes another beat's lanes", {"AXI_W_STRB"}, [](Port& p) { p.w(0x02, 0); p.w(0x0c, 0); p.w(0x0c, 1); p.aw(0x1001, 2, 1); p.b(); }},
+    {"data that began before its address strobes another beat's lanes", {"AXI_W_STRB"}, [](Port& p) { p.w(0x01, 0); p.w(0x03, 0); p.aw(0x1000, 3, 0); p.w(0x04, 0); p.w(0x08, 1); p.b(); }},
+    {"the second of two early bursts has a wrong strobe", {"AXI_W_STRB"}, [](Port& p) { p.w(0xff, 0); p.w(0xff, 1); p.w(0xff, 1); p.aw(0x1000, 1); p.aw(0x2001, 0); p.b(); p.b(); }},
     {"the second of two waiting addresses has a wrong strobe", {"AXI_W_STRB"}, [](Port& p) { p.aw(0x1000, 1); p.aw(0x2001, 0); p.w(0xff, 0); p.w(0xff, 1); p.w(0xff, 1); p.b(); p.b(); }},
 
     // Responses.

@@ -1,9 +1,11 @@
-//! From the DMA address of a beat to memory: windows, faults, pages that devices may not reach.
+//! From the DMA address of a beat to memory: IOMMU, windows, faults, pages that devices may not reach.
 
 use swiotlb::{DmaAddr, PhysAddr};
 
 use super::burst::Response;
+use super::iommu::{Iommu, IommuAccess};
 use super::policy::{AddressWindow, BusPolicy, FaultWindow};
+use crate::events::Direction;
 use crate::memory::HostMemory;
 
 /// What the byte lanes of a read carry that hold no data of the beat: inactive lanes, failed beats.
@@ -18,7 +20,8 @@ pub(super) struct Access {
     windows: Vec<AddressWindow>,
     faults: Vec<FaultWindow>,
     refuse_private: bool,
-    /// No windows, faults or refusals: a DMA address is the physical address.
+    iommu: Option<Box<dyn Iommu>>,
+    /// No IOMMU, windows, faults or refusals: a DMA address is the physical address.
     is_plain: bool,
 }
 
@@ -36,6 +39,7 @@ impl Access {
             windows: policy.windows.clone(),
             faults: policy.faults.clone(),
             refuse_private: policy.refuse_private,
+            iommu: None,
             is_plain: false,
         };
         access.is_plain = access.judge_plain();
@@ -43,7 +47,10 @@ impl Access {
     }
 
     fn judge_plain(&self) -> bool {
-        self.windows.is_empty() && self.faults.is_empty() && !self.refuse_private
+        self.iommu.is_none()
+            && self.windows.is_empty()
+            && self.faults.is_empty()
+            && !self.refuse_private
     }
 
     #[inline]
@@ -60,44 +67,69 @@ impl Access {
         &self.faults
     }
 
-    /// Finds the target of the beat of `bytes` bytes at `dma` on a bus of `bus_bytes`.
+    pub(super) fn set_iommu(&mut self, iommu: Option<Box<dyn Iommu>>) {
+        self.iommu = iommu;
+        self.is_plain = self.judge_plain();
+    }
+
+    /// Finds the target of a beat on a bus of `bus_bytes` bytes.
     ///
-    /// Windows consist of whole pages and a beat does not leave one, so the beat has one answer.
-    pub(super) fn target(
-        &self,
-        memory: &HostMemory,
-        dma: u64,
-        bytes: u32,
-        bus_bytes: u32,
-        is_write: bool,
-    ) -> Target {
-        let lane0 = DmaAddr::new(dma & !(u64::from(bus_bytes) - 1));
-        let lane0_phys = if self.windows.is_empty() {
-            Some(PhysAddr::new(lane0.raw()))
-        } else {
-            self.windows
-                .iter()
-                .find_map(|window| window.translate(lane0))
+    /// IOMMU and windows work in whole pages and a beat does not leave one, so the beat has one answer.
+    pub(super) fn target(&self, memory: &HostMemory, beat: &IommuAccess, bus_bytes: u32) -> Target {
+        let dma = beat.dma.raw();
+        let is_write = beat.direction == Direction::Write;
+        let mut faults = self.faults.iter();
+        if let Some(fault) = faults.find(|fault| fault.hits(dma, beat.bytes, is_write)) {
+            // Refused before the IOMMU, so that nobody knows where it would have gone.
+            let lane0_phys = match self.iommu {
+                None => self.memory_at(memory, lane0(dma, bus_bytes), bus_bytes),
+                Some(_) => None,
+            };
+            return Target {
+                lane0_phys,
+                response: fault.response.into(),
+            };
+        }
+        let bus_addr = match &self.iommu {
+            None => lane0(dma, bus_bytes),
+            Some(iommu) => match iommu.translate(beat) {
+                Ok(phys) => lane0(phys.raw(), bus_bytes),
+                Err(response) => {
+                    return Target {
+                        lane0_phys: None,
+                        response,
+                    };
+                }
+            },
         };
-        // Only what is memory has a physical address; the rest is a DMA address that leads nowhere.
-        let lane0_phys = lane0_phys.filter(|phys| memory.contains(*phys, u64::from(bus_bytes)));
-        let fault = self
-            .faults
-            .iter()
-            .find(|fault| fault.hits(dma, bytes, is_write));
-        let response = match (fault, lane0_phys) {
-            (Some(fault), _) => fault.response.into(),
-            (None, None) => Response::Decerr,
-            (None, Some(phys))
-                if self.refuse_private && memory.has_private(phys, u64::from(bus_bytes)) =>
-            {
+        let lane0_phys = self.memory_at(memory, bus_addr, bus_bytes);
+        let response = match lane0_phys {
+            None => Response::Decerr,
+            Some(phys) if self.refuse_private && memory.has_private(phys, u64::from(bus_bytes)) => {
                 Response::Decerr
             }
-            (None, Some(_)) => Response::Okay,
+            Some(_) => Response::Okay,
         };
         Target {
             lane0_phys,
             response,
         }
     }
+
+    /// Returns the physical address behind a word of the bus. Only what is memory has one; the rest is an
+    /// address that leads nowhere.
+    fn memory_at(&self, memory: &HostMemory, word: DmaAddr, bus_bytes: u32) -> Option<PhysAddr> {
+        let phys = if self.windows.is_empty() {
+            Some(PhysAddr::new(word.raw()))
+        } else {
+            let mut windows = self.windows.iter();
+            windows.find_map(|window| window.translate(word))
+        };
+        phys.filter(|phys| memory.contains(*phys, u64::from(bus_bytes)))
+    }
+}
+
+/// Returns the address of byte lane 0 of the beat at `addr`.
+const fn lane0(addr: u64, bus_bytes: u32) -> DmaAddr {
+    DmaAddr::new(addr & !(bus_bytes as u64 - 1))
 }

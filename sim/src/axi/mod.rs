@@ -11,6 +11,7 @@
 mod access;
 mod burst;
 mod counters;
+mod iommu;
 mod order;
 mod policy;
 mod rate;
@@ -20,6 +21,7 @@ mod write;
 pub use self::access::FILLER;
 pub use self::burst::{Burst, BurstKind, Response};
 pub use self::counters::{BusCounters, ChannelCounters, DirectionCounters};
+pub use self::iommu::{Iommu, IommuAccess};
 pub use self::policy::{
     AddressWindow, Bandwidth, BusPolicy, ChannelStalls, FaultAccess, FaultResponse, FaultWindow,
     MAX_IN_FLIGHT, PolicyError, ResponseOrder,
@@ -187,6 +189,11 @@ impl Subordinate {
         faults.iter().try_for_each(FaultWindow::check)?;
         self.access.set_faults(faults);
         Ok(())
+    }
+
+    /// Puts an IOMMU before memory, or takes it away, with effect on the beats from now on.
+    pub fn set_iommu(&mut self, iommu: Option<Box<dyn Iommu>>) {
+        self.access.set_iommu(iommu);
     }
 
     /// Forgets all bursts and takes all answers off the pins, as when the core is reset.

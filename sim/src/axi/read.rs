@@ -7,6 +7,7 @@ use swiotlb::{DmaAddr, PhysAddr};
 use super::access::{Access, FILLER, FILLER_WORD};
 use super::burst::{Burst, Response, Run};
 use super::counters::Tally;
+use super::iommu::IommuAccess;
 use super::order::Picker;
 use super::policy::{BusPolicy, PolicyError, ResponseOrder};
 use super::rate::RateLimiter;
@@ -23,6 +24,7 @@ struct ReadBurst {
     burst: Burst,
     number: u64,
     id: u32,
+    is_privileged: bool,
     /// Beats presented so far.
     presented: u16,
     /// First cycle in which R may carry the burst.
@@ -232,7 +234,7 @@ impl ReadSide {
             held.lane0_phys = Some(PhysAddr::new(held.dma));
             held.response = Response::Okay;
         } else {
-            read_lanes(held, &entry.burst, pins, wires, access, memory);
+            read_lanes(held, entry, pins, wires, access, memory);
         }
         pins.rid = entry.id;
         pins.rresp = held.response.bits();
@@ -286,6 +288,7 @@ impl ReadSide {
             burst,
             number,
             id: pins.ar.id,
+            is_privileged: pins.ar.prot & 1 != 0,
             presented: 0,
             due: cycle + self.latency + jitter,
         });
@@ -370,17 +373,26 @@ fn read_whole(dma: u64, pins: &mut AxiManagerPins, wires: Wires, memory: &mut Ho
 #[inline(never)]
 fn read_lanes(
     held: &mut HeldBeat,
-    burst: &Burst,
+    entry: &ReadBurst,
     pins: &mut AxiManagerPins,
     wires: Wires,
     access: &Access,
     memory: &mut HostMemory,
 ) {
     let bus = wires.bus_bytes as usize;
-    let target = access.target(memory, held.dma, held.bytes, wires.bus_bytes, false);
+    let beat = IommuAccess {
+        cycle: held.sampled,
+        port: wires.port,
+        direction: Direction::Read,
+        burst: entry.number,
+        dma: DmaAddr::new(held.dma),
+        bytes: held.bytes,
+        is_privileged: entry.is_privileged,
+    };
+    let target = access.target(memory, &beat, wires.bus_bytes);
     held.lane0_phys = target.lane0_phys;
     held.response = target.response;
-    if burst.is_malformed() {
+    if entry.burst.is_malformed() {
         held.response = held.response.max(Response::Slverr);
     }
     let mut lanes = [FILLER; DATA_WORDS * 8];

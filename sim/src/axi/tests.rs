@@ -21,6 +21,7 @@ struct Job {
     len: u8,
     size: u8,
     burst: u8,
+    prot: u8,
 }
 
 impl Job {
@@ -31,6 +32,7 @@ impl Job {
             len: u8::try_from(beats - 1).unwrap(),
             size: 3,
             burst: 1,
+            prot: 0,
         }
     }
 
@@ -41,6 +43,7 @@ impl Job {
             len: self.len,
             size: self.size,
             burst: self.burst,
+            prot: self.prot,
             valid: 1,
             ..AddressPins::default()
         }
@@ -266,6 +269,7 @@ fn any_job(bus_log2: u8) -> impl Strategy<Value = Job> {
                     len: [1, 3, 7, 15][usize::from(len) % 4],
                     size,
                     burst,
+                    prot: 0,
                 },
                 0 => Job {
                     addr,
@@ -273,6 +277,7 @@ fn any_job(bus_log2: u8) -> impl Strategy<Value = Job> {
                     len: len % 16,
                     size,
                     burst,
+                    prot: 0,
                 },
                 _ => Job {
                     addr,
@@ -280,6 +285,7 @@ fn any_job(bus_log2: u8) -> impl Strategy<Value = Job> {
                     len,
                     size,
                     burst,
+                    prot: 0,
                 },
             }
         })
@@ -869,4 +875,124 @@ fn counters_say_what_happened() {
     assert_eq!(counters.r.waiting_cycles, 1);
     assert_eq!(counters.r.handshakes, 3);
     assert!((counters.read.beats_per_cycle() - 0.75).abs() < 1e-9);
+}
+
+/// An IOMMU that shows the first page of RAM at 0x7000, read only above its middle, and notes what it is asked.
+#[derive(Debug, Default)]
+struct OnePage {
+    asked: std::rc::Rc<std::cell::RefCell<Vec<IommuAccess>>>,
+}
+
+impl Iommu for OnePage {
+    fn translate(&self, access: &IommuAccess) -> Result<PhysAddr, Response> {
+        self.asked.borrow_mut().push(*access);
+        let offset = access.dma.raw().wrapping_sub(0x7000);
+        let is_write = access.direction == Direction::Write;
+        if offset >= 0x1000 || is_write && offset >= 0x800 {
+            return Err(Response::Slverr);
+        }
+        Ok(PhysAddr::new(RAM + offset))
+    }
+}
+
+#[test]
+fn behind_an_iommu_beats_go_where_it_says_and_the_rest_is_stopped() {
+    use Response::{Okay, Slverr};
+    for bus_bytes in [4, 8, 32] {
+        let mut bench = Bench::new(bus_bytes, &BusPolicy::default());
+        bench.memory.fill(PhysAddr::new(RAM), 0x1000, 0x55).unwrap();
+        let iommu = OnePage::default();
+        let asked = std::rc::Rc::clone(&iommu.asked);
+        bench.bus.set_iommu(Some(Box::new(iommu)));
+        let size = u8::try_from(bus_bytes.trailing_zeros()).unwrap();
+        let job = |addr, beats| Job {
+            size,
+            ..Job::incr(addr, beats)
+        };
+        // The first write begins at an odd address; the last beat of the second one goes too far.
+        bench.push_write(job(0x7003, 2), bus_bytes, 0x10);
+        bench.push_write(job(0x7800 - u64::from(bus_bytes), 2), bus_bytes, 0x20);
+        bench.ar.push_back(job(0x7003, 2));
+        bench.ar.push_back(job(RAM, 1));
+        bench.finish();
+        let answers = |direction| -> Vec<Response> {
+            let beats = bench.beats(direction);
+            beats.iter().map(|beat| beat.response).collect()
+        };
+        assert_eq!(answers(Direction::Write), [Okay, Okay, Okay, Slverr]);
+        assert_eq!(answers(Direction::Read), [Okay, Okay, Slverr]);
+        for beat in bench.beats(Direction::Read) {
+            let word = beat.dma.raw() & !(u64::from(bus_bytes) - 1);
+            let expected = (beat.response == Okay).then(|| PhysAddr::new(word - 0x7000 + RAM));
+            assert_eq!(beat.lane0_phys, expected);
+        }
+        let stored = bench.memory.read_vec(PhysAddr::new(RAM), 0x801).unwrap();
+        assert_eq!(stored[..3], [0x55; 3], "before the first byte");
+        assert_ne!(stored[3], 0x55);
+        assert_eq!(stored[0x800], 0x55, "a write that was stopped");
+        let asked = asked.borrow();
+        assert_eq!(asked.len(), 7, "once for each beat");
+        let numbers: Vec<u64> = asked
+            .iter()
+            .filter(|access| access.direction == Direction::Write)
+            .map(|access| access.burst)
+            .collect();
+        assert_eq!(numbers, [0, 0, 1, 1]);
+        assert!(asked.iter().any(|access| access.dma.raw() == 0x7003));
+    }
+}
+
+#[test]
+fn an_iommu_is_told_who_is_privileged_and_passes_windows_and_private_pages_behind_it() {
+    let policy = BusPolicy {
+        windows: vec![AddressWindow {
+            dma_base: DmaAddr::new(RAM),
+            phys_base: PhysAddr::new(RAM + 0x2000),
+            bytes: 0x1000,
+        }],
+        refuse_private: true,
+        faults: vec![FaultWindow {
+            dma_base: DmaAddr::new(0x7100),
+            bytes: 8,
+            access: FaultAccess::Both,
+            response: FaultResponse::Decerr,
+        }],
+        ..BusPolicy::default()
+    };
+    let mut bench = Bench::new(8, &policy);
+    let iommu = OnePage::default();
+    let asked = std::rc::Rc::clone(&iommu.asked);
+    bench.bus.set_iommu(Some(Box::new(iommu)));
+    let behind = PhysAddr::new(RAM + 0x2000);
+    bench.memory.fill(behind, 0x1000, 0x66).unwrap();
+    bench.ar.push_back(Job::incr(0x7000, 1));
+    bench.ar.push_back(Job::incr(0x7100, 1));
+    bench.finish();
+    let beats = bench.beats(Direction::Read);
+    assert_eq!(beats[0].lane0_phys, Some(behind));
+    assert_eq!(beats[0].lane(0), 0x66);
+    assert_eq!(beats[1].response, Response::Decerr, "a fault window");
+    assert_eq!(asked.borrow().len(), 1, "the other one came not so far");
+    assert!(!asked.borrow()[0].is_privileged);
+    bench.push_write(
+        Job {
+            prot: 1,
+            ..Job::incr(0x7000, 1)
+        },
+        8,
+        0x10,
+    );
+    bench.finish();
+    assert!(asked.borrow()[1].is_privileged);
+    let private = PageAttribute::Private;
+    bench.memory.set_attribute(behind, 0x1000, private).unwrap();
+    bench.ar.push_back(Job::incr(0x7000, 1));
+    bench.finish();
+    let last = *bench.beats(Direction::Read).last().unwrap();
+    assert_eq!(last.response, Response::Decerr, "a private page");
+    // Without it, the bus has its own addresses again.
+    bench.bus.set_iommu(None);
+    bench.ar.push_back(Job::incr(0x7000, 1));
+    bench.finish();
+    assert_eq!(asked.borrow().len(), 3);
 }

@@ -11,6 +11,7 @@ use swiotlb::{DmaAddr, PhysAddr};
 use super::access::Access;
 use super::burst::{Burst, Response, Run};
 use super::counters::Tally;
+use super::iommu::IommuAccess;
 use super::order::Picker;
 use super::policy::{BusPolicy, PolicyError, ResponseOrder};
 use super::rate::RateLimiter;
@@ -30,6 +31,7 @@ struct WriteBurst {
     burst: Burst,
     number: u64,
     id: u32,
+    is_privileged: bool,
     /// Beats stored so far.
     stored: u16,
     response: Response,
@@ -207,6 +209,7 @@ impl WriteSide {
             burst,
             number,
             id: pins.aw.id,
+            is_privileged: pins.aw.prot & 1 != 0,
             stored: 0,
             response: if burst.is_malformed() {
                 Response::Slverr
@@ -320,7 +323,7 @@ impl WriteSide {
         let mut bytes = wires.bus_bytes;
         if !is_whole || entry.burst.is_malformed() || !write_whole(lane0, data, wires, pass.memory)
         {
-            (lane0_phys, response) = write_lanes(&entry.burst, dma, data, strobes, pass);
+            (lane0_phys, response) = write_lanes(entry, dma, data, strobes, pass);
             entry.response = entry.response.max(response);
             bytes = strobes.count_ones();
             self.tally.error_beats += u64::from(response != Response::Okay);
@@ -424,18 +427,24 @@ fn write_whole(
 /// reported by the protocol rules, and its damage is done.
 #[inline(never)]
 fn write_lanes(
-    burst: &Burst,
+    entry: &WriteBurst,
     dma: u64,
     data: &[u64; DATA_WORDS],
     strobes: u128,
     pass: &mut Pass<'_>,
 ) -> (Option<PhysAddr>, Response) {
-    let bytes = burst.beat_bytes(dma);
-    let target = pass
-        .access
-        .target(pass.memory, dma, bytes, pass.wires.bus_bytes, true);
+    let beat = IommuAccess {
+        cycle: pass.cycle,
+        port: pass.wires.port,
+        direction: Direction::Write,
+        burst: entry.number,
+        dma: DmaAddr::new(dma),
+        bytes: entry.burst.beat_bytes(dma),
+        is_privileged: entry.is_privileged,
+    };
+    let target = pass.access.target(pass.memory, &beat, pass.wires.bus_bytes);
     let mut response = target.response;
-    if burst.is_malformed() {
+    if entry.burst.is_malformed() {
         response = response.max(Response::Slverr);
     }
     if let (Response::Okay, Some(phys)) = (response, target.lane0_phys) {

@@ -31,6 +31,8 @@ pub(crate) struct SourcePort {
     sent: usize,
     /// Bytes of the beat on the pins, while there is one.
     held: Option<usize>,
+    /// The core has just left reset: TVALID may rise one cycle later (IHI 0051, 2.7.2).
+    is_fresh: bool,
     counters: StreamCounters,
 }
 
@@ -47,6 +49,7 @@ impl SourcePort {
             queue: VecDeque::new(),
             sent: 0,
             held: None,
+            is_fresh: false,
             counters: StreamCounters::default(),
         })
     }
@@ -57,7 +60,8 @@ impl SourcePort {
         if self.held.is_some() {
             return;
         }
-        let packet = self.queue.front().filter(|_| !stalls);
+        let waits = std::mem::take(&mut self.is_fresh) || stalls;
+        let packet = self.queue.front().filter(|_| !waits);
         let Some((packet, _)) = packet else {
             pins.valid = 0;
             return;
@@ -108,6 +112,7 @@ impl SourcePort {
     pub(crate) fn reset(&mut self, pins: &mut AxiStreamPins) {
         self.held = None;
         self.sent = 0;
+        self.is_fresh = true;
         pins.valid = 0;
     }
 }
@@ -197,5 +202,26 @@ impl Future for Sent {
             .tasks
             .note(Wait::StreamSend { port: self.port });
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cycle_after_a_reset_is_silent() {
+        let mut port = SourcePort::new(0, 8, Stall::None, Seed::new(1)).unwrap();
+        let mut pins = AxiStreamPins::default();
+        port.queue
+            .push_back((Packet::new(vec![1; 16]), Rc::default()));
+        port.drive(&mut pins);
+        assert_eq!(pins.valid, 1);
+        port.reset(&mut pins);
+        assert_eq!(pins.valid, 0);
+        port.drive(&mut pins);
+        assert_eq!(pins.valid, 0, "the first rising edge out of reset");
+        port.drive(&mut pins);
+        assert_eq!((pins.valid, pins.data[0]), (1, 0x0101_0101_0101_0101));
     }
 }

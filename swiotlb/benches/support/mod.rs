@@ -35,6 +35,54 @@ impl PhysMemory for NoCopy {
     }
 }
 
+/// The original and the pool, each one piece of memory.
+#[derive(Debug)]
+pub(crate) struct TwoPieces {
+    original: Vec<u8>,
+    pool: Vec<u8>,
+}
+
+impl TwoPieces {
+    pub(crate) fn new() -> Self {
+        Self {
+            original: vec![1; 262_144],
+            pool: vec![2; POOL_SLOTS as usize * 2048],
+        }
+    }
+
+    /// Copies the beginning of the original into the pool.
+    pub(crate) fn bounce(&mut self, at: usize, bytes: usize) {
+        self.pool[at..at + bytes].copy_from_slice(&self.original[..bytes]);
+    }
+}
+
+impl PhysMemory for TwoPieces {
+    fn read(&self, addr: PhysAddr, buf: &mut [u8]) -> Result<(), MemoryError> {
+        let bytes = buf.len() as u64;
+        Err(MemoryError { addr, bytes })
+    }
+
+    fn write(&mut self, addr: PhysAddr, buf: &[u8]) -> Result<(), MemoryError> {
+        let bytes = buf.len() as u64;
+        Err(MemoryError { addr, bytes })
+    }
+
+    fn copy(&mut self, from: PhysAddr, to: PhysAddr, bytes: u64) -> Result<(), MemoryError> {
+        let error = MemoryError { addr: from, bytes };
+        if from.raw() != ORIGINAL {
+            return Err(error);
+        }
+        let at = usize::try_from(to.raw() - POOL_BASE).map_err(|_| error)?;
+        self.bounce(at, usize::try_from(bytes).map_err(|_| error)?);
+        Ok(())
+    }
+
+    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        self.pool.fill(0);
+        Ok(())
+    }
+}
+
 /// The generator of the reference's shuffles.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix64(pub(crate) u64);
@@ -125,7 +173,13 @@ impl Bench {
     /// Maps.
     #[inline]
     pub(crate) fn take(&self, request: &BounceRequest) -> PhysAddr {
-        let bounce = self.swiotlb.tbl_map_single(&mut NoCopy, &self.dev, request);
+        self.take_for(&self.dev, request)
+    }
+
+    /// As [`Bench::take`], for another device.
+    #[inline]
+    pub(crate) fn take_for(&self, dev: &Device, request: &BounceRequest) -> PhysAddr {
+        let bounce = self.swiotlb.tbl_map_single(&mut NoCopy, dev, request);
         bounce.expect("slots are free").tlb_addr
     }
 
@@ -139,10 +193,16 @@ impl Bench {
     /// Unmaps.
     #[inline]
     pub(crate) fn give_back(&self, addr: PhysAddr, bytes: u64) {
+        self.give_back_for(&self.dev, addr, bytes);
+    }
+
+    /// As [`Bench::give_back`], for another device.
+    #[inline]
+    pub(crate) fn give_back_for(&self, dev: &Device, addr: PhysAddr, bytes: u64) {
         let (dir, attrs) = (DataDirection::ToDevice, Attrs::NONE);
-        let released =
-            self.swiotlb
-                .tbl_unmap_single(&mut NoCopy, &self.dev, addr, bytes, dir, attrs);
+        let released = self
+            .swiotlb
+            .tbl_unmap_single(&mut NoCopy, dev, addr, bytes, dir, attrs);
         released.expect("the buffer is mapped");
     }
 

@@ -11,6 +11,7 @@ impl Device {
         self.min_align_mask = 0;
         self.seg_boundary_mask = u64::MAX;
         self.max_segment_bytes = 65536;
+        self.note_constraints();
         self
     }
 
@@ -44,6 +45,7 @@ impl Device {
             return;
         };
         self.ranges = ranges;
+        self.note_constraints();
         self.bus_dma_limit = last;
         let cover = bit_mask(u64::BITS - last.leading_zeros());
         self.coherent_dma_mask &= cover;
@@ -56,6 +58,14 @@ impl Device {
             dma_start: dma,
             bytes,
         }];
+        self.note_constraints();
+    }
+
+    /// To be called by whatever changes alignment, boundary or windows.
+    pub(super) const fn note_constraints(&mut self) {
+        self.is_unconstrained = self.min_align_mask == 0
+            && self.seg_boundary_mask == u64::MAX
+            && self.ranges.is_empty();
     }
 
     pub(crate) const fn set_bus_limit(&mut self, limit: u64) {
@@ -91,10 +101,12 @@ impl Device {
 
     pub(crate) const fn store_seg_boundary(&mut self, mask: u64) {
         self.seg_boundary_mask = if mask == 0 { u64::MAX } else { mask };
+        self.note_constraints();
     }
 
     pub(crate) const fn store_min_align_mask(&mut self, mask: u32) {
         self.min_align_mask = mask;
+        self.note_constraints();
     }
 
     /// Returns the highest DMA address of coherent memory: mask and bus together.
@@ -129,6 +141,28 @@ mod tests {
             .with_firmware_ranges(vec![window(0, 0x1000)]);
         assert!(!maskless.has_dma_mask());
         assert_eq!(maskless.coherent_mask(), 0xfff);
+    }
+
+    #[test]
+    fn every_setter_of_a_constraint_is_noticed() {
+        let dev = || Device::new("soc");
+        assert!(dev().is_unconstrained());
+        let windows = || vec![window(0, 0x1000)];
+        let mut by_store = [dev(), dev(), dev()];
+        by_store[0].store_min_align_mask(0xfff);
+        by_store[1].store_seg_boundary(0xffff);
+        by_store[2].set_window(PhysAddr::new(0x8000_0000), DmaAddr::new(0), 0x1000);
+        let by_builder = [
+            dev().with_min_align_mask(0xfff),
+            dev().with_seg_boundary(0xffff),
+            dev().with_ranges(windows()),
+            dev().with_firmware_ranges(windows()),
+        ];
+        for constrained in by_store.iter().chain(&by_builder) {
+            assert!(!constrained.is_unconstrained(), "{constrained:?}");
+        }
+        let freed = dev().with_min_align_mask(0xfff).without_parms();
+        assert!(freed.is_unconstrained());
     }
 
     #[test]

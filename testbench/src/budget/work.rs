@@ -4,7 +4,8 @@ use rebound_sim::cpu::CostModel;
 
 use super::bus;
 use super::schedule::{Channel, Resource, Step};
-use crate::scenario::plan::{Movement, Outcome, Plan, Transfer, Usage};
+use crate::driver::POLL_CYCLES;
+use crate::scenario::plan::{IOMMU_PAGE_BYTES, Movement, Outcome, Plan, Transfer, Usage};
 
 /// Cycles of one register access on the control port, from the driver's call to its return.
 const REGISTER_ACCESS_CYCLES: u64 = 4;
@@ -122,7 +123,45 @@ impl Program<'_> {
                 }
                 sides.iter().for_each(|side| self.unmap(side));
             }
+            Usage::Overreach => self.overreach(transfer, bytes),
+            Usage::Ring { batch_bytes, laps } => {
+                let sides = self.rings(transfer);
+                sides.iter().for_each(|side| self.map(side));
+                let batch = usize::try_from(batch_bytes).unwrap_or(usize::MAX);
+                for _ in 0..laps {
+                    for offset in (0..bytes).step_by(batch) {
+                        self.movement(transfer, batch_bytes.min(bytes - offset));
+                        // A look that comes too early lasts to the next one.
+                        self.steps.push(Step::Wait(POLL_CYCLES));
+                    }
+                }
+                sides.iter().for_each(|side| self.unmap(side));
+            }
         }
+    }
+
+    /// The transfer itself, and two reads of the pages around it: the second one is refused.
+    fn overreach(&mut self, transfer: &Transfer, bytes: u64) {
+        let sides = self.sides(transfer, 0, bytes);
+        let refused = Transfer {
+            outcome: Outcome::Slverr,
+            ..*transfer
+        };
+        let pages = bytes.next_multiple_of(IOMMU_PAGE_BYTES) + IOMMU_PAGE_BYTES;
+        sides.iter().for_each(|side| self.map(side));
+        self.movement(transfer, bytes);
+        self.movement(transfer, pages);
+        sides.iter().for_each(|side| self.unmap(side));
+        self.movement(&refused, pages);
+    }
+
+    /// Rings of coherent memory: never bounced, wherever they come to lie.
+    fn rings(&self, transfer: &Transfer) -> Vec<Side> {
+        let mut sides = self.sides(transfer, 0, 1);
+        for side in &mut sides {
+            side.is_bounced = false;
+        }
+        sides
     }
 
     /// Longest mapping that the driver asks for (`dma_max_mapping_size`).

@@ -5,7 +5,7 @@ use swiotlb::{PhysAddr, SLOT_BYTES};
 use super::engine::{Completion, Failure};
 use super::mapper::Lease;
 use super::transfer::{Job, Piece};
-use crate::scenario::plan::{Outcome, Plan, PoolKind};
+use crate::scenario::plan::{IOMMU_PAGE_BYTES, Outcome, Plan, PoolKind};
 use crate::scoreboard::{GUARD_BYTES, MappingId, index};
 use crate::violation::Check;
 
@@ -43,12 +43,22 @@ impl Made {
         let end = self.dma.wrapping_add(self.bytes - 1);
         if let Some(pool) = &plan.machine.pool
             && pool.kind == PoolKind::Restricted
+            && plan.machine.iommu.is_none()
             && !(pool.base..=pool.base + pool.slots * SLOT_BYTES - self.bytes).contains(&self.dma)
         {
             faults.push(format!(
                 "bounce buffer at dma {:#x} to {end:#x}: expected it in the device's restricted pool at {:#x}, \
                  found it outside",
                 self.dma, pool.base
+            ));
+        }
+        if plan.machine.iommu.is_some()
+            && device.min_align_mask == 0
+            && !self.dma.is_multiple_of(IOMMU_PAGE_BYTES)
+        {
+            faults.push(format!(
+                "bounce buffer at dma {:#x} behind an IOMMU: expected it at the start of a page, found it inside",
+                self.dma
             ));
         }
         if (self.dma ^ self.phys) & u64::from(device.min_align_mask) != 0 {

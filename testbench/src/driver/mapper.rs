@@ -11,6 +11,7 @@ use swiotlb::{
     ShrinkPressure, Stats, SyncError, UnmapError,
 };
 
+use super::pages::Pages;
 use crate::scoreboard::{self, HandOver, MappingId, Scoreboard};
 
 /// Cycles that a driver lets pass before it maps again when the pool was full.
@@ -61,6 +62,8 @@ pub(super) enum Grip {
     Bare,
     /// As an entry of a list that is unmapped as a whole.
     Listed,
+    /// As coherent memory, which is freed.
+    Coherent(swiotlb::Coherent),
     /// Not at all: the driver went past the DMA API.
     Past,
 }
@@ -69,7 +72,7 @@ impl Lease {
     const fn mapping(&self) -> Option<&swiotlb::Mapping> {
         match &self.grip {
             Grip::Typed(mapping) => Some(mapping),
-            Grip::Bare | Grip::Listed | Grip::Past => None,
+            Grip::Bare | Grip::Listed | Grip::Coherent(_) | Grip::Past => None,
         }
     }
 }
@@ -101,6 +104,8 @@ pub struct MapperCounts {
     pub own_mappings: u64,
     /// Bounced mappings made after a pool was given back.
     pub mappings_after_shrinking: u64,
+    /// Allocations of coherent memory.
+    pub coherent_allocations: u64,
 }
 
 /// The DMA API with its surroundings.
@@ -109,6 +114,7 @@ pub struct Mapper {
     host: Host,
     dma: RefCell<Dma>,
     device: Device,
+    pages: RefCell<Pages>,
     board: Rc<RefCell<Scoreboard>>,
     counts: RefCell<MapperCounts>,
 }
@@ -121,8 +127,18 @@ impl Mapper {
             host,
             dma: RefCell::new(dma),
             device,
+            pages: RefCell::default(),
             board,
             counts: RefCell::default(),
+        }
+    }
+
+    /// Sets what coherent memory is made of; without, there is none.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        Self {
+            pages: RefCell::new(pages),
+            ..self
         }
     }
 
@@ -403,6 +419,14 @@ impl Mapper {
 
     pub(super) fn dma(&self) -> RefMut<'_, Dma> {
         self.dma.borrow_mut()
+    }
+
+    pub(super) fn pages(&self) -> RefMut<'_, Pages> {
+        self.pages.borrow_mut()
+    }
+
+    pub(super) fn count_coherent(&self) {
+        self.counts.borrow_mut().coherent_allocations += 1;
     }
 
     pub(super) const fn device(&self) -> &Device {

@@ -10,8 +10,13 @@ mod list;
 mod mapper;
 mod mistakes;
 mod misuse;
+mod overreach;
+mod pages;
+mod ring;
 mod transfer;
 mod turn;
 
 pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES};
+pub use pages::Pages;
+pub use ring::POLL_CYCLES;
 pub use transfer::Driver;

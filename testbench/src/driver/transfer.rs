@@ -28,6 +28,8 @@ pub(super) enum DriverError {
     Sync(#[from] SyncError),
     #[error("scatter-gather list refused: {0}")]
     List(#[from] DmaError),
+    #[error("coherent memory refused: {0}")]
+    Coherent(DmaError),
 }
 
 /// The driver of one engine on all CPUs.
@@ -137,6 +139,8 @@ impl Job<'_> {
                 Ok(())
             }
             Usage::List { entries } => self.list(bytes, entries).await,
+            Usage::Overreach => self.overreach(bytes).await,
+            Usage::Ring { batch_bytes, laps } => self.ring(batch_bytes, laps).await,
             Usage::Reuse {
                 rounds,
                 offset,
@@ -346,7 +350,7 @@ impl Job<'_> {
         Ok(works)
     }
 
-    async fn map(&self, piece: Piece, data: &[u8]) -> Result<Leases, DriverError> {
+    pub(super) async fn map(&self, piece: Piece, data: &[u8]) -> Result<Leases, DriverError> {
         let mut leases = Leases {
             source: None,
             destination: None,

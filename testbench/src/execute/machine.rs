@@ -1,16 +1,18 @@
 //! The machine of a plan: its memory, the bounce layer over it, and the device as the driver declares it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rebound_sim::memory::{HostMemory, PageAttribute};
 use swiotlb::{
     AddressMarker, BootConfig, BootOptions, CcPlatform, Device, Dma, DmaDebug, DmaDebugOptions,
-    InitError, Mode, PageRequest, PageSource, PhysAddr, Platform, Policy, PoolGeometry, RamRange,
-    RegionSource, RestrictedRegion, SLOT_BYTES, ShrinkerConfig, Swiotlb,
+    DomainConfig, InitError, IommuDomain, Mode, PageRequest, PageSource, PhysAddr, Platform,
+    Policy, PoolGeometry, RamRange, RegionSource, RestrictedRegion, SLOT_BYTES, ShrinkerConfig,
+    Swiotlb,
 };
 
 use crate::error::UsageError;
-use crate::scenario::plan::{Plan, PoolKind, PoolPlan};
+use crate::scenario::plan::{IOMMU_PAGE_BYTES, Plan, PoolKind, PoolPlan};
 
 /// How the shrinker is set: times that a run of some hundred microseconds comes to see.
 const SHRINKER: ShrinkerConfig = ShrinkerConfig {
@@ -48,6 +50,13 @@ pub(super) fn mapping_layer(
         .with_max_segment(u32::MAX)
         .with_min_align_mask(plan.device.min_align_mask)
         .with_seg_boundary(plan.device.segment_boundary_mask);
+    if let Some(iommu) = &plan.machine.iommu {
+        let domain = IommuDomain::new(&DomainConfig::new(IOMMU_PAGE_BYTES))
+            .map_err(|error| UsageError::from_error("the plan's IOMMU", &error))?;
+        device = device
+            .with_iommu(Arc::new(domain))
+            .with_untrusted(iommu.is_untrusted);
+    }
     let swiotlb = match &plan.machine.pool {
         None => Swiotlb::new(platform(plan), BootConfig::default(), Mode::Kernel),
         Some(pool) => {

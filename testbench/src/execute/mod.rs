@@ -1,6 +1,7 @@
 //! One run: a plan is turned into a machine, a driver and a scoreboard, and into what they found.
 
 mod environment;
+mod iommu;
 mod machine;
 mod worker;
 
@@ -8,6 +9,7 @@ pub use environment::{Core, Environment, WaveRequest, parameters, run};
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rebound_sim::axi::Response;
 use rebound_sim::device_port::PinDevice;
@@ -18,12 +20,13 @@ use swiotlb::{PhysAddr, PhysMemory as _};
 
 use crate::budget;
 use crate::driver::engine::Engine;
-use crate::driver::{Driver, Mapper, MapperCounts};
+use crate::driver::{Driver, Mapper, MapperCounts, Pages};
 use crate::error::UsageError;
 use crate::result::{Counts, RunResult};
 use crate::scenario::plan::{BufferUse, Demand, Mistake, Plan};
 use crate::scoreboard::{Buffer, Role, Scoreboard, Traffic};
 use crate::violation::{Check, Violation};
+use iommu::BusIommu;
 
 /// Cycles for which the core is held in reset.
 const RESET_CYCLES: u64 = 8;
@@ -48,6 +51,9 @@ where
     let board = Rc::new(RefCell::new(Scoreboard::new(buffers(&plan))));
     let mut memory = machine::memory(&plan)?;
     for buffer in board.borrow().buffers() {
+        if !buffer.has_memory {
+            continue;
+        }
         memory
             .write(PhysAddr::new(buffer.guarded_phys()), buffer.guarded())
             .map_err(|error| UsageError::from_error(&buffer.name, &error))?;
@@ -59,12 +65,13 @@ where
         return Err(UsageError::new("the core has no AXI manager port"));
     }
     let host = simulation.host();
-    let mapper = Rc::new(Mapper::new(
-        host.clone(),
-        dma,
-        dma_device,
-        Rc::clone(&board),
-    ));
+    if let Some(attachment) = dma_device.iommu() {
+        let domain = Arc::clone(attachment.domain());
+        let iommu = BusIommu::new(domain, Rc::clone(&board));
+        host.set_iommu(PORT, Some(Box::new(iommu)));
+    }
+    let mapper = Mapper::new(host.clone(), dma, dma_device, Rc::clone(&board));
+    let mapper = Rc::new(mapper.with_pages(Pages::new(&plan.machine.pages)));
     let start = Start {
         plan: Rc::clone(&plan),
         mapper: Rc::clone(&mapper),
@@ -200,6 +207,9 @@ fn observe_beat(board: &mut Scoreboard, beat: &BeatEvent) {
         *byte = beat.lane(lane);
     }
     let data = &bytes[..lanes.len()];
+    if let (Response::Okay, Some(phys)) = (beat.response, beat.lane0_phys) {
+        board.judge_target(beat.cycle, addr, phys.wrapping_add(first.into()));
+    }
     let strobe = |position: usize| beat.lanes >> (first as usize + position) & 1 != 0;
     match (beat.direction, beat.response) {
         (Direction::Read, Response::Okay) => board.observe_read(beat.cycle, addr, data),
@@ -219,7 +229,13 @@ fn buffers(plan: &Plan) -> Vec<Buffer> {
                 BufferUse::Bystander => Role::Bystander,
             };
             let salt = plan.seed.derive(&format!("buffer.{number}")).value();
-            Buffer::new(buffer.name.clone(), buffer.phys, buffer.bytes, role, salt)
+            let name = buffer.name.clone();
+            let buffer = Buffer::new(name, buffer.phys, buffer.bytes, role, salt);
+            if plan.is_coherent(number) {
+                buffer.without_memory()
+            } else {
+                buffer
+            }
         })
         .collect()
 }
@@ -244,6 +260,9 @@ fn judge_memory(board: &mut Scoreboard, host: &Host, cycle: u64, is_finished: bo
     let memory = host.memory();
     for number in 0..board.buffers().len() {
         let buffer = &board.buffers()[number];
+        if !buffer.has_memory {
+            continue;
+        }
         let found = memory
             .read_vec(PhysAddr::new(buffer.guarded_phys()), buffer.guarded().len())
             .expect("the plan's buffers were written, so they are RAM");
@@ -280,6 +299,11 @@ fn judge_demands(board: &mut Scoreboard, plan: &Plan, counts: &Counts, mapped: &
             Demand::ShrunkPool => (
                 mapped.mappings_after_shrinking > 0,
                 "a bounced mapping after a pool was given back",
+            ),
+            Demand::CoherentOnly => (
+                mapped.coherent_allocations > 0
+                    && mapped.copied_in_bytes + mapped.copied_out_bytes == 0,
+                "coherent memory and no byte copied",
             ),
         };
         if !is_met {

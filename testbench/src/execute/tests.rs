@@ -296,3 +296,79 @@ fn a_run_that_is_slow_beyond_its_limit_breaks_the_budget_and_does_not_hang() {
     assert_eq!(check, Check::Budget);
     assert!(text.contains("found the work unfinished after"), "{text}");
 }
+
+#[test]
+fn an_untrusted_device_behind_an_iommu_sees_zeros_where_a_trusted_one_sees_secrets() {
+    let untrusted = run(&plan_of("swiotlb/untrusted-iommu"));
+    assert_eq!(without_budget(untrusted).broken, [].into());
+    let trusted = run(&plan_of("control/trusted-iommu"));
+    let seen: Vec<_> = trusted
+        .violations
+        .iter()
+        .filter(|violation| violation.check == Check::Exposed)
+        .collect();
+    assert!(!seen.is_empty());
+    for violation in seen {
+        assert!(
+            violation.text.contains("visible to the device"),
+            "{violation}"
+        );
+        let place = violation.place.as_ref().expect("it is located");
+        assert!(place.buffer.is_some(), "{violation}");
+    }
+}
+
+#[test]
+fn the_iommu_names_the_mapping_that_a_device_still_uses() {
+    let result = run(&plan_of("control/iommu-use-after-unmap"));
+    let mut found = result.violations.iter();
+    let fault = found.find(|violation| violation.check == Check::Iommu);
+    let text = &fault.expect("the IOMMU stops the device").text;
+    assert!(
+        text.contains("rx0+0x0 was mapped by CPU 0 at cycle"),
+        "{text}"
+    );
+    assert!(text.contains("and is unmapped at cycle"), "{text}");
+}
+
+#[test]
+fn without_an_iommu_nothing_stops_a_device_after_the_unmap() {
+    let mut plan = plan_of("swiotlb/untrusted-iommu");
+    plan.machine.iommu = None;
+    let broken = run(&plan).broken;
+    assert!(broken.contains_key(&Check::Status), "{broken:?}");
+    assert!(broken.contains_key(&Check::UseAfterUnmap), "{broken:?}");
+}
+
+#[test]
+fn a_record_that_comes_wrong_into_a_ring_is_noticed() {
+    let mut layout = Layout::new(Seed::new(1), 30);
+    let pages = layout.last_pages();
+    layout.ring(0, 256, 64, 1);
+    let plan = layout.with(|plan| plan.machine.pages = pages).finish();
+    assert_eq!(without_budget(run(&plan)).broken, [].into());
+    let result = run_with(Quirk::FlipsABit, &plan);
+    assert!(
+        result.broken.contains_key(&Check::Data),
+        "{:?}",
+        result.broken
+    );
+}
+
+#[test]
+fn rings_without_free_pages_are_refused_in_words() {
+    let mut layout = Layout::new(Seed::new(1), 30);
+    layout.ring(0, 256, 64, 1);
+    let result = run(&layout.finish());
+    let (check, text) = only(&result);
+    assert_eq!(check, Check::Mapping);
+    assert!(text.starts_with("coherent memory refused: "), "{text}");
+}
+
+#[test]
+fn copies_in_a_run_of_coherent_memory_alone_are_not_what_it_is_for() {
+    let mut plan = plain();
+    plan.demands.push(Demand::CoherentOnly);
+    let result = without_budget(run(&plan));
+    assert_eq!(only(&result).0, Check::Unreached);
+}

@@ -3,7 +3,9 @@
 use rebound_sim::axi::BusPolicy;
 
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{DeviceLimits, Expect, Mistake, Plan, PlantedFault, Usage, Wanted};
+use crate::scenario::plan::{
+    DeviceLimits, Expect, IommuPlan, Mistake, Plan, PlantedFault, Usage, Wanted,
+};
 use crate::scenario::{Scenario, bus, limits, swiotlb};
 use crate::seed::Seed;
 use crate::violation::Check;
@@ -106,6 +108,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "The CPU rewrites a mapped source without taking it back from the device.",
         checking: "The CPU's write is caught, with who mapped the buffer.",
         plan: write_while_lent,
+    },
+    Scenario {
+        name: "control/trusted-iommu",
+        stimulus: "As swiotlb/untrusted-iommu, but the device is trusted, and reads the pages around its buffers all the same.",
+        checking: "Other people's bytes, which it sees there, are caught and located.",
+        plan: trusted_iommu,
+    },
+    Scenario {
+        name: "control/iommu-use-after-unmap",
+        stimulus: "The driver of a device behind an IOMMU unmaps a buffer while the engine still writes it.",
+        checking: "The IOMMU stops the next beat, and the fault tells who mapped and when that ended.",
+        plan: iommu_use_after_unmap,
+    },
+    Scenario {
+        name: "control/coherent-double-free",
+        stimulus: "The driver frees a ring of coherent memory, and frees it again.",
+        checking: "dma-debug catches the second free, with address and size.",
+        plan: coherent_double_free,
+    },
+    Scenario {
+        name: "control/coherent-leak",
+        stimulus: "The driver leaves the device and keeps its rings of coherent memory.",
+        checking: "The rings are found at the end, and dma-debug names one of them.",
+        plan: coherent_leak,
     },
     Scenario {
         name: "control/cross-4k",
@@ -327,6 +353,51 @@ fn sync_outside(seed: Seed) -> Plan {
 
 fn write_while_lent(seed: Seed) -> Plan {
     rewritten(seed, Mistake::WritesLent, Check::Ownership)
+}
+
+fn trusted_iommu(seed: Seed) -> Plan {
+    swiotlb::behind_iommu(seed, false)
+        .with(|plan| plan.expect = caught(Check::Exposed, &[Check::Stream]))
+        .finish()
+}
+
+fn iommu_use_after_unmap(seed: Seed) -> Plan {
+    let mut layout = Layout::new(seed, 32).with(|plan| {
+        plan.machine.iommu = Some(IommuPlan { is_untrusted: true });
+    });
+    layout.receive(0, Above, 8192, 0).mistake = Some(Mistake::UnmapsEarly);
+    layout
+        .with(|plan| {
+            let fault = Wanted {
+                check: Check::Iommu,
+                words: Some("IOMMU fault: device write".to_owned()),
+            };
+            plan.expect = Expect::Caught {
+                must: vec![fault, Check::UseAfterUnmap.into()],
+                may: vec![Check::NotWritten],
+            };
+        })
+        .finish()
+}
+
+/// Rings of coherent memory, with a mistake at their end.
+fn misused_rings(seed: Seed, mistake: Mistake) -> Layout {
+    let mut layout = Layout::new(seed, 30);
+    let pages = layout.last_pages();
+    layout.ring(0, 1024, 64, 1).mistake = Some(mistake);
+    layout.with(|plan| plan.machine.pages = pages)
+}
+
+fn coherent_double_free(seed: Seed) -> Plan {
+    misused_rings(seed, Mistake::UnmapsTwice)
+        .with(|plan| plan.expect = caught(Check::DmaApi, &[]))
+        .finish()
+}
+
+fn coherent_leak(seed: Seed) -> Plan {
+    misused_rings(seed, Mistake::NeverUnmaps)
+        .with(|plan| plan.expect = caught_by(&[Check::Leak, Check::DmaApi], &[]))
+        .finish()
 }
 
 fn cross_4k(seed: Seed) -> Plan {

@@ -5,8 +5,8 @@ use rebound_sim::cpu::CostModel;
 use rebound_sim::stream::StreamPolicy;
 
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
-    PoolKind, PoolPlan, Range, Transfer, Usage, low_bits,
+    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, IOMMU_PAGE_BYTES, MachinePlan,
+    Movement, Outcome, Plan, PoolKind, PoolPlan, Range, Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -77,6 +77,8 @@ impl Layout {
                     kind: PoolKind::Fixed,
                     spare: None,
                 }),
+                iommu: None,
+                pages: Vec::new(),
             },
             device: DeviceLimits::bits(bits),
             engine: EnginePlan::bits(bits),
@@ -222,6 +224,63 @@ impl Layout {
         )
     }
 
+    /// Fills the rest of the pages that a buffer touches with other people's memory.
+    ///
+    /// # Panics
+    /// If the buffer leaves no room for it: the scenario is broken.
+    pub fn neighbours(&mut self, buffer: usize) {
+        let BufferPlan { phys, bytes, .. } = self.plan.buffers[buffer];
+        let end = phys + bytes;
+        let page_start = phys / IOMMU_PAGE_BYTES * IOMMU_PAGE_BYTES;
+        let page_end = end.next_multiple_of(IOMMU_PAGE_BYTES);
+        // Each has guards of its own.
+        for (from, to) in [
+            (page_start, phys - GUARD_BYTES),
+            (end + GUARD_BYTES, page_end),
+        ] {
+            let (start, stop) = (from + GUARD_BYTES, to - GUARD_BYTES);
+            assert!(start < stop, "no room beside the buffer at {phys:#x}");
+            self.bystander(start, stop - start);
+        }
+    }
+
+    /// Adds a copy from one ring of coherent memory to another, each of `bytes` bytes.
+    pub fn ring(&mut self, cpu: usize, bytes: u64, batch_bytes: u64, laps: u32) -> &mut Transfer {
+        let mut ring = |purpose, prefix| {
+            let index = self.plan.buffers.len();
+            self.plan.buffers.push(BufferPlan {
+                name: format!("{prefix}-ring{index}"),
+                purpose,
+                // The allocation says where.
+                phys: 0,
+                bytes,
+            });
+            index
+        };
+        let source = ring(BufferUse::Source, "tx");
+        let destination = ring(BufferUse::Destination, "rx");
+        let transfer = self.transfer(
+            cpu,
+            Movement::Copy {
+                source,
+                destination,
+            },
+        );
+        transfer.usage = Usage::Ring { batch_bytes, laps };
+        transfer
+    }
+
+    /// Returns the last MiB of each range of RAM: pages that the allocator may give out.
+    #[must_use]
+    pub fn last_pages(&self) -> Vec<Range> {
+        let ram = self.plan.machine.ram.iter();
+        let last = ram.map(|ram| Range {
+            base: ram.end() - MIB,
+            bytes: MIB,
+        });
+        last.collect()
+    }
+
     /// Adds a transfer of buffers that are already placed.
     pub fn transfer(&mut self, cpu: usize, movement: Movement) -> &mut Transfer {
         self.plan.transfers.push(Transfer {
@@ -244,7 +303,9 @@ impl Layout {
         let mut spans: Vec<(u64, u64, &str)> = plan
             .buffers
             .iter()
-            .map(|buffer| {
+            .enumerate()
+            .filter(|(number, _)| !plan.is_coherent(*number))
+            .map(|(_, buffer)| {
                 let (start, end) = (
                     buffer.phys - GUARD_BYTES,
                     buffer.phys + buffer.bytes + GUARD_BYTES,
@@ -257,6 +318,8 @@ impl Layout {
             let spare = pool.spare.iter();
             spans.extend(spare.map(|spare| (spare.base, spare.end(), "the spare memory")));
         }
+        let pages = plan.machine.pages.iter();
+        spans.extend(pages.map(|pages| (pages.base, pages.end(), "the page allocator's memory")));
         spans.sort_unstable();
         for (start, end, name) in &spans {
             assert!(
@@ -277,6 +340,18 @@ impl Layout {
             );
         }
         plan
+    }
+
+    /// Number of buffers so far.
+    #[must_use]
+    pub const fn buffers(&self) -> usize {
+        self.plan.buffers.len()
+    }
+
+    /// Seed of the plan.
+    #[must_use]
+    pub const fn seed(&self) -> Seed {
+        self.plan.seed
     }
 
     /// First DMA address beyond the device's reach.
@@ -319,6 +394,42 @@ mod tests {
             let (phys, bytes) = buffer(2);
             assert!(phys < limit && phys + bytes > limit);
         }
+    }
+
+    #[test]
+    fn neighbours_share_the_pages_of_a_buffer_up_to_its_guards() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.send(0, Placement::Below, 1500, 3500);
+        layout.neighbours(0);
+        let plan = layout.finish();
+        let [buffer, before, after] = &plan.buffers[..] else {
+            panic!("expected three buffers, found {:?}", plan.buffers);
+        };
+        let page = buffer.phys - 3500;
+        assert_eq!(before.phys - GUARD_BYTES, page);
+        assert_eq!(before.phys + before.bytes + 2 * GUARD_BYTES, buffer.phys);
+        assert_eq!(after.phys, buffer.phys + 1500 + 2 * GUARD_BYTES);
+        assert_eq!(after.phys + after.bytes + GUARD_BYTES, page + 8192);
+    }
+
+    #[test]
+    #[should_panic(expected = "no room beside the buffer")]
+    fn a_buffer_that_fills_its_page_has_no_neighbours() {
+        let mut layout = Layout::new(Seed::new(1), 32);
+        layout.send(0, Placement::Below, 4096, 0);
+        layout.neighbours(0);
+    }
+
+    #[test]
+    fn rings_have_no_place_before_they_are_allocated() {
+        let mut layout = Layout::new(Seed::new(1), 30);
+        let pages = layout.last_pages();
+        layout.send(0, Placement::Below, 100, 0);
+        layout.ring(0, 1024, 64, 2);
+        let plan = layout.with(|plan| plan.machine.pages = pages).finish();
+        let coherent: Vec<bool> = (0..3).map(|buffer| plan.is_coherent(buffer)).collect();
+        assert_eq!(coherent, [false, true, true]);
+        assert_eq!(plan.bytes_of(&plan.transfers[1]), 2048);
     }
 
     #[test]

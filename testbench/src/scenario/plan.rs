@@ -55,7 +55,25 @@ pub struct MachinePlan {
     pub is_confidential: bool,
     /// The bounce pool, if the machine has one.
     pub pool: Option<PoolPlan>,
+    /// The IOMMU that the device is behind, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iommu: Option<IommuPlan>,
+    /// Memory that the page allocator gives out, ascending: coherent memory is made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Range>,
 }
+
+/// An IOMMU with pages of [`IOMMU_PAGE_BYTES`], which forgets a mapping with its unmap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IommuPlan {
+    /// Whether the device is external or otherwise not trusted (`untrusted`): it is to see its buffers and
+    /// nothing else.
+    pub is_untrusted: bool,
+}
+
+/// Bytes of the smallest page of an IOMMU: its granule.
+pub const IOMMU_PAGE_BYTES: u64 = 4096;
 
 /// A half-open range of physical addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +83,14 @@ pub struct Range {
     pub base: u64,
     /// Length in bytes.
     pub bytes: u64,
+}
+
+impl PoolPlan {
+    /// First address past its last slot.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.base + self.slots * swiotlb::SLOT_BYTES
+    }
 }
 
 impl Range {
@@ -369,6 +395,17 @@ pub enum Usage {
         /// Length of the part in bytes.
         bytes: u64,
     },
+    /// Map and move all; then let the device read the whole pages of the IOMMU that the mapping touches;
+    /// unmap, and let it try that again. Of a source only.
+    Overreach,
+    /// Copy records from one ring of coherent memory to another, both allocated before and freed after,
+    /// and find them there without an interrupt or a sync.
+    Ring {
+        /// Bytes of records that the engine copies at once; at least 8.
+        batch_bytes: u64,
+        /// Rounds through the whole ring.
+        laps: u32,
+    },
 }
 
 /// How a transfer should end.
@@ -397,7 +434,7 @@ pub enum Mistake {
     SkipsSyncForCpu,
     /// Unmaps while the device still works.
     UnmapsEarly,
-    /// Never unmaps.
+    /// Never unmaps; of coherent memory, never frees.
     NeverUnmaps,
     /// Maps with the opposite direction.
     SwapsDirection,
@@ -405,7 +442,7 @@ pub enum Mistake {
     KeepsInterruptDisabled,
     /// Programs a longer transfer than was mapped.
     ProgramsTooLong,
-    /// Unmaps, and then unmaps again.
+    /// Unmaps, and then unmaps again; of coherent memory, frees it twice.
     UnmapsTwice,
     /// Unmaps with half of the size.
     UnmapsHalf,
@@ -455,6 +492,8 @@ pub enum Demand {
     OwnBuffer,
     /// A mapping is bounced after a pool was given back.
     ShrunkPool,
+    /// There is coherent memory, and no CPU copies a byte into or out of a bounce buffer.
+    CoherentOnly,
 }
 
 /// What the verdict of a run should be.
@@ -535,7 +574,8 @@ impl Plan {
     pub fn bytes_of(&self, transfer: &Transfer) -> u64 {
         let whole = self.buffer_of(transfer).bytes;
         match transfer.usage {
-            Usage::Once | Usage::List { .. } => whole,
+            Usage::Once | Usage::List { .. } | Usage::Overreach => whole,
+            Usage::Ring { laps, .. } => u64::from(laps) * whole,
             Usage::Reuse { rounds, bytes, .. } => whole + u64::from(rounds) * bytes,
         }
     }
@@ -549,10 +589,30 @@ impl Plan {
         }
     }
 
+    /// Returns whether a buffer is a ring of coherent memory, which lies where its allocation says.
+    #[must_use]
+    pub fn is_coherent(&self, buffer: usize) -> bool {
+        self.transfers.iter().any(|transfer| {
+            let is_used = match transfer.movement {
+                Movement::ToDevice { source } => source == buffer,
+                Movement::FromDevice { destination } => destination == buffer,
+                Movement::Copy {
+                    source,
+                    destination,
+                } => source == buffer || destination == buffer,
+            };
+            is_used && matches!(transfer.usage, Usage::Ring { .. })
+        })
+    }
+
     /// Returns whether a mapping of these bytes has to go through the pool: the device does not reach all of
-    /// them or must not, or bouncing is forced.
+    /// them or must not, or bouncing is forced. Behind an IOMMU it reaches all, but one that is not trusted
+    /// gets whole pages of its own.
     #[must_use]
     pub fn should_bounce(&self, phys: u64, bytes: u64) -> bool {
+        if let Some(iommu) = self.machine.iommu {
+            return iommu.is_untrusted && !(phys | bytes).is_multiple_of(IOMMU_PAGE_BYTES);
+        }
         let is_forced = self
             .machine
             .pool
@@ -581,6 +641,13 @@ impl Plan {
         plan.device.segment_boundary_mask = u64::MAX;
         plan.device.min_align_mask = 0;
         plan.machine.is_confidential = false;
+        plan.machine.iommu = None;
+        for transfer in &mut plan.transfers {
+            // There are no pages of an IOMMU to read around the buffer.
+            if transfer.usage == Usage::Overreach {
+                transfer.usage = Usage::Once;
+            }
+        }
         plan.bus.refuse_private = false;
         if let Some(pool) = &mut plan.machine.pool {
             pool.is_forced = false;

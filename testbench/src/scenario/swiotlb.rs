@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{Demand, Plan, PoolKind, Usage};
+use crate::scenario::plan::{Demand, IommuPlan, Plan, PoolKind, Usage};
 use crate::seed::Seed;
 
 use Placement::{Above, Across, Below};
@@ -55,6 +55,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "A device that needs the low 12 address bits kept, as NVMe does, copies, and rewrites parts of mapped buffers at odd offsets.",
         checking: "Each bounce buffer has the low bits of its original; partial syncs hit the right bytes behind the padding.",
         plan: nvme,
+    },
+    Scenario {
+        name: "swiotlb/untrusted-iommu",
+        stimulus: "A device behind an IOMMU that is not trusted moves buffers of whole pages and others; it reads the whole pages around a buffer amid other people's memory, and once more after the unmap.",
+        checking: "Only buffers that do not fill pages are bounced; all bytes arrive; the device sees zeros around its buffer, and a fault where it was.",
+        plan: untrusted_iommu,
+    },
+    Scenario {
+        name: "swiotlb/coherent-buffer",
+        stimulus: "With a mask of 30 bits and free pages on both sides of it, records go from one ring of coherent memory to another; the CPU writes and polls them.",
+        checking: "Both rings lie within the mask and are zeroed at first; either side sees the other's bytes without a sync; nothing is copied, and nothing left at the end.",
+        plan: coherent_buffer,
+    },
+    Scenario {
+        name: "swiotlb/coherent-restricted",
+        stimulus: "As swiotlb/coherent-buffer, for a device with a restricted pool; the bus refuses it every other page of RAM.",
+        checking: "The rings lie in the pool although other pages are free; the bus refuses no access; nothing is copied, and no slot left at the end.",
+        plan: coherent_restricted,
     },
 ];
 
@@ -187,4 +205,70 @@ fn nvme(seed: Seed) -> Plan {
             .usage = rewritten;
     }
     layout.finish()
+}
+
+fn untrusted_iommu(seed: Seed) -> Plan {
+    behind_iommu(seed, true)
+        .with(|plan| plan.demands.push(Demand::MixedMappings))
+        .finish()
+}
+
+/// A device behind an IOMMU, whose address bits no buffer is beyond.
+pub(super) fn behind_iommu(seed: Seed, is_untrusted: bool) -> Layout {
+    let mut layout = Layout::new(seed, 32)
+        .pool(128, 1)
+        .with(|plan| plan.machine.iommu = Some(IommuPlan { is_untrusted }));
+    let mut stream = seed.stream("scenario.iommu");
+    // It leaves its bytes in all slots: who looks around in the next ones would find them.
+    layout.send(0, Above, 240_001, 1);
+    for placement in [Below, Above] {
+        layout.send(0, placement, 8192, 0);
+        layout.receive(0, placement, 4096, 0);
+        let bytes = stream.between(1, 9000);
+        let misalign = [stream.between(1, 4095), stream.between(1, 4095)];
+        layout.copy(0, [placement, Above], bytes, misalign);
+        // In one page, and across two.
+        for misalign in [stream.between(200, 2000), stream.between(3000, 4000)] {
+            let bytes = stream.between(1200, 1800);
+            layout.send(0, placement, bytes, misalign).usage = Usage::Overreach;
+            layout.neighbours(layout.buffers() - 1);
+        }
+    }
+    layout
+        .receive(0, Below, 9000, stream.between(1, 4095))
+        .usage = Usage::Reuse {
+        rounds: 2,
+        offset: 4000,
+        bytes: 700,
+    };
+    layout
+}
+
+fn coherent_buffer(seed: Seed) -> Plan {
+    rings(Layout::new(seed, 30)).finish()
+}
+
+fn coherent_restricted(seed: Seed) -> Plan {
+    rings(Layout::new(seed, 32).kind(PoolKind::Restricted))
+        .with(|plan| plan.bus.refuse_private = true)
+        .finish()
+}
+
+/// Adds pages for coherent memory, and rings of records one after the other: the later ones find the pages of the
+/// earlier ones again. The last record of a ring is shorter.
+fn rings(mut layout: Layout) -> Layout {
+    let pages = layout.last_pages();
+    let mut stream = layout.seed().stream("scenario.rings");
+    for record_bytes in [64, 8 * stream.between(2, 60)] {
+        let records = stream.between(20, 60);
+        layout.ring(0, records * record_bytes + 24, record_bytes, 3);
+    }
+    layout.with(|plan| {
+        if let Some(pool) = &mut plan.machine.pool {
+            // What is spare belongs to the page allocator here.
+            pool.spare = None;
+        }
+        plan.machine.pages = pages;
+        plan.demands.push(Demand::CoherentOnly);
+    })
 }

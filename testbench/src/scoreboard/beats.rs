@@ -36,8 +36,14 @@ impl Scoreboard {
                 has_hit = true;
                 position += self.judge_run(Access::Read, cycle, id, at, &data[position..]);
             } else {
-                missed.get_or_insert(at);
-                position += self.run_outside(at, data.len() - position);
+                let run = self.run_outside(at, data.len() - position);
+                let found = &data[position..position + run];
+                if self.is_overreach(at, run) {
+                    self.judge_overreach(cycle, at, found);
+                } else {
+                    missed.get_or_insert(at);
+                }
+                position += run;
             }
         }
         if let (false, Some(at)) = (has_hit, missed) {
@@ -83,7 +89,7 @@ impl Scoreboard {
                 .ledger
                 .next_start(addr)
                 .is_some_and(|start| start < end);
-        if !touches_live {
+        if !touches_live && !self.is_stopped_overreach(addr) {
             let access = if is_write {
                 Access::Write
             } else {
@@ -93,7 +99,7 @@ impl Scoreboard {
         }
     }
 
-    fn live_at(&mut self, addr: u64) -> Option<MappingId> {
+    pub(super) fn live_at(&mut self, addr: u64) -> Option<MappingId> {
         if let Some(id) = self.last_hit
             && self.ledger.entry(id).contains(addr)
         {
@@ -141,7 +147,9 @@ impl Scoreboard {
         }
         let is_wrong = entry.mapping.expected[range] != data[..run];
         let owner = entry.owner;
-        self.note_access(access, cycle, owner, offset, run as u64);
+        if let Some(owner) = owner {
+            self.note_access(access, cycle, owner, offset, run as u64);
+        }
         if let Some(offset) = twice {
             self.written_twice(cycle, id, offset);
         }
@@ -198,7 +206,7 @@ impl Scoreboard {
 
     /// Reports a violation at `offset` of a mapping. `text` gets the place's name, and is only asked if the
     /// violation is going to be kept.
-    fn report_at(
+    pub(super) fn report_at(
         &mut self,
         check: Check,
         cycle: u64,

@@ -30,6 +30,8 @@ pub struct Buffer {
     pub role: Role,
     /// Hash key of its patterns.
     pub salt: u64,
+    /// Whether it lies in memory now: coherent memory does so from its allocation to its end.
+    pub has_memory: bool,
     /// What guard, buffer and guard should hold.
     expected: Vec<u8>,
 }
@@ -53,8 +55,16 @@ impl Buffer {
             bytes,
             role,
             salt,
+            has_memory: true,
             expected,
         }
+    }
+
+    /// Takes the buffer out of memory: its allocation says where it will lie.
+    #[must_use]
+    pub const fn without_memory(mut self) -> Self {
+        self.has_memory = false;
+        self
     }
 
     /// Physical address of the first guard byte.
@@ -85,7 +95,8 @@ impl Buffer {
     /// Returns whether guard or buffer hold this physical address.
     #[must_use]
     pub fn guards(&self, phys: u64) -> bool {
-        (self.guarded_phys()..self.phys + self.bytes + GUARD_BYTES).contains(&phys)
+        self.has_memory
+            && (self.guarded_phys()..self.phys + self.bytes + GUARD_BYTES).contains(&phys)
     }
 
     /// Describes the byte at `offset` of the buffer, negative in the guard before it.

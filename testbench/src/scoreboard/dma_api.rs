@@ -50,14 +50,14 @@ impl Scoreboard {
     }
 
     /// Returns the mapping that holds an address, or held it last.
-    fn last_mapping_at(&self, addr: DmaAddr) -> Option<&Entry> {
+    pub(super) fn last_mapping_at(&self, addr: DmaAddr) -> Option<&Entry> {
         let live = self.ledger.live_at(addr.raw());
         live.map(|id| self.ledger.entry(id))
             .or_else(|| self.ledger.dead_at(addr.raw()))
     }
 
     /// Tells when a mapping was made and when it ended.
-    fn history(&self, entry: &Entry) -> String {
+    pub(super) fn history(&self, entry: &Entry) -> String {
         let mapping = &entry.mapping;
         let end = entry.unmapped_at.map_or_else(
             || "still mapped".to_owned(),

@@ -50,8 +50,8 @@ pub struct Entry {
     pub written: Bits,
     /// Cycle of the unmap, if that has happened.
     pub unmapped_at: Option<u64>,
-    /// Its number in the book of owners.
-    pub owner: OwnershipId,
+    /// Its number in the book of owners; coherent memory belongs to CPU and device at once and has none.
+    pub owner: Option<OwnershipId>,
 }
 
 impl Entry {
@@ -112,8 +112,8 @@ impl Closed {
 }
 
 impl Ledger {
-    /// Enters a new live mapping, with its number in the book of owners.
-    pub fn insert(&mut self, mapping: Mapping, owner: OwnershipId) -> MappingId {
+    /// Enters a new live mapping, with its number in the book of owners if it is there.
+    pub fn insert(&mut self, mapping: Mapping, owner: Option<OwnershipId>) -> MappingId {
         let id = MappingId(self.entries.len() as u64);
         let entry = Entry {
             written: Bits::new(mapping.expected.len()),
@@ -232,7 +232,7 @@ mod tests {
             mapper: Caller::default(),
             handed_over_at: 0,
         });
-        ledger.insert(mapping, owner)
+        ledger.insert(mapping, Some(owner))
     }
 
     #[test]

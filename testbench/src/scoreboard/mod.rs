@@ -9,6 +9,7 @@ mod bits;
 mod buffers;
 mod dma_api;
 mod explain;
+mod iommu;
 mod ledger;
 mod memory;
 mod traffic;
@@ -19,6 +20,7 @@ mod ownership;
 pub use bits::Bits;
 pub(crate) use buffers::index;
 pub use buffers::{Buffer, GUARD_BYTES, Role};
+pub use iommu::{Overreach, Right};
 pub use ledger::{Entry, Ledger, Mapping, MappingId};
 pub use ownership::HandOver;
 pub use traffic::{Refusal, Traffic};
@@ -38,6 +40,7 @@ pub struct Scoreboard {
     last_hit: Option<MappingId>,
     traffic: Traffic,
     owners: Ownership,
+    overreach: Option<Overreach>,
 }
 
 impl Scoreboard {
@@ -86,9 +89,14 @@ impl Scoreboard {
     /// Enters a mapping that now belongs to the device.
     pub fn mapped(&mut self, mapping: Mapping) -> MappingId {
         let owner = self.owners.mapped(self.held(&mapping));
-        let id = self.ledger.insert(mapping, owner);
+        let id = self.ledger.insert(mapping, Some(owner));
         self.report_ownership();
         id
+    }
+
+    /// Enters coherent memory: it belongs to CPU and device at once, until it is freed.
+    pub fn allocated(&mut self, memory: Mapping) -> MappingId {
+        self.ledger.insert(memory, None)
     }
 
     /// Hands a live mapping over again, with new expected bytes from `offset` of the mapping on.

@@ -35,7 +35,9 @@ impl Scoreboard {
     /// Says that the driver has synced a part of a mapping.
     pub fn synced(&mut self, id: MappingId, to: HandOver, cycle: u64, offset: u64, bytes: u64) {
         let entry = self.ledger.entry(id);
-        let (owner, direction) = (entry.owner, entry.mapping.direction);
+        let (Some(owner), direction) = (entry.owner, entry.mapping.direction) else {
+            return;
+        };
         match to {
             HandOver::ForCpu => self.owners.synced_for_cpu(owner, offset, bytes, direction),
             HandOver::ForDevice => {
@@ -47,12 +49,16 @@ impl Scoreboard {
 
     /// Says that the driver has started the device on a mapping.
     pub fn device_started(&mut self, id: MappingId) {
-        self.owners.device_started(self.ledger.entry(id).owner);
+        if let Some(owner) = self.ledger.entry(id).owner {
+            self.owners.device_started(owner);
+        }
     }
 
     /// Says that the device has told the driver that it has done with a mapping.
     pub fn device_finished(&mut self, id: MappingId) {
-        self.owners.device_finished(self.ledger.entry(id).owner);
+        if let Some(owner) = self.ledger.entry(id).owner {
+            self.owners.device_finished(owner);
+        }
     }
 
     /// Judges a read of the driver in one of its buffers.
@@ -72,9 +78,10 @@ impl Scoreboard {
     /// Notes the attributes of an unmap that comes next, if there are any: with `SKIP_CPU_SYNC` it
     /// drops what the device wrote.
     pub fn unmapping_with(&mut self, id: MappingId, cycle: u64, attrs: Attrs) {
-        let owner = self.ledger.entry(id).owner;
-        self.owners.unmapped(owner, cycle, attrs);
-        self.report_ownership();
+        if let Some(owner) = self.ledger.entry(id).owner {
+            self.owners.unmapped(owner, cycle, attrs);
+            self.report_ownership();
+        }
     }
 
     /// Ends a mapping in the book of owners.

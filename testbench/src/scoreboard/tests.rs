@@ -1,6 +1,6 @@
 //! Each check of the scoreboard is fired by a planted fault, and stays silent without it.
 
-use swiotlb::{DataDirection, DmaAddr, PhysAddr};
+use swiotlb::{DataDirection, DmaAddr, Fault, FaultReason, PhysAddr};
 
 use super::*;
 use crate::pattern::{self, Kind};
@@ -433,4 +433,151 @@ fn addresses_given_out_again_in_flight_break_ownership() {
             assert!(only(&bench.board).text.starts_with("X7 address reused"));
         }
     }
+}
+
+/// Announces that the device reads the page of the bench's mapping.
+fn announced(right: Right) -> Bench {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.announce(Some(Overreach {
+        id: bench.id,
+        start: DMA,
+        bytes: 4096,
+        right,
+    }));
+    bench
+}
+
+fn fault(addr: u64) -> Fault {
+    Fault {
+        access: swiotlb::Access {
+            iova: DmaAddr::new(addr),
+            is_write: false,
+            is_privileged: false,
+        },
+        reason: FaultReason::NotMapped,
+        prot: None,
+    }
+}
+
+#[test]
+fn zeros_around_a_buffer_may_be_seen_and_other_bytes_may_not() {
+    let mut bench = announced(Right::Zeros);
+    let mut data = bench.right[96..].to_vec();
+    data.extend([0; 28]);
+    bench.board.observe_read(5, DMA + 96, &data);
+    bench.board.observe_read(6, DMA + 0x800, &[0; 32]);
+    assert_eq!(bench.board.log().total(), 0, "{:?}", bench.board.log());
+    data[30] = 0x8b;
+    bench.board.observe_read(7, DMA + 96, &data);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::Exposed);
+    assert_eq!(
+        violation.to_string(),
+        "memory visible to the device through the page of buf0+0x0: expected 0x00, found 0x8b \
+         (phys 0x400207e, dma 0x400207e, cycle 7)"
+    );
+}
+
+#[test]
+fn what_lies_beyond_the_announced_pages_is_judged_as_ever() {
+    let mut bench = announced(Right::Zeros);
+    bench.board.observe_read(5, DMA + 4096, &[0; 8]);
+    assert_eq!(only(&bench.board).check, Check::Unmapped);
+    bench.board.announce(None);
+    bench.board.observe_read(6, DMA + 0x800, &[0; 8]);
+    assert_eq!(
+        bench.board.log().total(),
+        2,
+        "nothing is announced any more"
+    );
+}
+
+#[test]
+fn an_announced_access_after_the_unmap_has_to_be_stopped() {
+    let mut bench = announced(Right::Fault);
+    bench.board.unmapped(bench.id, 10);
+    bench.board.iommu_fault(&fault(DMA), 20);
+    bench.board.observe_refused(false, 20, DMA, 8);
+    assert_eq!(bench.board.log().total(), 0, "{:?}", bench.board.log());
+    bench.board.observe_read(21, DMA, &[0; 8]);
+    assert_eq!(only(&bench.board).check, Check::UseAfterUnmap);
+}
+
+#[test]
+fn a_fault_of_the_iommu_tells_the_history_of_the_mapping() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.unmapped(bench.id, 70);
+    bench.board.iommu_fault(&fault(DMA + 8), 90);
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::Iommu);
+    assert_eq!(
+        violation.to_string(),
+        "IOMMU fault: device read from I/O virtual 0x4002008: nothing is mapped there, buf0+0x0 was mapped by \
+         CPU 0 at cycle 5 and is unmapped at cycle 70 \
+         (buf0+0x8, phys 0x180001008, bounced at dma 0x4002008, cycle 90)"
+    );
+    assert_eq!(violation.transfer, Some(7));
+    bench.board.iommu_fault(&fault(0x9000), 91);
+    let never = &bench.board.log().kept()[1].text;
+    assert!(
+        never.ends_with("nothing is mapped there, and never was"),
+        "{never}"
+    );
+}
+
+#[test]
+fn a_beat_that_reaches_another_address_than_that_of_its_mapping_is_led_astray() {
+    let mut bench = bench(DataDirection::ToDevice);
+    bench.board.judge_target(3, DMA + 8, PhysAddr::new(DMA + 8));
+    bench.board.judge_target(4, DMA + 0x8000, PhysAddr::new(0));
+    assert_eq!(bench.board.log().total(), 0, "{:?}", bench.board.log());
+    bench.board.judge_target(5, DMA + 8, PhysAddr::new(DMA));
+    let violation = only(&bench.board);
+    assert_eq!(violation.check, Check::Iommu);
+    assert!(
+        violation
+            .text
+            .starts_with("beat for buf0+0x8 led astray: expected phys"),
+        "{}",
+        violation.text
+    );
+}
+
+#[test]
+fn coherent_memory_belongs_to_both_until_it_is_freed() {
+    let mut board = Scoreboard::new(vec![Buffer::new(
+        "ring0".into(),
+        PHYS,
+        BYTES,
+        Role::Destination,
+        SALT,
+    )]);
+    let data = pattern::filled(Kind::Source { round: 1 }, SALT, 0, 100);
+    let id = board.allocated(Mapping {
+        transfer: 0,
+        buffer: 0,
+        offset: 0,
+        dma: DmaAddr::new(PHYS),
+        target: PhysAddr::new(PHYS),
+        is_bounced: false,
+        direction: DataDirection::Bidirectional,
+        expected: vec![0; 100],
+        previous: None,
+        mapped_at: 5,
+        cpu: 0,
+    });
+    board.cpu_wrote(6, 0, 0, BYTES);
+    board.handed_over(id, 0, &data);
+    board.device_started(id);
+    board.observe_read(7, PHYS, &data);
+    board.cpu_read(8, 0, 0, BYTES);
+    board.observe_write(9, PHYS, &data, |_| true);
+    board.device_finished(id);
+    board.device_done(id, 0, BYTES, 10);
+    assert_eq!(board.log().total(), 0, "{:?}", board.log());
+    board.finish(0, 20);
+    assert_eq!(only(&board).check, Check::Leak);
+    board.unmapped(id, 30);
+    board.observe_write(40, PHYS, &[0], |_| true);
+    assert_eq!(board.log().counts()[&Check::UseAfterUnmap], 1);
 }
