@@ -10,7 +10,7 @@ module axil_copy #(
     parameter int unsigned AddrWidth = 40,
     parameter int unsigned DataWidth = 64,
     // Bits of LEN.
-    parameter int unsigned LenWidth  = 24,
+    parameter int unsigned LenWidth  = 20,
     parameter int unsigned MaxBeats  = 16,
     parameter int unsigned Defect    = 0
 ) (
