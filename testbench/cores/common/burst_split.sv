@@ -6,7 +6,7 @@
 module burst_split #(
     parameter int unsigned DataWidth  = 64,
     parameter int unsigned LenWidth   = 24,
-    // Longest burst; MaxBeats beats are at most 4 KiB.
+    // Longest burst in beats.
     parameter int unsigned MaxBeats   = 16,
     // Plants the defect of crossing a page.
     parameter bit          IgnorePage = 1'b0
@@ -18,6 +18,13 @@ module burst_split #(
     output logic [12:0]         bytes_o,
     output logic [8:0]          beats_o
 );
+    if (!(DataWidth inside {32, 64, 128})) begin : gen_no_such_width
+        $fatal(1, "%m: DataWidth must be 32, 64 or 128, got %0d", DataWidth);
+    end
+    if (!(MaxBeats inside {2, 4, 8, 16})) begin : gen_no_such_burst
+        $fatal(1, "%m: MaxBeats must be 2, 4, 8 or 16, got %0d", MaxBeats);
+    end
+
     localparam int unsigned BeatBytes = DataWidth / 8;
     localparam int unsigned LaneBits  = $clog2(BeatBytes);
 

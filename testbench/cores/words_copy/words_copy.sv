@@ -56,6 +56,13 @@ module words_copy #(
         $fatal(1, "words_copy: Defect must be one that this core can plant, got %0d", Defect);
     end
 
+    if (!(DataWidth inside {32, 64, 128})) begin : gen_no_such_width
+        $fatal(1, "words_copy: DataWidth must be 32, 64 or 128, got %0d", DataWidth);
+    end
+    if (!(MaxBeats inside {2, 4, 8, 16})) begin : gen_no_such_burst
+        $fatal(1, "words_copy: MaxBeats must be 2, 4, 8 or 16, got %0d", MaxBeats);
+    end
+
     localparam int unsigned LaneBits  = $clog2(DataWidth / 8);
     // Words from one page boundary to the next, as address bits.
     localparam int unsigned PageBits  = 12 - LaneBits;
