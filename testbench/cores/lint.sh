@@ -71,7 +71,7 @@ words_copy="$package words_copy/words_copy.sv"
 two_clock_copy="$registers two_clock_copy/two_clock_copy.sv"
 
 core axil_copy "$axil_copy" 1 9 12 18 19 20
-core stream_copy "$stream_copy" 4 6 10 12 23
+core stream_copy "$stream_copy" 4 6 10 12 23 25
 core launch_copy "$launch_copy" 3 9 13 21
 core apb_copy apb_copy/apb_copy.v 2 8 15 16 24
 core split_dma "$split_dma" 1 6 12 14
@@ -97,7 +97,7 @@ refuse launch_copy "$launch_copy" "Defect must be one that this core can plant" 
 refuse split_dma "$split_dma" "Defect must be one that this core can plant" -GDefect=2
 refuse struct_copy_wrap "$struct_copy" "Defect must be one that this core can plant" -GDefect=1
 refuse words_copy "$words_copy" "Defect must be one that this core can plant" -GDefect=1
-refuse two_clock_copy "$two_clock_copy" "Defect must be one that this core can plant" -GDefect=25
+refuse two_clock_copy "$two_clock_copy" "Defect must be one that this core can plant" -GDefect=26
 refuse axil_copy "$axil_copy" "DataWidth must be 32, 64 or 128" -GDataWidth=48
 refuse stream_copy "$stream_copy" "MaxBeats must be 2, 4, 8 or 16" -GMaxBeats=32
 refuse words_copy "$words_copy" "DataWidth must be 32, 64 or 128" -GDataWidth=256

@@ -61,7 +61,7 @@ module stream_copy #(
     import dma_defect_pkg::*;
 
     if (!(Defect inside {DefectNone, DefectReadCross4K, DefectWideTail, DefectLostRead, DefectEarlyDone,
-                         DefectPrefetch})) begin : gen_no_such_defect
+                         DefectPrefetch, DefectRoundsAddress})) begin : gen_no_such_defect
         $fatal(1, "stream_copy: Defect must be one that this core can plant, got %0d", Defect);
     end
 
@@ -112,6 +112,17 @@ module stream_copy #(
     assign m_axis_desc_status_tag   = tag_q;
     assign m_axis_desc_status_error = error_q;
 
+    logic [AddrWidth-1:0] src, dst;
+
+    always_comb begin
+        src = s_axis_desc_read_addr;
+        dst = s_axis_desc_write_addr;
+        if (Defect == DefectRoundsAddress) begin
+            src[LaneBits-1:0] = '0;
+            dst[LaneBits-1:0] = '0;
+        end
+    end
+
     // ---- Read side ----
 
     logic [AddrWidth-1:0] raddr_q, araddr_q;
@@ -136,7 +147,7 @@ module stream_copy #(
 
     always_ff @(posedge clk) begin
         if (takes) begin
-            raddr_q <= s_axis_desc_read_addr;
+            raddr_q <= src;
         end else if (asks) begin
             raddr_q  <= raddr_q + AddrWidth'(read_bytes);
             araddr_q <= raddr_q;
@@ -210,7 +221,7 @@ module stream_copy #(
 
     always_ff @(posedge clk) begin
         if (takes) begin
-            waddr_q <= s_axis_desc_write_addr;
+            waddr_q <= dst;
         end else if (opens) begin
             waddr_q  <= waddr_q + AddrWidth'(write_bytes);
             awaddr_q <= waddr_q;
@@ -249,8 +260,8 @@ module stream_copy #(
     logic [DataWidth-1:0]   older_q;
     logic [2*DataWidth-1:0] pair;
 
-    assign src_lane = s_axis_desc_read_addr[LaneBits-1:0];
-    assign dst_lane = s_axis_desc_write_addr[LaneBits-1:0];
+    assign src_lane = src[LaneBits-1:0];
+    assign dst_lane = dst[LaneBits-1:0];
 
     // The first write beat needs a second source beat if the data moves towards lower lanes.
     assign pops = used_q != '0 && beats_in_q != '0 && (primes_q || w_goes);
