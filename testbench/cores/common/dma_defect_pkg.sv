@@ -14,7 +14,7 @@ package dma_defect_pkg;
     localparam int unsigned DefectReadCross4K      = 4;   // Read bursts ignore the 4 KiB boundary.
     localparam int unsigned DefectWriteCross4K     = 5;   // Write bursts ignore the 4 KiB boundary.
     localparam int unsigned DefectWideTail         = 6;   // The last write beat strobes all lanes.
-    localparam int unsigned DefectLostHead         = 7;   // A first write beat that begins within a beat has no strobes.
+    localparam int unsigned DefectLostHead         = 7;   // A first write beat that is not whole has no strobes.
     localparam int unsigned DefectIgnoreReadError  = 8;   // RRESP is not looked at.
     localparam int unsigned DefectIgnoreWriteError = 9;   // BRESP is not looked at.
     localparam int unsigned DefectLostRead         = 10;  // Beats of R are dropped while the FIFO is full.

@@ -68,7 +68,11 @@ module split_registers #(
             length_q <= '0;
         end else if (write_i) begin
             unique case (write_offset_i)
-                OffsetCr:   {error_enable_q, done_enable_q, runs_q} <= {write_data_i[14], write_data_i[12], write_data_i[0]};
+                OffsetCr: begin
+                    runs_q         <= write_data_i[0];
+                    done_enable_q  <= write_data_i[12];
+                    error_enable_q <= write_data_i[14];
+                end
                 OffsetAddr: addr_q[31:0]  <= write_data_i;
                 OffsetHigh: addr_q[63:32] <= write_data_i;
                 default: ;

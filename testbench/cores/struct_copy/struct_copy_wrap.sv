@@ -103,7 +103,8 @@ module struct_copy_wrap #(
     );
 
     assign {axi_aw_addr_o, axi_aw_len_o, axi_aw_size_o, axi_aw_burst_o, axi_aw_valid_o} = {req.aw, req.aw_valid};
-    assign {axi_w_data_o, axi_w_strb_o, axi_w_last_o, axi_w_valid_o, axi_b_ready_o} = {req.w, req.w_valid, req.b_ready};
+    assign {axi_w_data_o, axi_w_strb_o, axi_w_last_o, axi_w_valid_o} = {req.w, req.w_valid};
+    assign axi_b_ready_o = req.b_ready;
     assign {axi_ar_addr_o, axi_ar_len_o, axi_ar_size_o, axi_ar_burst_o, axi_ar_valid_o} = {req.ar, req.ar_valid};
     assign axi_r_ready_o = req.r_ready;
 

@@ -52,7 +52,8 @@ module words_copy #(
 );
     import dma_defect_pkg::*;
 
-    if (!(Defect inside {DefectNone, DefectLostRead, DefectWvalidDrops, DefectShortCounter})) begin : gen_no_such_defect
+    if (!(Defect inside {DefectNone, DefectLostRead, DefectWvalidDrops,
+                         DefectShortCounter})) begin : gen_no_such_defect
         $fatal(1, "words_copy: Defect must be one that this core can plant, got %0d", Defect);
     end
 
