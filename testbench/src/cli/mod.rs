@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod init;
 mod list;
 mod progress;
 mod run_one;
@@ -44,6 +45,7 @@ enum Command {
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
     Bench(bench::Bench),
+    Init(init::Init),
     #[command(hide = true)]
     RunOne(RunOne),
     #[command(hide = true)]
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::RunOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };
