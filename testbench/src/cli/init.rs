@@ -214,9 +214,8 @@ fn summary(found: &Recognised) -> Vec<String> {
         lines.push(format!("clock {}", clock.port));
     }
     for reset in &found.resets {
-        lines.push(
-            format!("reset {}: {:?}, {:?}", reset.port, reset.active, reset.kind).to_lowercase(),
-        );
+        let how = format!("{:?}, {:?}", reset.active, reset.kind).to_lowercase();
+        lines.push(format!("reset {}: {how}", reset.port));
     }
     for each in &found.interfaces {
         let protocol = match each.protocol {

@@ -1,6 +1,6 @@
 //! What a core's parameters decide: guessed from their names, checked against the widths of the ports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rebound_sim::verilate::outline::Outline;
 
@@ -17,6 +17,8 @@ pub struct Parameter {
     pub bind: Option<&'static str>,
     /// How that was found out.
     pub why: Option<String>,
+    /// Parameter that this one is computed from, unless somebody sets it.
+    pub derived_from: Option<String>,
     /// Ports that are as wide as its value, now and after a change of it.
     follows: Vec<String>,
 }
@@ -88,14 +90,17 @@ fn by_name(name: &str) -> Option<&'static str> {
     if OF_OTHER_PORTS.iter().any(|word| bare.contains(word)) {
         return None;
     }
-    let found = NAMES.iter().find(|(_, names)| {
-        names.iter().any(|known| {
-            if known.len() > 3 {
-                bare.ends_with(known)
-            } else {
-                bare == *known
-            }
-        })
+    // A logarithm of beats is no number of beats.
+    let is_logarithm = bare.contains("lg") || bare.contains("log");
+    let found = NAMES.iter().find(|(bind, names)| {
+        !(is_logarithm && *bind == "max_burst_beats")
+            && names.iter().any(|known| {
+                if known.len() > 3 {
+                    bare.ends_with(known)
+                } else {
+                    bare == *known
+                }
+            })
     });
     found.map(|(bind, _)| *bind)
 }
@@ -114,11 +119,13 @@ pub fn bind(
             value: *value,
             bind: None,
             why: None,
+            derived_from: None,
             follows: Vec::new(),
         })
         .collect();
-    let mut bound: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, parameter) in parameters.iter_mut().enumerate() {
+    let mut bound: BTreeSet<&str> = BTreeSet::new();
+    let mut derived: BTreeMap<String, String> = BTreeMap::new();
+    for parameter in &mut parameters {
         let (Some(value), Some(bind)) = (parameter.value, by_name(&parameter.name)) else {
             continue;
         };
@@ -126,20 +133,40 @@ pub fn bind(
             .into_iter()
             .filter(|other| *other > 0)
             .find_map(|other| Some((other, probe(&parameter.name, other)?)));
+        if let Some((_, after)) = &tried {
+            for name in changed(outline, after, &parameter.name) {
+                derived
+                    .entry(name)
+                    .or_insert_with(|| parameter.name.clone());
+            }
+        }
         parameter.follows = following(outline, value, tried.as_ref());
         let fits = fits(bind, value, found, &parameter.follows);
         if let Some(why) = fits
-            && !bound.contains_key(bind)
+            && !derived.contains_key(&parameter.name)
+            && bound.insert(bind)
         {
-            bound.insert(bind, index);
             parameter.bind = Some(bind);
             parameter.why = Some(match tried {
-                Some((other, _)) => format!("{why}, tried with {other}"),
+                Some(_) if parameter.follows.is_empty() => why,
+                Some((other, _)) => format!("{why}, with {other} as well"),
                 None => format!("{why}; no other value elaborates"),
             });
         }
     }
+    for parameter in &mut parameters {
+        parameter.derived_from = derived.remove(&parameter.name);
+    }
     parameters
+}
+
+/// Parameters other than `cause` that have another value after it was changed.
+fn changed(before: &Outline, after: &Outline, cause: &str) -> Vec<String> {
+    let changed = before
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.0 != cause && !after.parameters.contains(parameter));
+    changed.map(|(name, _)| name.clone()).collect()
 }
 
 /// Ports whose width is the parameter's value, and stays it when that changes.
@@ -209,6 +236,7 @@ pub fn bound<'a>(parameters: &'a [Parameter], bind: &str) -> Option<&'a Paramete
 pub fn width_of<'a>(parameters: &'a [Parameter], port: &str) -> Option<&'a Parameter> {
     parameters
         .iter()
+        .filter(|parameter| parameter.derived_from.is_none())
         .find(|parameter| parameter.follows.iter().any(|follower| follower == port))
 }
 
@@ -234,6 +262,7 @@ mod tests {
             ("AXIL_ADDR_WIDTH", None),
             ("C_S_AXI_DATA_WIDTH", None),
             ("AXIS_DATA_WIDTH", None),
+            ("LGMAXBURST", None),
             ("RAW", None),
             ("FIFO_DEPTH", None),
         ] {

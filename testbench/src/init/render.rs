@@ -118,6 +118,13 @@ impl Draft<'_> {
             text += "\n# Values are the core's own; `min`, `max` or `values` say what else it takes.\n[parameters]\n";
         }
         for parameter in numbers {
+            if let Some(cause) = &parameter.derived_from {
+                text += &remark(&format!(
+                    "{} is computed from {cause}: the core does it.",
+                    parameter.name
+                ));
+                continue;
+            }
             if let Some(why) = &parameter.why {
                 text += &remark(&format!("{}.", capital(why)));
             }
@@ -276,10 +283,11 @@ impl Draft<'_> {
 
     fn control(&self) -> String {
         let program = self.template.program(self.found);
-        let head = format!(
-            "\n# Control program by the template `{}`: {}.\n",
+        let head = remark(&format!(
+            "Control program by the template `{}`: {}.",
             self.template.name, self.template.about
-        );
+        ));
+        let head = format!("\n{head}");
         if !is_open(&program) {
             return format!("{head}{program}");
         }

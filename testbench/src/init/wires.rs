@@ -113,7 +113,7 @@ fn input(port: &CorePort, is_wired: bool, found: &mut Recognised) {
             value,
             note,
         });
-    } else if has(&["test", "testmode", "scan", "dft", "bist"]) {
+    } else if has(&["test", "testmode", "scan", "dft", "bist", "abort", "flush"]) {
         found.ties.push(Tie {
             port: port.name.clone(),
             value: 0,
