@@ -140,6 +140,7 @@ impl<'a> Marked<'a> {
         let place = match shape {
             Shape::Joined if entry.channel.is_empty() => "{signal}",
             Shape::Joined => "{channel}{signal}",
+            Shape::Separated if token.contains("_bits_") => "{channel}_bits_{signal}",
             Shape::Separated => "{channel}_{signal}",
             Shape::Doubled => "{channel}_{channel}{signal}",
         };
@@ -216,7 +217,7 @@ mod tests {
             (
                 "io_m_aw_bits_addr",
                 true,
-                "io_m_{channel}_{signal}",
+                "io_m_{channel}_bits_{signal}",
                 "awaddr",
             ),
             ("AWADDR0", true, "{channel}{signal}0", "awaddr"),

@@ -354,11 +354,10 @@ fn descriptor_program(facts: &Facts<'_>, way: Way) -> String {
     let mut fields = Vec::new();
     let mut put = |names: &[&str], value: &str, what: &str| {
         let found = descriptor.and_then(|channel| field(channel, names));
-        let field = found.map_or_else(
-            || format!("\"TODO field of the {what}\""),
-            |(field, _)| field.to_owned(),
-        );
-        fields.push(format!("{field} = \"{value}\""));
+        fields.push(match found {
+            Some((field, _)) => format!("{field} = \"{value}\""),
+            None => format!("todo_{value} = \"TODO the field of the {what} in place of this, with its value {value}\""),
+        });
     };
     for (symbol, what) in way.addresses() {
         let names: &[&str] = match (way, *symbol) {
