@@ -13,6 +13,7 @@ mod file_list;
 mod limits;
 mod locate;
 mod names;
+mod open_place;
 mod registers;
 pub mod schema;
 mod size;
@@ -38,6 +39,7 @@ pub use control::{Control, Direction, ErrorRule, Program};
 pub use error::ManifestError;
 pub use limits::{CompletionOrder, Limits};
 pub use names::{Naming, NamingCase};
+pub use open_place::OPEN_PLACE;
 pub use registers::{AddressUnit, ApbSpec, AxilSpec, WishboneSpec};
 pub use size::Size;
 pub use sources::SourceSet;
@@ -174,6 +176,7 @@ impl Manifest {
             path: path.to_owned(),
             text,
         });
+        open_place::none_left(&source)?;
         let mut manifest: Self = toml::from_str(&source.text)
             .map_err(|error| ManifestError::from_toml(&source, &error))?;
         manifest.source = source;

@@ -2,6 +2,7 @@
 
 mod compile;
 mod generate;
+pub mod outline;
 pub mod ports;
 mod runtime;
 mod tool;
@@ -254,6 +255,18 @@ impl CoreBuilder {
         let sources = absolute(self.manifest.source_set()?)?;
         let work = cache.work_folder()?;
         generate::elaborate(toolchain, self, &sources, &parameters, work.path())
+    }
+
+    /// The elaborated core from outside, for tools that write manifests.
+    pub fn outline(
+        &self,
+        toolchain: &Toolchain,
+        cache: &Cache,
+    ) -> Result<outline::Outline, BuildError> {
+        let parameters = Parameters::resolve(&self.manifest, &self.parameters)?;
+        let sources = absolute(self.manifest.source_set()?)?;
+        let work = cache.work_folder()?;
+        generate::outline(toolchain, self, &sources, &parameters, work.path())
     }
 
     fn find(&self, cache: &Cache, request: &str) -> Option<CoreLibrary> {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::compile::Heat;
+use super::outline::Outline;
 use super::ports::{self, CoreModule, CorePort};
 use super::tool::ToolCall;
 use super::{BuildError, CoreBuilder};
@@ -146,17 +147,49 @@ fn module(
     folder: &Path,
 ) -> Result<CoreModule, BuildError> {
     let top = &builder.manifest.top;
-    let writes_json = toolchain.version().writes_json();
-    let tree = folder.join(if writes_json { "core.json" } else { "core.xml" });
+    let tree = tree(toolchain, builder, sources, parameters, folder)?;
+    tree.understood(if tree.is_json {
+        ports::from_json(&tree.text, top)
+    } else {
+        ports::from_xml(&tree.text, top)
+    })
+}
+
+/// What Verilator says of the elaborated core.
+struct Tree {
+    file: PathBuf,
+    text: String,
+    is_json: bool,
+}
+
+impl Tree {
+    fn understood<T>(&self, read: Result<T, String>) -> Result<T, BuildError> {
+        read.map_err(|problem| BuildError::Elaborated {
+            file: self.file.clone(),
+            problem,
+        })
+    }
+}
+
+fn tree(
+    toolchain: &Toolchain,
+    builder: &CoreBuilder,
+    sources: &SourceSet,
+    parameters: &Parameters,
+    folder: &Path,
+) -> Result<Tree, BuildError> {
+    let top = &builder.manifest.top;
+    let is_json = toolchain.version().writes_json();
+    let file = folder.join(if is_json { "core.json" } else { "core.xml" });
     let mut call = ToolCall::new(format!("elaborate {top}"), toolchain.verilator(), folder)
         .env("VERILATOR_ROOT", toolchain.root());
-    call = if writes_json {
+    call = if is_json {
         call.args(["--json-only", "--json-only-output"])
-            .arg(&tree)
+            .arg(&file)
             .arg("--json-only-meta-output")
             .arg(folder.join("core.meta.json"))
     } else {
-        call.args(["--xml-only", "--xml-output"]).arg(&tree)
+        call.args(["--xml-only", "--xml-output"]).arg(&file)
     };
     call.args(["--Mdir", "elaborated", "--top-module"])
         .arg(top)
@@ -168,15 +201,28 @@ fn module(
         .args(source_arguments(&builder.manifest, sources))
         .args(&sources.files)
         .run(toolchain.limit())?;
-    let text = fs::read_to_string(&tree).map_err(CacheError::io("read", &tree))?;
-    let module = if writes_json {
-        ports::from_json(&text, top)
+    let text = fs::read_to_string(&file).map_err(CacheError::io("read", &file))?;
+    Ok(Tree {
+        file,
+        text,
+        is_json,
+    })
+}
+
+/// The core from outside, with more than a build needs.
+pub(super) fn outline(
+    toolchain: &Toolchain,
+    builder: &CoreBuilder,
+    sources: &SourceSet,
+    parameters: &Parameters,
+    folder: &Path,
+) -> Result<Outline, BuildError> {
+    let top = &builder.manifest.top;
+    let tree = tree(toolchain, builder, sources, parameters, folder)?;
+    tree.understood(if tree.is_json {
+        Outline::from_json(&tree.text, top)
     } else {
-        ports::from_xml(&text, top)
-    };
-    module.map_err(|problem| BuildError::Elaborated {
-        file: tree,
-        problem,
+        Outline::from_xml(&tree.text, top)
     })
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod init;
 mod lint_cmdline;
 mod list;
 mod progress;
@@ -47,6 +48,7 @@ enum Command {
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
     Bench(bench::Bench),
+    Init(init::Init),
     Replay(replay::Replay),
     Size(size::Size),
     LintCmdline(lint_cmdline::LintCmdline),
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Size(command) => command.run(),
         Command::LintCmdline(command) => command.run(),
