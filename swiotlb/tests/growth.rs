@@ -5,10 +5,10 @@ mod support;
 
 use support::{HIGH, Machine, POOL};
 use swiotlb::{
-    AddressMarker, AllocatorId, Attrs, BootConfig, BootOptions, CcPlatform, DataDirection, Device,
-    Dma, Event, InitError, MapError, MapRequest, Mapping, Message, Mode, PageOrigin, PageRequest,
-    PageSource, PhysAddr, PhysMemory as _, Platform, Policy, PoolGeometry, RegionSource, Swiotlb,
-    UnmapError, Zone, bit_mask,
+    AddressMarker, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest, CcPlatform, CpuId,
+    DataDirection, Device, Dma, Event, InitError, MapError, MapRequest, Mapping, Message, Mode,
+    PageOrigin, PageRequest, PageSource, PhysAddr, PhysMemory as _, Platform, Policy, PoolGeometry,
+    RegionSource, Swiotlb, UnmapError, Zone, bit_mask,
 };
 
 /// Memory for further pools, below 32 MiB.
@@ -315,6 +315,30 @@ fn masks_and_small_sizes_take_slots_and_so_does_a_refusal_of_pages() {
     assert!(matches!(refused, Err(MapError::BounceNotCapable { .. })));
     let mut off = self::machine(Policy::PerBuffer, "", Mode::Kernel);
     assert!(in_pool(&map(&mut off, &narrow, 0, 8192).unwrap()));
+}
+
+#[test]
+fn a_mapping_for_which_no_power_of_two_of_pages_exists_asks_nobody_for_pages() {
+    let mut machine = machine(Policy::PerBuffer, "dynamic", Mode::Kernel);
+    let log = std::sync::Arc::default();
+    let source = HighFirst(std::sync::Arc::clone(&log));
+    machine.dma.swiotlb_mut().set_page_source(Box::new(source));
+    let dev = Device::new("d");
+    for bytes in [u64::MAX - 5000, (1 << 63) + 1] {
+        let request = BounceRequest {
+            orig: PhysAddr::new(HIGH),
+            bytes,
+            alloc_align_mask: 0,
+            dir: DataDirection::ToDevice,
+            attrs: Attrs::NONE,
+            cpu: CpuId(0),
+        };
+        let swiotlb = machine.dma.swiotlb();
+        let refused = swiotlb.tbl_map_single(&mut machine.mem, &dev, &request);
+        assert!(matches!(refused, Err(MapError::Full(_))), "{refused:?}");
+    }
+    let log = log.lock().unwrap();
+    assert_eq!((&log.asked[..], &log.freed[..]), (&[][..], &[][..]));
 }
 
 #[test]
