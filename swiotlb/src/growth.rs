@@ -111,17 +111,21 @@ impl Swiotlb {
         mem: &mut M,
     ) -> Option<Result<PoolGeometry, InitError>> {
         let growth = &self.allocators[0].growth;
-        if !growth.is_queued.swap(false, Ordering::AcqRel) {
+        if !growth.is_queued.load(Ordering::Acquire) {
             return None;
         }
         let _worker = growth.worker.lock();
+        // At every moment from the request to the new pool, one of the two flags is up: the shrinker
+        // must not see a gap between them. Only the holder of the lock touches this one.
         growth.is_running.store(true, Ordering::Release);
-        let result = self.grow(mem);
+        // Another worker may have done what was asked while this one waited for the lock.
+        let was_queued = growth.is_queued.swap(false, Ordering::AcqRel);
+        let result = was_queued.then(|| self.grow(mem));
         growth.is_running.store(false, Ordering::Release);
-        if result.is_err() {
+        if let Some(Err(_)) = result {
             self.say(Message::GrowFailed);
         }
-        Some(result)
+        result
     }
 
     fn grow<M: PhysMemory + ?Sized>(&self, mem: &mut M) -> Result<PoolGeometry, InitError> {
@@ -238,5 +242,71 @@ impl Swiotlb {
     pub fn growth_limit(&self) -> Option<PhysAddr> {
         let growth = &self.allocators[0].growth;
         growth.can_grow().then(|| PhysAddr::new(growth.phys_limit))
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+    use super::*;
+    use crate::page_source::PageRequest;
+    use crate::sizing::{BootConfig, BootOptions};
+    use crate::swiotlb::Mode;
+    use crate::{Platform, Policy, RamRange, SparseMemory};
+    use std::sync::atomic::AtomicU64;
+
+    /// Has no pages, and counts how often it was asked.
+    struct Nothing(Arc<AtomicU64>);
+
+    impl PageSource for Nothing {
+        fn alloc(&mut self, _: &PageRequest) -> Option<PhysAddr> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            None
+        }
+
+        fn free(&mut self, _: PhysAddr, _: u64) {}
+    }
+
+    #[test]
+    fn growth_is_pending_without_a_gap_from_the_request_to_its_end() {
+        let range = RamRange {
+            start: PhysAddr::new(0),
+            bytes: 0x20_0000,
+        };
+        let mut mem = SparseMemory::new(&[range]).unwrap();
+        let boot = BootConfig::new(BootOptions {
+            policy: Policy::DynamicPools,
+            ..BootOptions::default()
+        });
+        let geometry = PoolGeometry {
+            base: PhysAddr::new(0x10_0000),
+            slots: 512,
+            areas: 1,
+        };
+        let platform = Platform::default();
+        let mut swiotlb =
+            Swiotlb::with_pool(&mut mem, platform, boot, Mode::Kernel, geometry).unwrap();
+        let asked = Arc::new(AtomicU64::new(0));
+        swiotlb.set_page_source(Box::new(Nothing(Arc::clone(&asked))));
+        let growth = &swiotlb.allocators[0].growth;
+        let (mut gaps, is_over) = (0, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    swiotlb.grow_if_asked(&mut mem);
+                }
+            });
+            for _ in 0..20_000 {
+                let before = asked.load(Ordering::SeqCst);
+                growth.queue();
+                while growth.is_pending() {
+                    std::hint::spin_loop();
+                }
+                gaps += u32::from(asked.load(Ordering::SeqCst) == before);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(gaps, 0, "growth was not pending before it was done");
     }
 }
