@@ -266,8 +266,45 @@ fn teardown_frees_the_pool_and_ends_its_activity() {
         .init_early(&mut memory(), &mut source, early())
         .unwrap();
     source.unshare = Err(-5);
+    assert_eq!(leaked(&swiotlb), 0);
     assert_eq!(swiotlb.exit(&mut source), 0);
     assert_eq!(source.freed.len(), 1);
+    assert_eq!(leaked(&swiotlb), 2 << 20);
+}
+
+/// Bytes that were lost because nobody knows whether they are shared.
+fn leaked(swiotlb: &Swiotlb) -> u64 {
+    let stats = swiotlb.stats(AllocatorId::DEFAULT).unwrap();
+    stats.shrinker.leaked_bytes
+}
+
+#[test]
+fn pages_of_a_late_start_that_cannot_be_shared_are_lost_and_counted() {
+    let mut swiotlb = swiotlb("", guest());
+    let mut source = Scarce::new(u64::MAX);
+    let result = swiotlb.update_mem_attributes(&mut source);
+    assert_eq!(result, MemAttributes::Unchanged);
+    source.share = Err(-5);
+    let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
+    assert_eq!(late, Err(InitError::ShareFailed { code: -5 }));
+    assert_eq!(source.freed, []);
+    assert_eq!(leaked(&swiotlb), 8 << 20);
+}
+
+#[test]
+fn shared_pages_of_a_late_start_that_are_no_memory_become_private_and_go_back() {
+    for unshare in [Ok(()), Err(-5)] {
+        let mut swiotlb = swiotlb("", guest());
+        let mut source = Scarce::new(u64::MAX);
+        source.unshare = unshare;
+        swiotlb.update_mem_attributes(&mut source);
+        let mut nowhere = SparseMemory::new(&[]).unwrap();
+        let late = swiotlb.init_late(&mut nowhere, &mut source, 8 << 20, Zone::Dma32, None);
+        assert!(matches!(late, Err(InitError::Memory(_))));
+        let lost = if unshare.is_ok() { 0 } else { 8 << 20 };
+        assert_eq!(source.freed.iter().sum::<u64>(), (8 << 20) - lost);
+        assert_eq!(leaked(&swiotlb), lost);
+    }
 }
 
 #[test]
