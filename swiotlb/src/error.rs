@@ -219,6 +219,15 @@ pub enum MapError {
     /// stop here.
     #[error("a mapping must have at least one byte")]
     ZeroSize,
+    /// The buffer reaches over the end of the address space (strict mode only; the kernel calculates
+    /// on with the sum that wraps).
+    #[error("{bytes} bytes from {phys} on reach over the end of the 64-bit address space")]
+    AboveAddressSpace {
+        /// First byte.
+        phys: PhysAddr,
+        /// Length in bytes.
+        bytes: u64,
+    },
     /// `mask + 1` is no power of two; the kernel would stop here.
     #[error("segment boundary mask {mask:#x} is not a power of two less one")]
     BadBoundary {
