@@ -436,6 +436,15 @@ pub enum InitError {
         /// First byte of the other pool.
         other: PhysAddr,
     },
+    /// The device is behind an IOMMU, where restricted pools do not serve (`-EINVAL`).
+    #[error("a restricted pool serves no device behind an IOMMU")]
+    BehindIommu,
+    /// The device has a restricted pool already; of several regions the first counts (`-EINVAL`).
+    #[error("the device has the restricted pool {} already, and only the first counts", .first.number())]
+    NotFirstRegion {
+        /// The pool that it has.
+        first: AllocatorId,
+    },
     /// The arguments are impossible (`-EINVAL`).
     #[error("invalid pool: {what}")]
     Invalid {
@@ -454,7 +463,11 @@ impl InitError {
         match self {
             Self::NoMemory { .. } | Self::TooManySlots { .. } => -12,
             Self::RemapFailed { code, .. } | Self::ShareFailed { code } => *code,
-            Self::Invalid { .. } | Self::OffGrid { .. } | Self::Overlaps { .. } => -22,
+            Self::Invalid { .. }
+            | Self::OffGrid { .. }
+            | Self::Overlaps { .. }
+            | Self::BehindIommu
+            | Self::NotFirstRegion { .. } => -22,
             Self::Memory(_) => -14,
         }
     }

@@ -48,10 +48,11 @@ impl Swiotlb {
     }
 
     /// Gives a device a restricted pool instead of the default allocator; the first device makes
-    /// the pool.
+    /// the pool. Of several regions of a device, the first one counts.
     ///
     /// # Errors
-    /// If `id` names no restricted pool, its memory is none, or could not be shared.
+    /// If `id` names no restricted pool, its memory is none, or could not be shared; if the device is
+    /// behind an IOMMU, or has another restricted pool.
     pub fn attach_restricted<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -66,6 +67,13 @@ impl Swiotlb {
             let what = "no restricted pool has this number";
             return Err(InitError::Invalid { what });
         };
+        if dev.iommu().is_some() {
+            return Err(InitError::BehindIommu);
+        }
+        let first = dev.allocator();
+        if first != AllocatorId::DEFAULT && first != id {
+            return Err(InitError::NotFirstRegion { first });
+        }
         if self.allocators[id.0 as usize].pools.first().is_none() {
             self.start_restricted(mem, source, dev, id, &region)?;
         }
