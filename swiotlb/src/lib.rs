@@ -228,7 +228,7 @@ pub use platform::{KmallocBounce, PageSize, Platform, RamRange};
 pub use policy::{Policy, ShrinkerConfig};
 pub use pool::{AllocatorId, MAX_POOL_SLOTS, PoolGeometry, PoolId};
 pub use release::Released;
-pub use restricted::RestrictedRegion;
+pub use restricted::{RegionProperties, RestrictedRegion};
 pub use shrinker::ShrinkPressure;
 pub use sizing::{BootConfig, BootOptions, coco_default_size, small_buffer_size};
 pub use slot::{MAX_ALLOC_BYTES, MIN_SLOTS, SLOT_BYTES, SLOT_SET_SLOTS, SLOT_SHIFT, SlotInfo};

@@ -26,7 +26,65 @@ pub struct RestrictedRegion {
     pub bytes: u64,
 }
 
+/// What a device tree says of a region beside its place. Each of these makes a restricted pool
+/// impossible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "properties without a value, each on its own"
+)]
+pub struct RegionProperties {
+    /// `reusable`: the kernel may use the memory for other things.
+    pub is_reusable: bool,
+    /// `no-map`: the kernel must not map the memory.
+    pub is_unmapped: bool,
+    /// `linux,cma-default`: the default area of contiguous memory.
+    pub is_cma_default: bool,
+    /// `linux,dma-default`: the global coherent region.
+    pub is_dma_default: bool,
+    /// The region lies in high memory, which the kernel has no lasting mapping of.
+    pub is_high_memory: bool,
+}
+
+impl RegionProperties {
+    fn check(self) -> Result<(), InitError> {
+        let faults = [
+            (self.is_reusable, "a restricted pool cannot be `reusable`"),
+            (self.is_unmapped, "a restricted pool cannot be `no-map`"),
+            (
+                self.is_cma_default,
+                "a restricted pool cannot be `linux,cma-default`",
+            ),
+            (
+                self.is_dma_default,
+                "a restricted pool cannot be `linux,dma-default`",
+            ),
+            (
+                self.is_high_memory,
+                "a restricted pool cannot lie in high memory",
+            ),
+        ];
+        match faults.into_iter().find(|(is_set, _)| *is_set) {
+            Some((_, what)) => Err(InitError::Invalid { what }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Swiotlb {
+    /// As [`Swiotlb::add_restricted`], for a node with further properties.
+    ///
+    /// # Errors
+    /// As there, and for each property that a restricted pool cannot have.
+    pub fn add_restricted_node(
+        &mut self,
+        region: RestrictedRegion,
+        properties: RegionProperties,
+    ) -> Result<AllocatorId, InitError> {
+        properties.check()?;
+        self.add_restricted(region)
+    }
+
     /// Makes a region known. Its pool comes into being when the first device is attached.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use swiotlb::{
     AllocError, AllocatorId, Attrs, BootConfig, BounceRequest, CpuId, DataDirection, Device,
     DomainConfig, InitError, IommuDomain, MapError, Mode, PhysAddr, Platform, RamRange,
-    RegionSource, RestrictedRegion, SparseMemory, Swiotlb,
+    RegionProperties, RegionSource, RestrictedRegion, SparseMemory, Swiotlb,
 };
 
 const BASE: u64 = 0x8000_0000;
@@ -214,4 +214,54 @@ fn region_at(base: u64) -> RestrictedRegion {
         base: PhysAddr::new(base),
         bytes: 0x10_0000,
     }
+}
+
+#[test]
+fn each_property_that_a_restricted_pool_cannot_have_is_refused() {
+    let none = RegionProperties::default();
+    let rows = [
+        (
+            RegionProperties {
+                is_reusable: true,
+                ..none
+            },
+            "reusable",
+        ),
+        (
+            RegionProperties {
+                is_unmapped: true,
+                ..none
+            },
+            "no-map",
+        ),
+        (
+            RegionProperties {
+                is_cma_default: true,
+                ..none
+            },
+            "linux,cma-default",
+        ),
+        (
+            RegionProperties {
+                is_dma_default: true,
+                ..none
+            },
+            "linux,dma-default",
+        ),
+        (
+            RegionProperties {
+                is_high_memory: true,
+                ..none
+            },
+            "high memory",
+        ),
+    ];
+    let mut swiotlb = Swiotlb::new(Platform::default(), BootConfig::default(), Mode::Kernel);
+    for (properties, name) in rows {
+        let refused = swiotlb.add_restricted_node(region_at(BASE), properties);
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.errno(), -22);
+        assert!(refused.to_string().contains(name), "{refused}");
+    }
+    assert!(swiotlb.add_restricted_node(region_at(BASE), none).is_ok());
 }
