@@ -197,9 +197,7 @@ impl Swiotlb {
         let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
-        if matches!(miss, Miss::Full) && allocator.growth.can_grow() {
-            self.shrinker.note_full(self.shared.log.now_nanos());
-            allocator.growth.queue();
+        if self.ask_for_growth(allocator, miss) {
             if let Some(found) = self.take_transient(mem, allocator, dev, wanted, origin) {
                 return Ok(found);
             }

@@ -1,6 +1,7 @@
 //! Growth: further pools, made by a worker that a full layer asks for (`swiotlb_dyn_alloc`).
 
 use crate::addr::PhysAddr;
+use crate::allocator::{Allocator, Miss};
 use crate::area::limit_areas;
 use crate::block::{Block, BlockWanted};
 use crate::error::InitError;
@@ -100,6 +101,18 @@ impl Swiotlb {
     #[must_use]
     pub fn has_pending_work(&self) -> bool {
         self.allocators[0].growth.is_pending() || !self.dropped.lock().is_empty()
+    }
+
+    /// Asks the worker for a further pool after a search that found nothing. Returns whether the
+    /// allocator grows at all.
+    #[cold]
+    pub(crate) fn ask_for_growth(&self, allocator: &Allocator, miss: Miss) -> bool {
+        let grows = matches!(miss, Miss::Full) && allocator.growth.can_grow();
+        if grows {
+            self.shrinker.note_full(self.shared.log.now_nanos());
+            allocator.growth.queue();
+        }
+        grows
     }
 
     /// Makes the pool that was asked for. `None` if none was.

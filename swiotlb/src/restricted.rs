@@ -190,7 +190,9 @@ impl Swiotlb {
     }
 
     /// Takes whole pages from the device's pool (`swiotlb_alloc`). They are not zeroed, and the
-    /// slots taken are those of `bytes`, not a power of two.
+    /// slots taken are those of `bytes`, not a power of two. Where pools can be added, a full layer
+    /// asks for one; a pool for this call alone is not made, because it would go with the first
+    /// release of any of its pages.
     ///
     /// # Errors
     /// If the pool is full or of the wrong kind, or its pages are not page aligned.
@@ -224,7 +226,10 @@ impl Swiotlb {
         };
         let found = allocator
             .find_slots(&self.shared, dev, &wanted, None, cpu)
-            .map_err(|miss| allocator.explain_miss(&self.shared, dev, &wanted, miss))?;
+            .map_err(|miss| {
+                self.ask_for_growth(allocator, miss);
+                allocator.explain_miss(&self.shared, dev, &wanted, miss)
+            })?;
         if self.shared.policy.is_dynamic() {
             dev.set_uses_io_tlb();
         }

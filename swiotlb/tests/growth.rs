@@ -5,10 +5,10 @@ mod support;
 
 use support::{HIGH, Machine, POOL};
 use swiotlb::{
-    AddressMarker, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest, CcPlatform, CpuId,
-    DataDirection, Device, Dma, Event, InitError, MapError, MapRequest, Mapping, Message, Mode,
-    PageOrigin, PageRequest, PageSource, PhysAddr, PhysMemory as _, Platform, Policy, PoolGeometry,
-    RegionSource, Swiotlb, UnmapError, Zone, bit_mask,
+    AddressMarker, AllocError, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest,
+    CcPlatform, CpuId, DataDirection, Device, Dma, Event, InitError, MapError, MapRequest, Mapping,
+    Message, Mode, PageOrigin, PageRequest, PageSource, PhysAddr, PhysMemory as _, Platform,
+    Policy, PoolGeometry, RegionSource, Swiotlb, UnmapError, Zone, bit_mask,
 };
 
 /// Memory for further pools, below 32 MiB.
@@ -142,6 +142,23 @@ fn without_a_source_of_pages_a_full_layer_says_so_and_the_worker_complains() {
         device: None,
         message: Message::GrowFailed
     }));
+}
+
+#[test]
+fn pages_that_are_refused_ask_for_a_further_pool_as_a_mapping_does() {
+    let mut machine = dynamic();
+    let dev = Device::new("d");
+    let _held = fill_pool(&mut machine, &dev);
+    let alloc = |machine: &Machine| {
+        let swiotlb = machine.dma.swiotlb();
+        swiotlb.alloc(&dev, 4096, Attrs::NONE, CpuId(0))
+    };
+    assert!(matches!(alloc(&machine), Err(AllocError::Full(_))));
+    let swiotlb = machine.dma.swiotlb();
+    assert!(swiotlb.transient_pools(&dev).is_empty());
+    let added = swiotlb.run_pending_work(&mut machine.mem).added;
+    let base = added.map(|pool| pool.base);
+    assert_eq!(alloc(&machine).ok(), base);
 }
 
 #[test]
