@@ -85,15 +85,28 @@ impl Swiotlb {
     /// Does what the kernel leaves to its workers: makes the pool that was asked for, and gives back
     /// the memory of pools that nobody uses any more. Explicit, so that a run is deterministic.
     pub fn run_pending_work<M: PhysMemory + ?Sized>(&self, mem: &mut M) -> WorkDone {
-        let (added, refused) = match self.grow_if_asked(mem) {
-            None => (None, None),
-            Some(Ok(geometry)) => (Some(geometry), None),
-            Some(Err(cause)) => (None, Some(cause)),
+        self.run_some_pending_work(mem, u32::MAX)
+    }
+
+    /// As [`Swiotlb::run_pending_work`], for at most `budget` pools: the one that was asked for comes
+    /// first, then those whose memory goes back, the oldest first. The rest stays pending.
+    pub fn run_some_pending_work<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        budget: u32,
+    ) -> WorkDone {
+        let Some(left) = budget.checked_sub(1) else {
+            return WorkDone::default();
+        };
+        let (added, refused, left) = match self.grow_if_asked(mem) {
+            None => (None, None, budget),
+            Some(Ok(geometry)) => (Some(geometry), None, left),
+            Some(Err(cause)) => (None, Some(cause), left),
         };
         WorkDone {
             added,
             refused,
-            freed_pools: self.free_dropped_pools(),
+            freed_pools: self.free_dropped(left),
         }
     }
 
@@ -225,10 +238,15 @@ impl Swiotlb {
     /// Gives back the memory of pools that were dropped and that no thread looks at any more.
     /// Returns how many.
     pub fn free_dropped_pools(&self) -> u32 {
+        self.free_dropped(u32::MAX)
+    }
+
+    /// As [`Swiotlb::free_dropped_pools`], at most `budget` of them.
+    fn free_dropped(&self, budget: u32) -> u32 {
         let mut freed = 0;
         let mut dropped = self.dropped.lock();
         dropped.retain_mut(|pool| {
-            if Arc::strong_count(pool) > 1 {
+            if freed >= budget || Arc::strong_count(pool) > 1 {
                 return true;
             }
             if let Some(block) = pool.block {

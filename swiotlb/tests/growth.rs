@@ -162,6 +162,29 @@ fn pages_that_are_refused_ask_for_a_further_pool_as_a_mapping_does() {
 }
 
 #[test]
+fn pending_work_stops_at_its_budget() {
+    let mut machine = dynamic();
+    let dev = Device::new("d");
+    let held = fill_pool(&mut machine, &dev);
+    let alone: Vec<Mapping> = (0..3)
+        .map(|_| map(&mut machine, &dev, 0, 100).unwrap())
+        .collect();
+    for mapping in alone.into_iter().chain(held) {
+        unmap(&mut machine, &dev, mapping);
+    }
+    let mut work = |budget| {
+        let swiotlb = machine.dma.swiotlb();
+        let done = swiotlb.run_some_pending_work(&mut machine.mem, budget);
+        (done.added.is_some(), done.freed_pools)
+    };
+    assert_eq!(work(0), (false, 0));
+    assert_eq!(work(2), (true, 1));
+    assert_eq!(work(1), (false, 1));
+    assert_eq!(work(5), (false, 1));
+    assert!(!machine.dma.swiotlb().has_pending_work());
+}
+
+#[test]
 fn asking_for_the_base_ends_growth_but_not_what_is_queued() {
     let mut machine = dynamic();
     let dev = Device::new("d");
