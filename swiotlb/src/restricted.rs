@@ -89,8 +89,13 @@ impl Swiotlb {
     ///
     /// # Errors
     /// If the region has no whole slot or more than [`crate::MAX_POOL_SLOTS`], does not begin on the
-    /// grid of slots, or ends above the address space.
+    /// grid of slots, or ends above the address space; or if restricted pools are not built in
+    /// ([`crate::BootOptions::has_restricted_pools`]).
     pub fn add_restricted(&mut self, region: RestrictedRegion) -> Result<AllocatorId, InitError> {
+        if !self.boot.options.has_restricted_pools {
+            let what = "restricted pools are not built in (DMA_RESTRICTED_POOL)";
+            return Err(InitError::Invalid { what });
+        }
         let slots = region.bytes / SLOT_BYTES;
         PoolGeometry::checked(region.base, slots, 1)?;
         if region.base.checked_add(region.bytes).is_none() {

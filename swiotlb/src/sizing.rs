@@ -4,8 +4,12 @@ use crate::message::Message;
 use crate::policy::Policy;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, align_up};
 
-/// Options of the kernel's build that sizing depends on.
+/// Options of the kernel's build that the layer depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a build, each on its own"
+)]
 pub struct BootOptions {
     /// `CONFIG_SWIOTLB_DEFAULT_SIZE_MB`, 1 to 64.
     pub default_mib: u32,
@@ -19,6 +23,8 @@ pub struct BootOptions {
     pub has_zone_dma32: bool,
     /// `CONFIG_DMA_COHERENT_POOL`: there is a pool of shared pages for calls that must not sleep.
     pub has_atomic_pool: bool,
+    /// `CONFIG_DMA_RESTRICTED_POOL`: regions of the device tree can become pools.
+    pub has_restricted_pools: bool,
 }
 
 impl Default for BootOptions {
@@ -30,6 +36,7 @@ impl Default for BootOptions {
             max_page_order: 10,
             has_zone_dma32: true,
             has_atomic_pool: true,
+            has_restricted_pools: true,
         }
     }
 }

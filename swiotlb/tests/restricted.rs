@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use swiotlb::{
-    AllocError, AllocatorId, Attrs, BootConfig, BounceRequest, CpuId, DataDirection, Device,
-    DomainConfig, InitError, IommuDomain, MapError, Mode, PhysAddr, Platform, RamRange,
+    AllocError, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest, CpuId, DataDirection,
+    Device, DomainConfig, InitError, IommuDomain, MapError, Mode, PhysAddr, Platform, RamRange,
     RegionProperties, RegionSource, RestrictedRegion, SparseMemory, Swiotlb,
 };
 
@@ -264,4 +264,18 @@ fn each_property_that_a_restricted_pool_cannot_have_is_refused() {
         assert!(refused.to_string().contains(name), "{refused}");
     }
     assert!(swiotlb.add_restricted_node(region_at(BASE), none).is_ok());
+}
+
+#[test]
+fn without_restricted_pools_in_the_build_no_region_becomes_one() {
+    let boot = BootConfig::new(BootOptions {
+        has_restricted_pools: false,
+        ..BootOptions::default()
+    });
+    let mut swiotlb = Swiotlb::new(Platform::default(), boot, Mode::Kernel);
+    let refused = swiotlb.add_restricted(region_at(BASE)).unwrap_err();
+    assert!(
+        refused.to_string().contains("DMA_RESTRICTED_POOL"),
+        "{refused}"
+    );
 }

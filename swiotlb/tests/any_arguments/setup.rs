@@ -73,6 +73,7 @@ fn any_options() -> impl Strategy<Value = BootOptions> {
             max_page_order,
             has_zone_dma32: flags.1,
             has_atomic_pool: flags.2,
+            has_restricted_pools: max_page_order != 11,
         }
     })
 }
