@@ -102,13 +102,12 @@ fn any_config() -> impl Strategy<Value = DmaConfig> {
         NonCoherentMemory::UncachedAlias,
         NonCoherentMemory::Remap,
     ];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>());
     (prop::sample::select(kinds), flags, any_number()).prop_map(|(kind, flags, bytes)| {
         DmaConfig::PC
             .with_non_coherent_memory(kind)
             .with_debug_layer(flags.0)
             .with_pool_debug(flags.1)
-            .with_dma32_zone(flags.2)
             .with_coherent_pool_bytes(bytes)
     })
 }
