@@ -68,13 +68,15 @@ impl Swiotlb {
     /// Makes the default pool at boot, smaller if memory is refused (`swiotlb_init`).
     ///
     /// # Errors
-    /// If not even the smallest pool could be had, or the memory given is none.
+    /// If not even the smallest pool could be had, or the memory given is none; or if platform or
+    /// options are impossible ([`crate::Platform::check`], [`crate::BootOptions::check`]).
     pub fn init_early<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
         source: &mut dyn PageSource,
         mut how: EarlyInit<'_>,
     ) -> Result<InitOutcome, InitError> {
+        self.check_settings()?;
         if !how.has_addressing_limit && !self.boot.force {
             return Ok(InitOutcome::NotNeeded);
         }
@@ -116,6 +118,11 @@ impl Swiotlb {
             self.print_info();
         }
         Ok(InitOutcome::Ready(geometry))
+    }
+
+    fn check_settings(&self) -> Result<(), InitError> {
+        self.shared.platform.check()?;
+        self.boot.options.check()
     }
 
     /// Puts a pool of base, slots and areas on the memory that was given, which a late start has
@@ -189,7 +196,8 @@ impl Swiotlb {
     ///
     /// # Errors
     /// If no block above 1 MiB could be had: a size of 1 MiB or less always fails. Or if the pages
-    /// could not be shared; they are lost then, and counted.
+    /// could not be shared; they are lost then, and counted. Or if platform or options are
+    /// impossible, as at boot.
     pub fn init_late<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -198,6 +206,7 @@ impl Swiotlb {
         zone: Zone,
         mut remap: Option<Remap<'_>>,
     ) -> Result<InitOutcome, InitError> {
+        self.check_settings()?;
         if self.is_allocated() {
             return Ok(InitOutcome::AlreadyActive);
         }

@@ -1,5 +1,6 @@
 //! How large the first pool is to be: boot parameters, rounding, and the wishes of the platform.
 
+use crate::error::InitError;
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, align_up};
@@ -25,6 +26,20 @@ pub struct BootOptions {
     pub has_atomic_pool: bool,
     /// `CONFIG_DMA_RESTRICTED_POOL`: regions of the device tree can become pools.
     pub has_restricted_pools: bool,
+}
+
+impl BootOptions {
+    /// Refuses what no kernel can be built with.
+    ///
+    /// # Errors
+    /// If the default size is not one of 1 to 64 MiB.
+    pub const fn check(&self) -> Result<(), InitError> {
+        if self.default_mib == 0 || self.default_mib > 64 {
+            let what = "the compiled-in default size must be 1 to 64 MiB";
+            return Err(InitError::Invalid { what });
+        }
+        Ok(())
+    }
 }
 
 impl Default for BootOptions {
@@ -271,6 +286,19 @@ mod tests {
                 Message::SizeRoundup { mib: 4 }
             ]
         );
+    }
+
+    #[test]
+    fn a_default_size_that_no_kernel_is_built_with_is_refused() {
+        let of = |default_mib| BootOptions {
+            default_mib,
+            ..BootOptions::default()
+        };
+        assert!([1, 64].iter().all(|&mib| of(mib).check().is_ok()));
+        for mib in [0, 65, u32::MAX] {
+            let refused = of(mib).check().unwrap_err();
+            assert!(refused.to_string().contains("1 to 64 MiB"), "{mib}");
+        }
     }
 
     #[test]

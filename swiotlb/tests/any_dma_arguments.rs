@@ -76,7 +76,7 @@ fn any_platform() -> impl Strategy<Value = Platform> {
         CcPlatform::None,
         CcPlatform::None,
         CcPlatform::Guest(AddressMarker::Unencrypted(47)),
-        CcPlatform::Guest(AddressMarker::Encrypted(255)),
+        CcPlatform::Guest(AddressMarker::Encrypted(63)),
         CcPlatform::Host { encryption_bit: 47 },
     ];
     let sizes = vec![PageSize::Size4KiB, PageSize::Size16KiB, PageSize::Size64KiB];
@@ -87,8 +87,8 @@ fn any_platform() -> impl Strategy<Value = Platform> {
             page_size,
             zone_dma_limit: has_zone.then_some(0xff_ffff),
             kmalloc: (align % 3 == 0).then_some(KmallocBounce {
-                min_align: align,
-                cache_alignment: align / 2,
+                min_align: 1 << (align % 32),
+                cache_alignment: 1 << (align / 2 % 32),
             }),
             ..Platform::default()
         }

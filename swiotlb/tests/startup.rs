@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use swiotlb::{
-    AddressMarker, AllocatorId, BootConfig, CcPlatform, EarlyInit, InitError, InitOutcome,
-    MemAttributes, Mode, PageRequest, PageSource, PhysAddr, Platform, PoolGeometry, RamRange,
-    SparseMemory, Swiotlb, Zone,
+    AddressMarker, AllocatorId, BootConfig, BootOptions, CcPlatform, EarlyInit, InitError,
+    InitOutcome, MemAttributes, Mode, PageRequest, PageSource, PhysAddr, Platform, PoolGeometry,
+    RamRange, SparseMemory, Swiotlb, Zone,
 };
 
 const BASE: u64 = 0x100_0000;
@@ -359,4 +359,29 @@ fn a_count_of_slots_after_that_of_areas_leaves_a_power_of_two_of_areas() {
         panic!("two areas can share three slot sets: {result:?}");
     };
     assert_eq!((geometry.slots, geometry.areas), (384, 2));
+}
+
+#[test]
+fn settings_that_no_machine_has_are_refused_before_anything_is_asked_for() {
+    let host = Platform {
+        cc: CcPlatform::Host { encryption_bit: 64 },
+        ..Platform::default()
+    };
+    let large = BootConfig::new(BootOptions {
+        default_mib: 65,
+        ..BootOptions::default()
+    });
+    for (platform, boot, fault) in [
+        (host, BootConfig::default(), "0 to 63"),
+        (Platform::default(), large, "1 to 64 MiB"),
+    ] {
+        let mut source = Scarce::new(u64::MAX);
+        let mut swiotlb = Swiotlb::new(platform, boot, Mode::Kernel);
+        let refused = swiotlb.init_early(&mut memory(), &mut source, early());
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains(fault), "{refused}");
+        let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
+        assert_eq!(late, Err(refused));
+        assert_eq!(source.asked, []);
+    }
 }

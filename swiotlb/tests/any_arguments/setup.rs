@@ -40,6 +40,11 @@ impl PageSource for Liar {
     }
 }
 
+/// A power of two, or hardly ever something else, which every start refuses.
+fn any_alignment() -> impl Strategy<Value = u32> {
+    prop_oneof![20 => (0..32_u32).prop_map(|order| 1 << order), 1 => any::<u32>()]
+}
+
 fn any_policy() -> impl Strategy<Value = Policy> {
     let times = (any_number(), any_number(), any_number());
     let shrinker = (times, any_number(), any::<u32>(), any::<u32>());
@@ -180,7 +185,7 @@ proptest! {
         options in any_options(),
         parameter in "[0-9]{0,8}(,[0-9]{0,4})?(,force|,dynamic|,track_hiwater)?",
         platform in any_platform(),
-        kmalloc in prop::option::of((any::<u32>(), any::<u32>())),
+        kmalloc in prop::option::of((any_alignment(), any_alignment())),
         (limit, cpus, page) in (prop::option::of(any_number()), any::<u32>(), 0..3_usize),
         numbers in any_device(),
         source in prop_oneof![
