@@ -208,8 +208,8 @@ pub use dma::{
 };
 pub use dma_pool::{DmaPool, PoolBlock, PoolInfo};
 pub use error::{
-    AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
-    UnmapError,
+    AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, MoreSlots,
+    NoPoolAlone, SyncError, UnmapError,
 };
 pub use growth::WorkDone;
 #[cfg(feature = "vm-memory")]
