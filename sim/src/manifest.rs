@@ -3,41 +3,69 @@
 //! One file names the sources, the top module, its parameters, its ports and the limits of its DMA.
 //! `sim/MANIFEST.md` shows the same fields with an example. Paths are relative to the manifest.
 
+mod axi;
+mod bits;
 mod check;
+mod clocks;
+mod control;
 mod error;
 mod file_list;
+mod limits;
 mod locate;
 mod names;
+mod registers;
+pub mod schema;
 mod size;
 mod sources;
+mod step;
+mod streams;
 mod suggest;
+mod value;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use axi::{Access, AxiProtocol, AxiSpec};
+pub(crate) use bits::low_mask;
+pub use bits::{BitRange, NotBits, PortPart};
+pub use clocks::{ActiveLevel, ClockSpec, ResetKind, ResetSpec};
+pub use control::{Control, Direction, ErrorRule, Program};
 pub use error::ManifestError;
+pub use limits::{CompletionOrder, Limits};
 pub use names::{Naming, NamingCase};
+pub use registers::{AddressUnit, ApbSpec, AxilSpec, WishboneSpec};
 pub use size::Size;
 pub use sources::SourceSet;
+pub use step::Step;
+pub use streams::{ChannelSpec, StreamDirection, StreamSpec, WireDirection, WireRole, WireSpec};
 pub(crate) use suggest::closest;
+pub use value::{NotAValue, Symbol, SymbolValue, Unit, UnitBytes, Value, ValueError};
 
 use crate::parameters::ParameterSpec;
 
 /// A core, as its manifest describes it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Name of the core in reports and file names: letters, digits, `_`, `-`.
     pub name: String,
-    /// Module that is verilated. For struct ports, write a wrapper module and name it here.
+    /// Module that is verilated: the core's own, or the one in `wrapper`.
     pub top: String,
     /// SystemVerilog and Verilog files, packages first.
     #[serde(default)]
     pub sources: Vec<PathBuf>,
+    /// SystemVerilog file with a module of yours around the core, named by `top`, that gives ports of struct types
+    /// plain vectors. It is read after all sources.
+    pub wrapper: Option<PathBuf>,
+    /// Standard by which files ending in `.v` are read. Set `verilog2005` for a core that uses words of SystemVerilog
+    /// as names.
+    #[serde(default)]
+    pub language: Language,
     /// File lists (`-f` style: paths, `+incdir+`, `+define+`, `-y`, `-f`), read before `sources`.
     #[serde(default)]
     pub file_lists: Vec<PathBuf>,
@@ -50,11 +78,11 @@ pub struct Manifest {
     /// Preprocessor definitions, name to value; an empty value defines the bare name.
     #[serde(default)]
     pub defines: BTreeMap<String, String>,
-    /// Testbench driver that programs the core, such as `dma_engine`.
+    /// Testbench driver that programs the core, such as `dma_engine`. A core with a `[control]` program needs none.
     pub driver: Option<String>,
-    /// Clock inputs; all get the same clock.
+    /// Clock inputs: ports that all get the base clock, or `{ port = "clk2", period = 2, phase = 1 }`.
     #[serde(default)]
-    pub clocks: Vec<String>,
+    pub clocks: Vec<ClockSpec>,
     /// Reset inputs; all are held and released together.
     #[serde(default, rename = "reset")]
     pub resets: Vec<ResetSpec>,
@@ -67,9 +95,18 @@ pub struct Manifest {
     /// AXI4-Lite subordinate ports: the control registers.
     #[serde(default, rename = "axil")]
     pub lites: Vec<AxilSpec>,
-    /// AXI-Stream ports.
+    /// APB completer ports: the control registers.
+    #[serde(default, rename = "apb")]
+    pub apbs: Vec<ApbSpec>,
+    /// Wishbone subordinate ports: the control registers.
+    #[serde(default, rename = "wishbone")]
+    pub wishbones: Vec<WishboneSpec>,
+    /// AXI-Stream ports: data.
     #[serde(default, rename = "stream")]
     pub streams: Vec<StreamSpec>,
+    /// Valid/ready channels of named fields: descriptors and their status.
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<ChannelSpec>,
     /// Plain wires: interrupts, enables, status.
     #[serde(default, rename = "wire")]
     pub wires: Vec<WireSpec>,
@@ -79,9 +116,22 @@ pub struct Manifest {
     /// What the core's DMA can do.
     #[serde(default)]
     pub limits: Limits,
+    /// How software runs the core's DMA.
+    pub control: Option<Control>,
     /// The file this was read from, for messages and relative paths.
     #[serde(skip)]
     source: Arc<ManifestSource>,
+}
+
+/// Standard by which files ending in `.v` are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// IEEE 1800, as all other files.
+    #[default]
+    SystemVerilog,
+    /// IEEE 1364-2005: `logic`, `bit` or `do` may be names.
+    Verilog2005,
 }
 
 /// Where a manifest came from.
@@ -91,208 +141,6 @@ pub(crate) struct ManifestSource {
     pub(crate) path: PathBuf,
     /// Whole text.
     pub(crate) text: String,
-}
-
-/// A reset input.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResetSpec {
-    /// Port of the core.
-    pub port: String,
-    /// Level that resets.
-    pub active: ActiveLevel,
-}
-
-/// The level at which a signal acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ActiveLevel {
-    /// Acts when 0.
-    Low,
-    /// Acts when 1.
-    High,
-}
-
-/// Protocol of a manager port.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AxiProtocol {
-    /// AXI4: 8-bit lengths, no `WID`.
-    #[default]
-    Axi4,
-    /// AXI3: 4-bit lengths, `WID`, two-bit locks.
-    Axi3,
-}
-
-/// Which of its five channels a manager port has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    /// All five.
-    #[default]
-    ReadWrite,
-    /// AR and R.
-    Read,
-    /// AW, W and B.
-    Write,
-}
-
-impl Access {
-    /// Has AR and R.
-    pub fn reads(self) -> bool {
-        self != Self::Write
-    }
-
-    /// Has AW, W and B.
-    pub fn writes(self) -> bool {
-        self != Self::Read
-    }
-}
-
-/// An AXI manager port. Signals the core does not have get the protocol's default.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AxiSpec {
-    /// Name in reports and waveforms.
-    pub name: String,
-    /// `axi4` (default) or `axi3`.
-    #[serde(default)]
-    pub protocol: AxiProtocol,
-    /// `read_write` (default), `read` or `write`.
-    #[serde(default)]
-    pub access: Access,
-    /// What stands before the signal in a port's name, such as `m_axi_`.
-    #[serde(default)]
-    pub prefix: String,
-    /// How a port's name is made; default `{prefix}{channel}{signal}`. `{direction}` is `i` or `o`.
-    pub pattern: Option<String>,
-    /// Case of channel and signal in a port's name: `lower` (default) or `upper`.
-    #[serde(default)]
-    pub case: NamingCase,
-    /// Ports that do not follow the pattern: signal (such as `awaddr`) to port.
-    #[serde(default)]
-    pub ports: BTreeMap<String, String>,
-    /// Bits of `AxADDR`; checked against the core if given.
-    pub address_width: Option<Size>,
-    /// Bits of WDATA and RDATA; checked against the core if given.
-    pub data_width: Option<Size>,
-    /// Bits of the ids; checked against the core if given.
-    pub id_width: Option<Size>,
-    /// Most read bursts outstanding the core promises; more is a violation. Absent: not checked.
-    pub max_reads: Option<Size>,
-    /// Most write bursts outstanding the core promises; more is a violation. Absent: not checked.
-    pub max_writes: Option<Size>,
-}
-
-/// An AXI4-Lite subordinate port.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AxilSpec {
-    /// Name in reports and waveforms.
-    pub name: String,
-    /// What stands before the signal in a port's name, such as `s_axil_`.
-    #[serde(default)]
-    pub prefix: String,
-    /// How a port's name is made; default `{prefix}{channel}{signal}`. `{direction}` is `i` or `o`.
-    pub pattern: Option<String>,
-    /// Case of channel and signal in a port's name: `lower` (default) or `upper`.
-    #[serde(default)]
-    pub case: NamingCase,
-    /// Ports that do not follow the pattern: signal (such as `awaddr`) to port.
-    #[serde(default)]
-    pub ports: BTreeMap<String, String>,
-    /// Bits of `AxADDR`; checked against the core if given.
-    pub address_width: Option<Size>,
-    /// Bits of WDATA and RDATA, 32 or 64; checked against the core if given.
-    pub data_width: Option<Size>,
-}
-
-/// Which way a stream flows, seen from the core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StreamDirection {
-    /// The core sends.
-    Source,
-    /// The core receives.
-    Sink,
-}
-
-/// An AXI-Stream port.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StreamSpec {
-    /// Name in reports and waveforms.
-    pub name: String,
-    /// `source` if the core sends, `sink` if it receives.
-    pub direction: StreamDirection,
-    /// What stands before the signal in a port's name, such as `m_axis_`.
-    #[serde(default)]
-    pub prefix: String,
-    /// How a port's name is made; default `{prefix}{signal}`. `{direction}` is `i` or `o`.
-    pub pattern: Option<String>,
-    /// Case of the signal in a port's name: `lower` (default) or `upper`.
-    #[serde(default)]
-    pub case: NamingCase,
-    /// Ports that do not follow the pattern: signal (such as `tdata`) to port.
-    #[serde(default)]
-    pub ports: BTreeMap<String, String>,
-    /// Bits of TDATA; checked against the core if given.
-    pub data_width: Option<Size>,
-}
-
-/// Which way a wire points, seen from the core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WireDirection {
-    /// The testbench drives it.
-    Input,
-    /// The core drives it.
-    Output,
-}
-
-/// What a wire is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WireRole {
-    /// Nothing that Rebound knows about; a driver reads or sets it by name.
-    #[default]
-    Plain,
-    /// Interrupt, level, active high.
-    Interrupt,
-}
-
-/// A plain wire of up to 64 bits.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WireSpec {
-    /// Name in reports and waveforms.
-    pub name: String,
-    /// Port of the core; default: the name.
-    pub port: Option<String>,
-    /// `input` if the testbench drives it, `output` if the core does.
-    pub direction: WireDirection,
-    /// `plain` (default) or `interrupt`.
-    #[serde(default)]
-    pub role: WireRole,
-    /// Value of an input until a driver changes it.
-    #[serde(default)]
-    pub initial: u64,
-}
-
-/// What the core's DMA can do. The testbench keeps within these limits, as a driver would.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// DMA address bits that the core implements, 1 to 64.
-    pub address_bits: Option<Size>,
-    /// Boundary in bytes that one transfer must not cross, a power of two.
-    pub boundary: Option<Size>,
-    /// Longest transfer in bytes.
-    pub max_length: Option<Size>,
-    /// Granule in bytes of addresses and lengths, a power of two; 1 if absent.
-    pub alignment: Option<Size>,
-    /// Longest burst in beats.
-    pub max_burst_beats: Option<Size>,
 }
 
 /// The longest manifest or file list that is read, in bytes: whatever is longer is something else.
@@ -351,6 +199,14 @@ impl Manifest {
         &self.source.text
     }
 
+    /// Names of the register ports, in the order of their indices: AXI4-Lite, APB, Wishbone.
+    pub fn register_ports(&self) -> Vec<&str> {
+        let lites = self.lites.iter().map(|spec| spec.name.as_str());
+        let apbs = self.apbs.iter().map(|spec| spec.name.as_str());
+        let wishbones = self.wishbones.iter().map(|spec| spec.name.as_str());
+        lites.chain(apbs).chain(wishbones).collect()
+    }
+
     /// Every source, include folder and definition, with file lists read in.
     pub fn source_set(&self) -> Result<SourceSet, ManifestError> {
         SourceSet::of(self)
@@ -390,5 +246,7 @@ pub(crate) fn has_field(manifest: &Manifest, field: &str) -> bool {
         .is_some_and(|span| locate::field_at(manifest.text(), &span) == field)
 }
 
+#[cfg(test)]
+mod control_tests;
 #[cfg(test)]
 mod tests;

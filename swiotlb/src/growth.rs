@@ -212,11 +212,6 @@ impl Swiotlb {
     ) -> Result<Pool, InitError> {
         let base = block.base;
         let made = PoolGeometry::checked(base, slots, areas).and_then(|geometry| {
-            // The areas are those of the start, more than slots perhaps if the start then got fewer.
-            if areas > MAX_POOL_SLOTS {
-                let what = "there are more areas than the largest pool has slots";
-                return Err(InitError::Invalid { what });
-            }
             if is_listed {
                 self.check_overlap(&geometry)?;
             }

@@ -1,93 +1,41 @@
 //! Rules of a manifest that its types cannot express.
 
+mod control;
+mod ports;
+
 use std::collections::BTreeSet;
 
-use super::names::PLACES;
-use super::{Manifest, ManifestError, Naming, Size, StreamDirection, closest};
+use super::{Manifest, ManifestError, Size, closest};
 use crate::parameters::ParameterSpec;
-
-/// Signals of a manager port, for the names in `ports`.
-pub(crate) const AXI_SIGNALS: [&str; 45] = [
-    "awid", "awaddr", "awlen", "awsize", "awburst", "awlock", "awcache", "awprot", "awqos",
-    "awregion", "awuser", "awvalid", "awready", "wid", "wdata", "wstrb", "wlast", "wuser",
-    "wvalid", "wready", "bid", "bresp", "buser", "bvalid", "bready", "arid", "araddr", "arlen",
-    "arsize", "arburst", "arlock", "arcache", "arprot", "arqos", "arregion", "aruser", "arvalid",
-    "arready", "rid", "rdata", "rresp", "rlast", "ruser", "rvalid", "rready",
-];
-/// Signals of an AXI4-Lite port.
-pub(crate) const AXIL_SIGNALS: [&str; 19] = [
-    "awaddr", "awprot", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp",
-    "bvalid", "bready", "araddr", "arprot", "arvalid", "arready", "rdata", "rresp", "rvalid",
-    "rready",
-];
-/// Signals of a stream.
-pub(crate) const STREAM_SIGNALS: [&str; 9] = [
-    "tdata", "tkeep", "tstrb", "tuser", "tid", "tdest", "tlast", "tvalid", "tready",
-];
 
 pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     identifier(manifest, "name", &manifest.name, true)?;
     identifier(manifest, "top", &manifest.top, false)?;
-    if manifest.clocks.is_empty() {
-        return Err(manifest.error_at("clocks", "at least one clock port", "none"));
-    }
     for (name, spec) in &manifest.parameters {
         parameter(manifest, name, spec)?;
     }
     names(manifest)?;
-    for (index, axi) in manifest.managers.iter().enumerate() {
-        let at = format!("axi[{index}]");
-        naming(manifest, &at, axi.naming(), AXI_SIGNALS.into_iter(), true)?;
-        for (field, size) in [
-            ("address_width", &axi.address_width),
-            ("data_width", &axi.data_width),
-            ("id_width", &axi.id_width),
-            ("max_reads", &axi.max_reads),
-            ("max_writes", &axi.max_writes),
-        ] {
-            reference(manifest, format!("{at}.{field}"), size.as_ref())?;
-        }
-    }
-    for (index, axil) in manifest.lites.iter().enumerate() {
-        let at = format!("axil[{index}]");
-        naming(manifest, &at, axil.naming(), AXIL_SIGNALS.into_iter(), true)?;
-        reference(
-            manifest,
-            format!("{at}.address_width"),
-            axil.address_width.as_ref(),
-        )?;
-        reference(
-            manifest,
-            format!("{at}.data_width"),
-            axil.data_width.as_ref(),
-        )?;
-    }
-    for (index, stream) in manifest.streams.iter().enumerate() {
-        let at = format!("stream[{index}]");
-        naming(
-            manifest,
-            &at,
-            stream.naming(),
-            STREAM_SIGNALS.into_iter(),
-            false,
-        )?;
-        reference(
-            manifest,
-            format!("{at}.data_width"),
-            stream.data_width.as_ref(),
-        )?;
-    }
+    ports::check(manifest)?;
     let limits = &manifest.limits;
     for (field, size) in [
         ("address_bits", &limits.address_bits),
         ("boundary", &limits.boundary),
         ("max_length", &limits.max_length),
+        ("length_bits", &limits.length_bits),
+        ("min_length", &limits.min_length),
         ("alignment", &limits.alignment),
+        ("source_alignment", &limits.source_alignment),
+        ("destination_alignment", &limits.destination_alignment),
+        ("length_alignment", &limits.length_alignment),
         ("max_burst_beats", &limits.max_burst_beats),
+        ("max_transfers", &limits.max_transfers),
     ] {
         reference(manifest, format!("limits.{field}"), size.as_ref())?;
     }
-    Ok(())
+    match &manifest.control {
+        Some(control) => control::check(manifest, control),
+        None => Ok(()),
+    }
 }
 
 fn identifier(
@@ -137,11 +85,17 @@ fn names(manifest: &Manifest) -> Result<(), ManifestError> {
     let mut seen = BTreeSet::new();
     let managers = manifest.managers.iter().map(|spec| ("axi", &spec.name));
     let lites = manifest.lites.iter().map(|spec| ("axil", &spec.name));
+    let apbs = manifest.apbs.iter().map(|spec| ("apb", &spec.name));
+    let wishbones = manifest.wishbones.iter();
+    let wishbones = wishbones.map(|spec| ("wishbone", &spec.name));
     let streams = manifest.streams.iter().map(|spec| ("stream", &spec.name));
+    let channels = manifest.channels.iter().map(|spec| ("channel", &spec.name));
     let wires = manifest.wires.iter().map(|spec| ("wire", &spec.name));
+    let registers = lites.chain(apbs).chain(wishbones);
+    let flows = streams.chain(channels).chain(wires);
     let mut previous = "";
     let mut index = 0;
-    for (kind, name) in managers.chain(lites).chain(streams).chain(wires) {
+    for (kind, name) in managers.chain(registers).chain(flows) {
         index = if kind == previous { index + 1 } else { 0 };
         previous = kind;
         let at = format!("{kind}[{index}].name");
@@ -149,48 +103,6 @@ fn names(manifest: &Manifest) -> Result<(), ManifestError> {
         if !seen.insert(name) {
             return Err(manifest.error_at(at, "a name used once", format!("\"{name}\" again")));
         }
-    }
-    Ok(())
-}
-
-fn naming<'a>(
-    manifest: &Manifest,
-    at: &str,
-    naming: Naming<'_>,
-    known: impl Iterator<Item = &'a str> + Clone,
-    has_channels: bool,
-) -> Result<(), ManifestError> {
-    if let Some(signal) = naming
-        .ports
-        .keys()
-        .find(|signal| !known.clone().any(|name| name == **signal))
-    {
-        let all: Vec<&str> = known.clone().collect();
-        return Err(manifest
-            .error_at(
-                format!("{at}.ports.{signal}"),
-                format!("one of {}", all.join(", ")),
-                format!("`{signal}`"),
-            )
-            .with_suggestion(signal, known));
-    }
-    let mut bare = naming.pattern.to_owned();
-    for place in PLACES {
-        bare = bare.replace(place, "");
-    }
-    if bare.contains(['{', '}']) || !naming.pattern.contains("{signal}") {
-        return Err(manifest.error_at(
-            format!("{at}.pattern"),
-            "a pattern with {signal}, and if wanted {prefix}, {channel}, {direction}",
-            format!("\"{}\"", naming.pattern),
-        ));
-    }
-    if has_channels && !naming.pattern.contains("{channel}") {
-        return Err(manifest.error_at(
-            format!("{at}.pattern"),
-            "a pattern with {channel}",
-            format!("\"{}\"", naming.pattern),
-        ));
     }
     Ok(())
 }
@@ -236,11 +148,4 @@ fn is_in_sources(manifest: &Manifest, word: &str) -> bool {
                 .any(|found| found == word)
         })
     })
-}
-
-impl StreamDirection {
-    /// The core sends on this stream.
-    pub fn is_source(self) -> bool {
-        self == Self::Source
-    }
 }

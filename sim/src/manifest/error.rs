@@ -147,6 +147,10 @@ impl ManifestError {
                     .trim_start_matches("invalid type: ")
                     .trim_start_matches("invalid value: ")
                     .to_owned();
+                let expected = match expected {
+                    "u64" | "u32" => "a whole number of at least 0",
+                    expected => expected,
+                };
                 Self::placed(source, span, field, expected.to_owned(), got)
             }
             // What a value of several kinds expects is all that is said of it.

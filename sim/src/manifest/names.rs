@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Case of channel and signal in port names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NamingCase {
     /// `awaddr`.
@@ -37,6 +38,11 @@ impl Naming<'_> {
         if let Some(port) = self.ports.get(&format!("{channel}{signal}")) {
             return port.clone();
         }
+        // A Wishbone's two data buses have one name when the direction tells them apart.
+        let signal = match signal.strip_prefix("dat_") {
+            Some("w" | "r") if self.pattern.contains("{direction}") => "dat",
+            _ => signal,
+        };
         let in_case = |text: &str| match self.case {
             NamingCase::Lower => text.to_owned(),
             NamingCase::Upper => text.to_uppercase(),
@@ -67,6 +73,8 @@ macro_rules! naming {
 
 naming!(super::AxiSpec, "{prefix}{channel}{signal}");
 naming!(super::AxilSpec, "{prefix}{channel}{signal}");
+naming!(super::ApbSpec, "{prefix}{signal}");
+naming!(super::WishboneSpec, "{prefix}{signal}_{direction}");
 naming!(super::StreamSpec, "{prefix}{signal}");
 
 #[cfg(test)]
@@ -104,6 +112,14 @@ mod tests {
         assert_eq!(
             port("{channel}{signal}0", NamingCase::Upper, "aw", "addr", true),
             "AWADDR0"
+        );
+        assert_eq!(
+            port("wbs_{signal}_{direction}", lower, "", "dat_r", true),
+            "wbs_dat_o"
+        );
+        assert_eq!(
+            port("{prefix}{signal}", NamingCase::Upper, "", "dat_w", false),
+            "m_DAT_W"
         );
         assert_eq!(
             port(

@@ -1,7 +1,9 @@
 //! A number in a manifest, written out or taken from a parameter.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A number, or the name of the parameter that holds it.
@@ -49,5 +51,18 @@ impl<'de> Deserialize<'de> for Size {
         }
 
         deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number, or the name of the parameter that holds it.",
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }],
+        })
     }
 }

@@ -42,6 +42,17 @@ impl SourceSet {
             )?;
             set.files.push(path);
         }
+        if let Some(file) = &manifest.wrapper {
+            let path = manifest.folder().join(file);
+            must_exist(
+                manifest,
+                "wrapper".to_owned(),
+                &path,
+                Path::is_file,
+                "a source file",
+            )?;
+            set.files.push(path);
+        }
         for (field, folders, into) in [
             (
                 "include_dirs",

@@ -66,7 +66,7 @@ fn an_unknown_field_is_named_with_the_one_that_was_meant() {
     assert_eq!(
         message("prefix = \"m_axi_\"", "prefx = \"m_axi_\""),
         "core.toml:15: axi[0].prefx: expected one of the fields name, protocol, access, prefix, pattern, \
-         case, ports, address_width, data_width, id_width, max_reads, max_writes, got unknown field \
+         case, ports, defaults, clock, address_width, data_width, id_width, max_reads, max_writes, got unknown field \
          `prefx` (did you mean `prefix`?)"
     );
 }

@@ -1,10 +1,13 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod lint_cmdline;
 mod list;
 mod progress;
+mod replay;
 mod run_one;
 mod sim;
+mod size;
 mod vectors;
 mod waves;
 
@@ -44,6 +47,9 @@ enum Command {
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
     Bench(bench::Bench),
+    Replay(replay::Replay),
+    Size(size::Size),
+    LintCmdline(lint_cmdline::LintCmdline),
     #[command(hide = true)]
     RunOne(RunOne),
     #[command(hide = true)]
@@ -69,6 +75,9 @@ pub fn main() -> ExitCode {
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Size(command) => command.run(),
+        Command::LintCmdline(command) => command.run(),
         Command::RunOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };

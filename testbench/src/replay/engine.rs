@@ -1,0 +1,282 @@
+//! The engine: the bounce layer with the mappings that are live in it.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use swiotlb::{
+    AllocatorId, Attrs, BounceRequest, CpuId, DataDirection, Device, DmaAddr, InitError, MapError,
+    MemoryError, PhysAddr, PhysMemory, PoolId, ShrinkPressure, Swiotlb,
+};
+
+use crate::replay::machine::Machine;
+use crate::replay::op::{MapOp, MappingId};
+use crate::trace::Dir;
+
+/// Memory without bytes: a trace holds none, and only places and counts are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMemory;
+
+impl PhysMemory for NoMemory {
+    fn read(&self, _: PhysAddr, buf: &mut [u8]) -> Result<(), MemoryError> {
+        buf.fill(0);
+        Ok(())
+    }
+
+    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}
+
+/// A live mapping of the replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Number of the device.
+    pub device: u32,
+    /// Number of the task's name that mapped it.
+    pub task: u32,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Direction.
+    pub dir: Dir,
+    /// Where the bounce buffer lies; `None` if the device was given the buffer itself.
+    pub dma: Option<u64>,
+    /// Slots that it holds.
+    pub slots: u32,
+    /// When it was made, in nanoseconds.
+    pub since_ns: u64,
+}
+
+/// What the bounce layer answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The device can reach the buffer.
+    Direct,
+    /// It is bounced.
+    Bounced {
+        /// DMA address of the bounce buffer.
+        dma: u64,
+        /// Slots taken.
+        slots: u32,
+    },
+    /// It fails.
+    Failed(MapError),
+}
+
+/// The bounce layer of a machine at work.
+#[derive(Debug)]
+pub struct Engine {
+    machine: Machine,
+    swiotlb: Swiotlb,
+    memory: NoMemory,
+    devices: Vec<Device>,
+    pool: Option<PoolId>,
+    live: FxHashMap<MappingId, Held>,
+    used_slots: u64,
+    last_scan_ns: u64,
+}
+
+/// How often the shrinker looks for pools to give back.
+const SCAN_NS: u64 = 1_000_000_000;
+
+impl Engine {
+    /// Starts a machine.
+    ///
+    /// # Errors
+    /// If there can be no such pool.
+    pub fn new(machine: Machine) -> Result<Self, InitError> {
+        let mut memory = NoMemory;
+        let swiotlb = machine.start(&mut memory)?;
+        let pool = swiotlb.pools(AllocatorId::DEFAULT).next();
+        Ok(Self {
+            devices: machine.devices(),
+            machine,
+            swiotlb,
+            memory,
+            pool,
+            live: FxHashMap::default(),
+            used_slots: 0,
+            last_scan_ns: 0,
+        })
+    }
+
+    /// Returns the machine.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Tells the time, and lets workers do what they were asked for: they are done before the next call.
+    pub fn set_time(&mut self, time_ns: u64) {
+        if !self.machine.policy.is_dynamic() {
+            return;
+        }
+        self.swiotlb.set_time(Duration::from_nanos(time_ns));
+        if time_ns.saturating_sub(self.last_scan_ns) >= SCAN_NS {
+            self.last_scan_ns = time_ns;
+            let count = self.swiotlb.shrinker_count();
+            self.swiotlb.shrinker_scan(count, ShrinkPressure::Normal);
+        }
+        if self.swiotlb.has_pending_work() {
+            self.swiotlb.run_pending_work(&mut self.memory);
+        }
+    }
+
+    /// Maps a buffer.
+    pub fn map(&mut self, op: &MapOp, (cpu, task, time_ns): (u16, u32, u64)) -> Answer {
+        let answer = self.answer(op, cpu);
+        let (dma, slots) = match answer {
+            Answer::Direct => (None, 0),
+            Answer::Bounced { dma, slots } => (Some(dma), slots),
+            Answer::Failed(_) => return answer,
+        };
+        self.used_slots += u64::from(slots);
+        let held = Held {
+            device: op.device,
+            task,
+            bytes: op.bytes,
+            dir: op.dir,
+            dma,
+            slots,
+            since_ns: time_ns,
+        };
+        self.live.insert(op.id, held);
+        answer
+    }
+
+    fn answer(&mut self, op: &MapOp, cpu: u16) -> Answer {
+        let device = &self.devices[op.device as usize];
+        let attrs = attrs(op);
+        let cc = self.swiotlb.platform().cc;
+        let phys = PhysAddr::new(op.phys);
+        let reaches = device.is_capable(DmaAddr::new(op.phys), op.bytes, attrs, cc);
+        if op.attrs.is_mmio || (reaches && !self.swiotlb.is_force_bounce(device)) {
+            return Answer::Direct;
+        }
+        let request = BounceRequest {
+            orig: phys,
+            bytes: op.bytes,
+            alloc_align_mask: 0,
+            dir: direction(op.dir),
+            attrs,
+            cpu: CpuId(u32::from(cpu)),
+        };
+        match self.swiotlb.map(&mut self.memory, device, &request) {
+            Ok((dma, bounce)) => Answer::Bounced {
+                dma: dma.raw(),
+                slots: bounce.slots,
+            },
+            Err(cause) => Answer::Failed(cause),
+        }
+    }
+
+    /// Ends a mapping; `None` if it is not live.
+    pub fn unmap(&mut self, id: MappingId) -> Option<Held> {
+        let held = self.live.remove(&id)?;
+        if let Some(dma) = held.dma {
+            self.used_slots -= u64::from(held.slots);
+            let device = &self.devices[held.device as usize];
+            let released = self.swiotlb.tbl_unmap_single(
+                &mut self.memory,
+                device,
+                PhysAddr::new(dma),
+                held.bytes,
+                direction(held.dir),
+                Attrs::SKIP_CPU_SYNC,
+            );
+            debug_assert!(released.is_ok(), "{released:?}");
+        }
+        Some(held)
+    }
+
+    /// Gives a live mapping another number; returns whether there was one.
+    pub fn rename(&mut self, from: MappingId, to: MappingId) -> bool {
+        let held = self.live.remove(&from);
+        held.map(|held| self.live.insert(to, held)).is_some()
+    }
+
+    /// Returns a live mapping.
+    #[must_use]
+    pub fn held(&self, id: MappingId) -> Option<&Held> {
+        self.live.get(&id)
+    }
+
+    /// Returns all live mappings.
+    pub fn all_held(&self) -> impl Iterator<Item = (&MappingId, &Held)> {
+        self.live.iter()
+    }
+
+    /// Returns the slots in use.
+    #[must_use]
+    pub const fn used_slots(&self) -> u64 {
+        self.used_slots
+    }
+
+    /// Returns the slots of all pools.
+    #[must_use]
+    pub fn total_slots(&self) -> u64 {
+        let stats = self.swiotlb.stats(AllocatorId::DEFAULT);
+        stats.map_or(0, |stats| stats.total_slots + stats.transient_slots)
+    }
+
+    /// Returns the allocator's high-water mark and resets it, as writing 0 to `io_tlb_used_hiwater`.
+    pub fn take_hiwater(&mut self) -> u64 {
+        let stats = self.swiotlb.stats(AllocatorId::DEFAULT);
+        let reset = self.swiotlb.reset_hiwater(AllocatorId::DEFAULT, 0);
+        debug_assert!(reset.is_ok(), "{reset:?}");
+        stats.map_or(0, |stats| stats.used_hiwater)
+    }
+
+    /// Returns the slot in its area at which the search of area `area` begins.
+    #[must_use]
+    pub fn cursor(&self, area: u32) -> u32 {
+        let areas = self
+            .pool
+            .map_or_else(Vec::new, |pool| self.swiotlb.areas(pool));
+        areas.get(area as usize).map_or(0, |area| area.cursor)
+    }
+
+    /// Returns the slot of a DMA address in the first pool, if it lies there.
+    #[must_use]
+    pub fn slot_of(&self, dma: u64) -> Option<u32> {
+        let offset = dma.checked_sub(self.machine.base)?;
+        let slot = u32::try_from(offset / swiotlb::SLOT_BYTES).ok()?;
+        (slot < self.machine.slots).then_some(slot)
+    }
+
+    /// Returns whether a slot of the first pool is free.
+    #[must_use]
+    pub fn is_free(&self, slot: u32) -> bool {
+        let occupancy = self.pool.and_then(|pool| self.swiotlb.occupancy(pool));
+        let bit = occupancy.and_then(|slots| slots.get(slot as usize).map(|bit| *bit));
+        bit == Some(false)
+    }
+
+    /// Drops the messages, which nobody reads here.
+    pub fn drop_messages(&self) {
+        self.swiotlb.drain_events();
+    }
+}
+
+const fn direction(dir: Dir) -> DataDirection {
+    match dir {
+        Dir::Bidirectional => DataDirection::Bidirectional,
+        Dir::ToDevice => DataDirection::ToDevice,
+        Dir::FromDevice => DataDirection::FromDevice,
+    }
+}
+
+fn attrs(op: &MapOp) -> Attrs {
+    if op.attrs.skips_sync {
+        Attrs::SKIP_CPU_SYNC | Attrs::NO_WARN
+    } else {
+        Attrs::NO_WARN
+    }
+}

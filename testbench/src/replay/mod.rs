@@ -1,0 +1,40 @@
+//! Replay: what a traced load asks of the bounce layer, asked again of crate `swiotlb`.
+//!
+//! The stages: events are paired into mappings ([`Load`]), a machine is found or given ([`Machine`]),
+//! the load is carried out on it ([`Engine`]), and what happens is counted ([`Figures`]) and compared
+//! with the trace ([`SelfCheck`]).
+
+mod check;
+mod doubts;
+mod engine;
+mod figures;
+mod live;
+mod machine;
+mod op;
+mod pairing;
+mod plot;
+mod report;
+mod run;
+mod sequence;
+mod spool;
+mod survey;
+mod tally;
+mod units;
+mod whatif;
+
+pub use check::{Cause, Difference, SelfCheck};
+pub use doubts::doubts;
+pub use engine::{Answer, Engine, Held, NoMemory};
+pub use figures::{Cell, Figures, Level, Lifetimes, POINTS, PhaseFigures, Point};
+pub use machine::{DeviceConfig, Known, Machine, Recorded, Source};
+pub use op::{MapOp, MappingId, Op, OpKind, Seen};
+pub use pairing::Load;
+pub use plot::{sparkline, svg};
+pub use report::{Report, Row, text};
+pub use run::{Recording, ReplayError, fit_alignment, replay_recorded};
+pub use sequence::Sequencer;
+pub use spool::{Cursor, Spool};
+pub use survey::{Count, DeviceSurvey, Misfits, Phase, Survey};
+pub use tally::Share;
+pub use units::{bytes_text, percent, time_text};
+pub use whatif::{Change, Failure, WhatIf, what_if};

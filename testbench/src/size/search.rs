@@ -1,0 +1,101 @@
+//! The search for the smallest pool without a failure.
+
+use swiotlb::Policy;
+
+use crate::replay::{Change, Load, Machine, ReplayError, what_if};
+use crate::seed::Seed;
+
+/// How sure the answer is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Margin {
+    /// Slots that stay free above the peak, in percent of it, in a pool that never grows.
+    pub percent: u32,
+    /// Copies of the load at a time.
+    pub scale: u32,
+    /// Replays with other shifts of the copies.
+    pub runs: u32,
+    /// Percent of the replays that must be without a failure.
+    pub confidence: u32,
+    /// Seed of the shifts.
+    pub seed: Seed,
+}
+
+/// Smallest pool that is tried: one slot set.
+const LEAST_SLOTS: u32 = 128;
+/// Largest pool that is tried: 2 GiB, which fits below 4 GiB.
+pub(crate) const MOST_SLOTS: u32 = 1 << 20;
+
+impl Margin {
+    /// The load alone, once.
+    #[must_use]
+    pub const fn none(self) -> Self {
+        Self {
+            percent: 0,
+            scale: 1,
+            runs: 1,
+            confidence: 100,
+            seed: self.seed,
+        }
+    }
+
+    fn change(self, run: u32) -> Change {
+        Change {
+            scale: self.scale,
+            cpus: None,
+            seed: self.seed.derive(&format!("run {run}")),
+            stops_at_failure: true,
+        }
+    }
+}
+
+/// Returns the fewest slots, a power of two, with which the load has no failure; `None` if no size helps.
+///
+/// # Errors
+/// If a replay cannot be made.
+pub fn smallest(
+    load: &Load,
+    machine: &Machine,
+    margin: Margin,
+) -> Result<Option<u32>, ReplayError> {
+    let (mut low, mut high) = (LEAST_SLOTS * machine.areas, MOST_SLOTS);
+    if !holds(load, machine, margin, high)? {
+        return Ok(None);
+    }
+    // A larger pool can fail where a smaller one does not only by chance of placement; powers of two are
+    // halved until one fails.
+    while low < high {
+        let middle = 1 << (low.ilog2() + high.ilog2()).div_euclid(2);
+        if holds(load, machine, margin, middle)? {
+            high = middle;
+        } else {
+            low = middle * 2;
+        }
+    }
+    Ok(Some(high))
+}
+
+fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<bool, ReplayError> {
+    let mut machine = machine.clone();
+    machine.resize(slots, machine.areas);
+    let runs = if margin.scale > 1 {
+        margin.runs.max(1)
+    } else {
+        1
+    };
+    let allowed = runs - (runs * margin.confidence).div_ceil(100).min(runs);
+    let mut failed = 0;
+    for run in 0..runs {
+        let result = what_if(load, machine.clone(), margin.change(run))?;
+        let peak = result.figures.peak();
+        let wanted = peak + (peak * u64::from(margin.percent)).div_ceil(100);
+        // Only a pool that never grows must hold the peak by itself.
+        let is_tight = machine.policy == Policy::Static && wanted > u64::from(slots);
+        if result.first_failure.is_some() || is_tight {
+            failed += 1;
+            if failed > allowed {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}

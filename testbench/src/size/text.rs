@@ -1,0 +1,145 @@
+//! The advice for people.
+
+use std::fmt::Write as _;
+
+use crate::lint_cmdline::{pool_bytes, size_text};
+use crate::replay::{Failure, Point, Survey, doubts, percent, sparkline};
+use crate::size::advice::{Advice, Obstacle};
+use crate::size::leak::task_name;
+
+/// Holders of the peak that are shown.
+const SHOWN: usize = 8;
+
+/// Writes the advice.
+#[must_use]
+pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "peak need: {} slots ({}) at once, {} area{}",
+        advice.peak_slots,
+        size_text(pool_bytes(advice.peak_slots)),
+        advice.areas,
+        if advice.areas == 1 { "" } else { "s" }
+    );
+    let _ = writeln!(out, "\nheld at the peak by");
+    let _ = writeln!(
+        out,
+        "  {:>7} {:>7}  {:<14} {:<20} buffers of up to",
+        "slots", "share", "device", "task"
+    );
+    for share in advice.at_peak.iter().take(SHOWN) {
+        let device = &survey.devices[share.device as usize].name;
+        let _ = writeln!(
+            out,
+            "  {:>7} {:>7}  {device:<14} {:<20} {}",
+            share.slots,
+            percent(share.slots, advice.peak_slots),
+            task_name(survey, share.task),
+            size_text(share.bytes)
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<12} {:>14} {:>12} {:>14} {:>12}",
+        "policy", "smallest", "bytes", "with margin", "most slots"
+    );
+    for policy in &advice.policies {
+        let slots =
+            |slots: Option<u32>| slots.map_or_else(|| "none".to_owned(), |slots| slots.to_string());
+        let bytes = policy.slots.map_or_else(
+            || "-".to_owned(),
+            |slots| size_text(pool_bytes(u64::from(slots))),
+        );
+        let _ = writeln!(
+            out,
+            "{:<12} {:>14} {bytes:>12} {:>14} {:>12}",
+            policy.name,
+            slots(policy.slots),
+            slots(policy.with_margin),
+            policy.most_slots
+        );
+        if !policy.curve.is_empty() {
+            let pools = policy.curve.iter().map(|point| Point {
+                used_slots: point.total_slots,
+                ..*point
+            });
+            let pools: Vec<Point> = pools.collect();
+            let _ = writeln!(out, "  its pools over time |{}|", sparkline(&pools, 60));
+        }
+    }
+    out.push('\n');
+    if let Some((failure, obstacle)) = &advice.obstacle {
+        let _ = writeln!(
+            out,
+            "no size helps: {}",
+            obstacle_text(survey, failure, *obstacle)
+        );
+    }
+    if let Some((slots, failure)) = &advice.smaller {
+        let _ = writeln!(
+            out,
+            "with {slots} slots it fails: {}",
+            failure_text(survey, failure)
+        );
+    }
+    for leak in &advice.leaks {
+        let _ = writeln!(
+            out,
+            "leak: {} only maps more: {} mappings, {} slots at the end, {} slots a minute, most by task {}; a larger \
+             pool only lasts longer",
+            leak.device, leak.mappings, leak.slots, leak.slots_per_minute, leak.task
+        );
+    }
+    out.push_str(&doubts(survey));
+    if let Some(slots) = advice
+        .policies
+        .iter()
+        .find_map(|policy| policy.with_margin.filter(|_| policy.name == "static"))
+    {
+        let force = if is_forced { ",force" } else { "" };
+        let _ = writeln!(
+            out,
+            "kernel command line: swiotlb={slots},{}{force}",
+            advice.areas
+        );
+    }
+    out
+}
+
+fn failure_text(survey: &Survey, failure: &Failure) -> String {
+    format!(
+        "line {}, {} for task {}, {} bytes: {}",
+        failure.line,
+        survey.devices[failure.device as usize].name,
+        task_name(survey, failure.task),
+        failure.bytes,
+        failure.cause
+    )
+}
+
+fn obstacle_text(survey: &Survey, failure: &Failure, obstacle: Obstacle) -> String {
+    let why = match obstacle {
+        Obstacle::TooLarge { most_bytes } => format!(
+            "a bounce buffer is at most 262144 bytes, for this device {most_bytes} wherever the buffer lies; its driver \
+             must ask dma_max_mapping_size"
+        ),
+        Obstacle::OutOfReach { mask } => format!(
+            "the pool lies above what the device reaches (mask {mask:#x}): it needs a restricted pool, or a mask that \
+             covers the pool"
+        ),
+        Obstacle::Alignment => {
+            "no free place has the alignment or boundary that the device asks for".to_owned()
+        }
+        Obstacle::Areas => {
+            "the area of the calling CPU is full while others have room: fewer areas".to_owned()
+        }
+        Obstacle::Fragmentation { longest_run } => {
+            format!(
+                "slots are free, but the longest run is {longest_run}: smaller mappings help, more slots do not"
+            )
+        }
+        Obstacle::Room => "even 2 GiB of slots do not suffice".to_owned(),
+    };
+    format!("{why}\n  {}", failure_text(survey, failure))
+}
