@@ -27,6 +27,10 @@ impl PageSource for Pages {
         self.region.free(base, bytes);
     }
 
+    fn free_atomic(&mut self, base: PhysAddr, bytes: u64) {
+        self.region.free_atomic(base, bytes);
+    }
+
     fn make_shared(&mut self, base: PhysAddr, bytes: u64) -> Result<(), i32> {
         println!("pages {base} + {bytes:#x} become shared");
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,10 +65,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     boot.parse("force");
     boot.adjust_size(coco_default_size(ram.bytes, boot.size_or_default()));
     let shared = Arc::new(Mutex::new(Vec::new()));
+    // Pages to be had without sleeping are shared beforehand.
+    let ready = (PhysAddr::new(0x4800_0000), 4 << 20);
+    let region = RegionSource::new(PhysAddr::new(0x400_0000), 1 << 30);
     let mut pages = Pages {
-        region: RegionSource::new(PhysAddr::new(0x400_0000), 1 << 30),
+        region: region.with_shared(ready.0, ready.1),
         shared: Arc::clone(&shared),
     };
+    pages
+        .make_shared(ready.0, ready.1)
+        .map_err(|code| format!("the pages could not be shared: {code}"))?;
     let mut swiotlb = Swiotlb::new(platform, boot, Mode::Strict);
     swiotlb.init_early(&mut mem, &mut pages, EarlyInit::default())?;
     let became = swiotlb.update_mem_attributes(&mut pages);
@@ -103,6 +113,8 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         let request = MapRequest::new(secret, 256 << 10, DataDirection::FromDevice);
         burst.push(dma.map_single(&mut mem, &disk, request)?);
     }
+    let alone = dma.swiotlb().transient_pools(&disk);
+    assert!(alone.iter().all(|pool| is_shared(pool.base)) && alone.len() == 1);
     let work = dma.swiotlb().run_pending_work(&mut mem);
     let grown = work.added.ok_or("no pool was added")?;
     println!(

@@ -78,7 +78,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "after {} blocks of 128 KiB: {full}; {}",
         taken.len(),
-        full.why.help()
+        full.help()
     );
     assert_eq!(taken.len(), 7);
     assert!(matches!(full.why, FullReason::FewFree { free: 60 }));

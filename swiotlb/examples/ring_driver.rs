@@ -86,7 +86,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let Err(MapError::Full(full)) = refused else {
         return Err("the pool should be full".into());
     };
-    println!("transmit refused: {full}; what helps: {}", full.why.help());
+    println!("transmit refused: {full}; what helps: {}", full.help());
     assert_eq!(full.why, FullReason::FewFree { free: 0 });
 
     // Packets arrive. The driver looks at the header first: a sync of 14 bytes is enough for that.

@@ -5,7 +5,7 @@ use crossbeam_utils::CachePadded;
 use crate::area::CpuId;
 use crate::common_case::CommonPool;
 use crate::device::Device;
-use crate::error::{AllocError, Full, FullReason, MapError, SearchError};
+use crate::error::{AllocError, Full, FullReason, MapError, MoreSlots, SearchError};
 use crate::growth::Growth;
 use crate::plain_search::PlainSearch;
 use crate::pool::{Origin, Pool, PoolId};
@@ -383,6 +383,20 @@ impl Allocator {
             total_slots: self.total_slots(),
             used_slots: self.reported_used(shared.is_tracking),
             why,
+            more: self.more_slots(shared),
         })
+    }
+
+    /// Says whether there can be more slots.
+    fn more_slots(&self, shared: &Shared) -> MoreSlots {
+        if self.is_for_alloc {
+            MoreSlots::Restricted
+        } else if !shared.is_dynamic {
+            MoreSlots::Fixed
+        } else if self.growth.can_grow() {
+            MoreSlots::Growing { alone: None }
+        } else {
+            MoreSlots::GrowthEnded
+        }
     }
 }

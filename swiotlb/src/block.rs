@@ -101,10 +101,15 @@ impl Swiotlb {
         wanted: &BlockWanted,
     ) -> Result<Block, InitError> {
         let page = self.shared.platform.page_size;
+        let refused = InitError::NoMemory {
+            bytes: wanted.bytes,
+        };
         if wanted.bytes == 0 {
-            return Err(InitError::NoMemory { bytes: 0 });
+            return Err(refused);
         }
-        let bytes = page.bytes() << page.order_of(wanted.bytes);
+        // Next to the end of the address space there is no power of two of pages any more.
+        let pages = 1_u64 << page.order_of(wanted.bytes);
+        let bytes = page.bytes().checked_mul(pages).ok_or(refused)?;
         let mut zone = Some(self.zone_below(wanted.limit));
         while let Some(asked) = zone {
             let base = source.alloc(&PageRequest {

@@ -7,7 +7,7 @@ use crate::attrs::Attrs;
 use crate::cc::CcPlatform;
 use crate::device::Device;
 use crate::direction::DataDirection;
-use crate::error::{Full, MapError};
+use crate::error::{Full, MapError, MoreSlots};
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::pool::{Origin, PoolId};
@@ -197,16 +197,19 @@ impl Swiotlb {
         let Some(allocator) = self.allocator(dev.allocator()) else {
             return Err(MapError::Inactive);
         };
-        if matches!(miss, Miss::Full) && allocator.growth.can_grow() {
-            self.shrinker.note_full(self.shared.log.now_nanos());
-            allocator.growth.queue();
-            if let Some(found) = self.take_transient(mem, allocator, dev, wanted, origin) {
-                return Ok(found);
+        let mut alone = None;
+        if self.ask_for_growth(allocator, miss) {
+            match self.take_transient(mem, allocator, dev, wanted, origin) {
+                Ok(found) => return Ok(found),
+                Err(cause) => alone = Some(cause),
             }
         }
-        let cause = allocator.explain_miss(&self.shared, dev, wanted, miss);
-        if let NotFound::Full(full) = cause {
-            self.report_full(dev, &full, attrs);
+        let mut cause = allocator.explain_miss(&self.shared, dev, wanted, miss);
+        if let NotFound::Full(full) = &mut cause {
+            if alone.is_some() {
+                full.more = MoreSlots::Growing { alone };
+            }
+            self.report_full(dev, full, attrs);
         }
         Err(cause.into())
     }

@@ -28,7 +28,6 @@ pub use view::{CoherentView, PhysRun};
 use std::collections::BTreeMap;
 
 use atomic::AtomicPools;
-pub(crate) use atomic::MAX_PAGE_ORDER;
 use cma::CmaAreas;
 use page_region::PageRegion;
 use private::PrivateRegion;

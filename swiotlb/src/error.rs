@@ -66,16 +66,15 @@ pub enum FullReason {
 }
 
 impl FullReason {
-    /// Says what would have helped.
+    /// Says what would have helped, whatever allocator it was; [`Full::help`] also says how to get it
+    /// there.
     #[must_use]
     pub const fn help(&self) -> &'static str {
         match self {
             Self::AboveSlotSet => "map at most what max_mapping_size says, in several pieces",
             Self::AboveBoundary => "map pieces no longer than the segment boundary",
-            Self::FewFree { .. } => {
-                "a larger pool (swiotlb=<slots>), a policy that adds pools, or fewer live mappings"
-            }
-            Self::Fragmented { .. } => "smaller mappings, or a larger pool (swiotlb=<slots>)",
+            Self::FewFree { .. } => "a larger pool, or fewer live mappings",
+            Self::Fragmented { .. } => "smaller mappings, or a larger pool",
             Self::Misaligned { .. } => {
                 "a larger pool, or one whose base has the alignment asked for"
             }
@@ -83,8 +82,11 @@ impl FullReason {
                 "a buffer whose low address bits are those of free slots, or a larger pool"
             }
             Self::CrossesBoundary { .. } => "smaller mappings, or a pool aligned to the boundary",
+            Self::AreasExhausted { searched_areas: 0 } => {
+                "a default pool made before the first map"
+            }
             Self::AreasExhausted { .. } => {
-                "fewer areas (swiotlb=<slots>,<areas>), or a default pool made before the first map"
+                "fewer areas (swiotlb=<slots>,<areas>), or a larger pool"
             }
             Self::SteppedOver { .. } => {
                 "a larger pool, or to try again when another map has moved the search"
@@ -138,6 +140,85 @@ pub struct Full {
     pub used_slots: u64,
     /// Why the rest was not good enough.
     pub why: FullReason,
+    /// Whether the allocator can get more slots, and what came of it.
+    pub more: MoreSlots,
+}
+
+impl Full {
+    /// Says what would have helped, and how to get it for this allocator.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self.why {
+            // No pool helps here, however large.
+            FullReason::AboveSlotSet
+            | FullReason::AboveBoundary
+            | FullReason::AreasExhausted { searched_areas: 0 } => self.why.help().to_owned(),
+            _ => format!("{}; {}", self.why.help(), self.more.help()),
+        }
+    }
+}
+
+/// Whether a full allocator can get more slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MoreSlots {
+    /// No: its pool has the size of the start.
+    Fixed,
+    /// No: its pool is a region of the device tree.
+    Restricted,
+    /// Not any more: growth has ended ([`crate::Swiotlb::default_base`], or a remap call).
+    GrowthEnded,
+    /// Yes, with the next pending work. Until then a mapping may get a pool for itself.
+    Growing {
+        /// Why the mapping got none; `None` if none was tried.
+        alone: Option<NoPoolAlone>,
+    },
+}
+
+impl MoreSlots {
+    /// Says how the allocator comes to more slots.
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Fixed => {
+                "swiotlb=<slots> sets the size of the pool, and a policy that adds pools lets it grow"
+            }
+            Self::Restricted => {
+                "the pool is as large as its restricted region, which neither parameters nor \
+                 policies change"
+            }
+            Self::GrowthEnded => "growth has ended, so that swiotlb=<slots> alone sets the size",
+            Self::Growing { alone } => match alone {
+                Some(NoPoolAlone::NoSource) => "a source of pages (set_page_source) to grow from",
+                Some(NoPoolAlone::NoSharedPages) => {
+                    "run_pending_work adds a pool, or pages that are shared already \
+                     (PageOrigin::Atomic)"
+                }
+                _ => "run_pending_work adds a pool, if the page source has pages for it",
+            },
+        }
+    }
+}
+
+/// Why a mapping got no pool for itself alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoPoolAlone {
+    /// The layer has no page source.
+    #[error("there is no source of pages")]
+    NoSource,
+    /// The page source has no block within the device's reach.
+    #[error("there are no pages within the device's reach")]
+    NoPages,
+    /// A confidential guest needs pages that are shared already, and there are none within the reach
+    /// of the coherent mask.
+    #[error("no pages are shared already within the device's reach")]
+    NoSharedPages,
+    /// The page source gave what cannot be a pool.
+    #[error("the pages given are no memory for a pool")]
+    NoMemory,
+    /// The pages do not lie as the masks of the request want it, and such a pool has no slot to spare.
+    #[error("the pages do not lie as the masks want it")]
+    Misplaced,
 }
 
 impl fmt::Display for Full {
@@ -150,7 +231,13 @@ impl fmt::Display for Full {
             self.used_slots,
             self.total_slots,
             self.why
-        )
+        )?;
+        match self.more {
+            MoreSlots::Growing { alone: Some(cause) } => {
+                write!(f, "; no pool for this mapping alone: {cause}")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -219,6 +306,15 @@ pub enum MapError {
     /// stop here.
     #[error("a mapping must have at least one byte")]
     ZeroSize,
+    /// The buffer reaches over the end of the address space (strict mode only; the kernel calculates
+    /// on with the sum that wraps).
+    #[error("{bytes} bytes from {phys} on reach over the end of the 64-bit address space")]
+    AboveAddressSpace {
+        /// First byte.
+        phys: PhysAddr,
+        /// Length in bytes.
+        bytes: u64,
+    },
     /// `mask + 1` is no power of two; the kernel would stop here.
     #[error("segment boundary mask {mask:#x} is not a power of two less one")]
     BadBoundary {
@@ -427,6 +523,15 @@ pub enum InitError {
         /// First byte of the other pool.
         other: PhysAddr,
     },
+    /// The device is behind an IOMMU, where restricted pools do not serve (`-EINVAL`).
+    #[error("a restricted pool serves no device behind an IOMMU")]
+    BehindIommu,
+    /// The device has a restricted pool already; of several regions the first counts (`-EINVAL`).
+    #[error("the device has the restricted pool {} already, and only the first counts", .first.number())]
+    NotFirstRegion {
+        /// The pool that it has.
+        first: AllocatorId,
+    },
     /// The arguments are impossible (`-EINVAL`).
     #[error("invalid pool: {what}")]
     Invalid {
@@ -445,7 +550,11 @@ impl InitError {
         match self {
             Self::NoMemory { .. } | Self::TooManySlots { .. } => -12,
             Self::RemapFailed { code, .. } | Self::ShareFailed { code } => *code,
-            Self::Invalid { .. } | Self::OffGrid { .. } | Self::Overlaps { .. } => -22,
+            Self::Invalid { .. }
+            | Self::OffGrid { .. }
+            | Self::Overlaps { .. }
+            | Self::BehindIommu
+            | Self::NotFirstRegion { .. } => -22,
             Self::Memory(_) => -14,
         }
     }
@@ -497,10 +606,21 @@ mod tests {
             total_slots: 512,
             used_slots: 510,
             why: FullReason::Fragmented { longest_run: 2 },
+            more: MoreSlots::Fixed,
         };
         assert_eq!(
             MapError::Full(full).to_string(),
             "swiotlb full: need 3 slots for 5000 bytes, 510 of 512 used, longest free run 2"
+        );
+        let alone = Some(NoPoolAlone::NoSource);
+        let growing = Full {
+            more: MoreSlots::Growing { alone },
+            ..full
+        };
+        assert_eq!(
+            growing.to_string(),
+            "swiotlb full: need 3 slots for 5000 bytes, 510 of 512 used, longest free run 2; no pool \
+             for this mapping alone: there is no source of pages"
         );
     }
 

@@ -1,6 +1,7 @@
 //! Growth: further pools, made by a worker that a full layer asks for (`swiotlb_dyn_alloc`).
 
 use crate::addr::PhysAddr;
+use crate::allocator::{Allocator, Miss};
 use crate::area::limit_areas;
 use crate::block::{Block, BlockWanted};
 use crate::error::InitError;
@@ -84,15 +85,28 @@ impl Swiotlb {
     /// Does what the kernel leaves to its workers: makes the pool that was asked for, and gives back
     /// the memory of pools that nobody uses any more. Explicit, so that a run is deterministic.
     pub fn run_pending_work<M: PhysMemory + ?Sized>(&self, mem: &mut M) -> WorkDone {
-        let (added, refused) = match self.grow_if_asked(mem) {
-            None => (None, None),
-            Some(Ok(geometry)) => (Some(geometry), None),
-            Some(Err(cause)) => (None, Some(cause)),
+        self.run_some_pending_work(mem, u32::MAX)
+    }
+
+    /// As [`Swiotlb::run_pending_work`], for at most `budget` pools: the one that was asked for comes
+    /// first, then those whose memory goes back, the oldest first. The rest stays pending.
+    pub fn run_some_pending_work<M: PhysMemory + ?Sized>(
+        &self,
+        mem: &mut M,
+        budget: u32,
+    ) -> WorkDone {
+        let Some(left) = budget.checked_sub(1) else {
+            return WorkDone::default();
+        };
+        let (added, refused, left) = match self.grow_if_asked(mem) {
+            None => (None, None, budget),
+            Some(Ok(geometry)) => (Some(geometry), None, left),
+            Some(Err(cause)) => (None, Some(cause), left),
         };
         WorkDone {
             added,
             refused,
-            freed_pools: self.free_dropped_pools(),
+            freed_pools: self.free_dropped(left),
         }
     }
 
@@ -100,6 +114,18 @@ impl Swiotlb {
     #[must_use]
     pub fn has_pending_work(&self) -> bool {
         self.allocators[0].growth.is_pending() || !self.dropped.lock().is_empty()
+    }
+
+    /// Asks the worker for a further pool after a search that found nothing. Returns whether the
+    /// allocator grows at all.
+    #[cold]
+    pub(crate) fn ask_for_growth(&self, allocator: &Allocator, miss: Miss) -> bool {
+        let grows = matches!(miss, Miss::Full) && allocator.growth.can_grow();
+        if grows {
+            self.shrinker.note_full(self.shared.log.now_nanos());
+            allocator.growth.queue();
+        }
+        grows
     }
 
     /// Makes the pool that was asked for. `None` if none was.
@@ -111,17 +137,21 @@ impl Swiotlb {
         mem: &mut M,
     ) -> Option<Result<PoolGeometry, InitError>> {
         let growth = &self.allocators[0].growth;
-        if !growth.is_queued.swap(false, Ordering::AcqRel) {
+        if !growth.is_queued.load(Ordering::Acquire) {
             return None;
         }
         let _worker = growth.worker.lock();
+        // At every moment from the request to the new pool, one of the two flags is up: the shrinker
+        // must not see a gap between them. Only the holder of the lock touches this one.
         growth.is_running.store(true, Ordering::Release);
-        let result = self.grow(mem);
+        // Another worker may have done what was asked while this one waited for the lock.
+        let was_queued = growth.is_queued.swap(false, Ordering::AcqRel);
+        let result = was_queued.then(|| self.grow(mem));
         growth.is_running.store(false, Ordering::Release);
-        if result.is_err() {
+        if let Some(Err(_)) = result {
             self.say(Message::GrowFailed);
         }
-        Some(result)
+        result
     }
 
     fn grow<M: PhysMemory + ?Sized>(&self, mem: &mut M) -> Result<PoolGeometry, InitError> {
@@ -203,10 +233,15 @@ impl Swiotlb {
     /// Gives back the memory of pools that were dropped and that no thread looks at any more.
     /// Returns how many.
     pub fn free_dropped_pools(&self) -> u32 {
+        self.free_dropped(u32::MAX)
+    }
+
+    /// As [`Swiotlb::free_dropped_pools`], at most `budget` of them.
+    fn free_dropped(&self, budget: u32) -> u32 {
         let mut freed = 0;
         let mut dropped = self.dropped.lock();
         dropped.retain_mut(|pool| {
-            if Arc::strong_count(pool) > 1 {
+            if freed >= budget || Arc::strong_count(pool) > 1 {
                 return true;
             }
             if let Some(block) = pool.block {
@@ -233,5 +268,71 @@ impl Swiotlb {
     pub fn growth_limit(&self) -> Option<PhysAddr> {
         let growth = &self.allocators[0].growth;
         growth.can_grow().then(|| PhysAddr::new(growth.phys_limit))
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+    use super::*;
+    use crate::page_source::PageRequest;
+    use crate::sizing::{BootConfig, BootOptions};
+    use crate::swiotlb::Mode;
+    use crate::{Platform, Policy, RamRange, SparseMemory};
+    use std::sync::atomic::AtomicU64;
+
+    /// Has no pages, and counts how often it was asked.
+    struct Nothing(Arc<AtomicU64>);
+
+    impl PageSource for Nothing {
+        fn alloc(&mut self, _: &PageRequest) -> Option<PhysAddr> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            None
+        }
+
+        fn free(&mut self, _: PhysAddr, _: u64) {}
+    }
+
+    #[test]
+    fn growth_is_pending_without_a_gap_from_the_request_to_its_end() {
+        let range = RamRange {
+            start: PhysAddr::new(0),
+            bytes: 0x20_0000,
+        };
+        let mut mem = SparseMemory::new(&[range]).unwrap();
+        let boot = BootConfig::new(BootOptions {
+            policy: Policy::DynamicPools,
+            ..BootOptions::default()
+        });
+        let geometry = PoolGeometry {
+            base: PhysAddr::new(0x10_0000),
+            slots: 512,
+            areas: 1,
+        };
+        let platform = Platform::default();
+        let mut swiotlb =
+            Swiotlb::with_pool(&mut mem, platform, boot, Mode::Kernel, geometry).unwrap();
+        let asked = Arc::new(AtomicU64::new(0));
+        swiotlb.set_page_source(Box::new(Nothing(Arc::clone(&asked))));
+        let growth = &swiotlb.allocators[0].growth;
+        let (mut gaps, is_over) = (0, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    swiotlb.grow_if_asked(&mut mem);
+                }
+            });
+            for _ in 0..20_000 {
+                let before = asked.load(Ordering::SeqCst);
+                growth.queue();
+                while growth.is_pending() {
+                    std::hint::spin_loop();
+                }
+                gaps += u32::from(asked.load(Ordering::SeqCst) == before);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(gaps, 0, "growth was not pending before it was done");
     }
 }

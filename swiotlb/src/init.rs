@@ -2,6 +2,7 @@
 
 use crate::addr::PhysAddr;
 use crate::area::limit_areas;
+use crate::block::Block;
 use crate::cc::CcPlatform;
 use crate::error::InitError;
 use crate::memory::PhysMemory;
@@ -67,13 +68,15 @@ impl Swiotlb {
     /// Makes the default pool at boot, smaller if memory is refused (`swiotlb_init`).
     ///
     /// # Errors
-    /// If not even the smallest pool could be had, or the memory given is none.
+    /// If not even the smallest pool could be had, or the memory given is none; or if platform or
+    /// options are impossible ([`crate::Platform::check`], [`crate::BootOptions::check`]).
     pub fn init_early<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
         source: &mut dyn PageSource,
         mut how: EarlyInit<'_>,
     ) -> Result<InitOutcome, InitError> {
+        self.check_settings()?;
         if !how.has_addressing_limit && !self.boot.force {
             return Ok(InitOutcome::NotNeeded);
         }
@@ -117,8 +120,13 @@ impl Swiotlb {
         Ok(InitOutcome::Ready(geometry))
     }
 
-    /// Puts a pool of base, slots and areas on the memory that was given. If that fails, the memory
-    /// goes back to where it came from, unless it is shared by now.
+    fn check_settings(&self) -> Result<(), InitError> {
+        self.shared.platform.check()?;
+        self.boot.options.check()
+    }
+
+    /// Puts a pool of base, slots and areas on the memory that was given, which a late start has
+    /// shared by now. If that fails, the memory goes back to where it came from.
     fn start_default<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -132,8 +140,14 @@ impl Swiotlb {
             self.add_pool(mem, AllocatorId::DEFAULT, geometry, is_late)?;
             Ok(geometry)
         });
-        if result.is_err() && !self.allocators[0].is_shared {
-            source.free(base, bytes);
+        if result.is_err() {
+            let block = Block {
+                base,
+                bytes,
+                origin: PageOrigin::Boot,
+                is_shared: is_late && self.allocators[0].is_shared,
+            };
+            self.give_back(source, &block);
         }
         result
     }
@@ -182,7 +196,8 @@ impl Swiotlb {
     ///
     /// # Errors
     /// If no block above 1 MiB could be had: a size of 1 MiB or less always fails. Or if the pages
-    /// could not be shared; they are lost then.
+    /// could not be shared; they are lost then, and counted. Or if platform or options are
+    /// impossible, as at boot.
     pub fn init_late<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -191,6 +206,7 @@ impl Swiotlb {
         zone: Zone,
         mut remap: Option<Remap<'_>>,
     ) -> Result<InitOutcome, InitError> {
+        self.check_settings()?;
         if self.is_allocated() {
             return Ok(InitOutcome::AlreadyActive);
         }
@@ -224,9 +240,10 @@ impl Swiotlb {
         }
         let areas = limit_areas(self.boot.default_areas(), slots);
         if self.allocators[0].is_shared {
-            source
-                .make_shared(base, bytes)
-                .map_err(|code| InitError::ShareFailed { code })?;
+            source.make_shared(base, bytes).map_err(|code| {
+                self.count_leaked(bytes);
+                InitError::ShareFailed { code }
+            })?;
         }
         let geometry = self.start_default(mem, source, (base, slots, areas), true)?;
         self.print_info();
@@ -302,7 +319,8 @@ impl Swiotlb {
     }
 
     /// Gives the default pool back (`swiotlb_exit`). Returns the bytes freed: 0 if bouncing is
-    /// forced, there is no pool, or its pages could not be made private again and are lost.
+    /// forced, there is no pool, or its pages could not be made private again: those are
+    /// lost, and counted.
     pub fn exit(&mut self, source: &mut dyn PageSource) -> u64 {
         if self.boot.force || self.allocators[0].pools.first().is_none() {
             return 0;
@@ -314,16 +332,13 @@ impl Swiotlb {
         let pools = allocator.clear();
         let mut freed = 0;
         for pool in pools {
-            if let Some(block) = &pool.block {
-                freed += self.give_back(source, block);
-                continue;
-            }
-            let bytes = align_up(pool.geometry.bytes(), page_bytes);
-            if is_shared && source.make_private(pool.base(), bytes).is_err() {
-                continue;
-            }
-            source.free(pool.base(), bytes);
-            freed += bytes;
+            let block = pool.block.unwrap_or(Block {
+                base: pool.base(),
+                bytes: align_up(pool.geometry.bytes(), page_bytes),
+                origin: PageOrigin::Boot,
+                is_shared,
+            });
+            freed += self.give_back(source, &block);
         }
         freed
     }

@@ -208,8 +208,8 @@ pub use dma::{
 };
 pub use dma_pool::{DmaPool, PoolBlock, PoolInfo};
 pub use error::{
-    AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, SyncError,
-    UnmapError,
+    AllocError, Full, FullReason, InitError, InvalidHiwater, MapError, MaskError, MoreSlots,
+    NoPoolAlone, SyncError, UnmapError,
 };
 pub use growth::WorkDone;
 #[cfg(feature = "vm-memory")]
@@ -228,7 +228,7 @@ pub use platform::{KmallocBounce, PageSize, Platform, RamRange};
 pub use policy::{Policy, ShrinkerConfig};
 pub use pool::{AllocatorId, MAX_POOL_SLOTS, PoolGeometry, PoolId};
 pub use release::Released;
-pub use restricted::RestrictedRegion;
+pub use restricted::{RegionProperties, RestrictedRegion};
 pub use shrinker::ShrinkPressure;
 pub use sizing::{BootConfig, BootOptions, coco_default_size, small_buffer_size};
 pub use slot::{MAX_ALLOC_BYTES, MIN_SLOTS, SLOT_BYTES, SLOT_SET_SLOTS, SLOT_SHIFT, SlotInfo};

@@ -53,7 +53,8 @@ pub trait PageSource {
     /// Takes back what [`PageSource::alloc`] gave.
     fn free(&mut self, base: PhysAddr, bytes: u64);
 
-    /// Takes back what was asked of [`PageOrigin::Atomic`]; the pages stay shared.
+    /// Takes back what was asked of [`PageOrigin::Atomic`]; the pages stay shared. A source that has
+    /// such pages must keep them apart from the others, which [`PageSource::free`] takes back.
     fn free_atomic(&mut self, base: PhysAddr, bytes: u64) {
         self.free(base, bytes);
     }
@@ -77,11 +78,12 @@ pub trait PageSource {
     }
 }
 
-/// A page source over one region of memory: first fit, free neighbours join.
+/// A page source over one region of memory: first fit, free neighbours join. A second region may
+/// hold the pages that are shared already; without one, [`PageOrigin::Atomic`] gets none.
 #[derive(Debug, Clone)]
 pub struct RegionSource {
-    /// Free ranges as (first byte, one past the last byte), ascending.
-    free: Vec<(u64, u64)>,
+    pages: FreeRanges,
+    shared: FreeRanges,
 }
 
 impl RegionSource {
@@ -89,12 +91,50 @@ impl RegionSource {
     #[must_use]
     pub fn new(base: PhysAddr, bytes: u64) -> Self {
         Self {
-            free: vec![(base.raw(), base.raw().saturating_add(bytes))],
+            pages: FreeRanges::new(base, bytes),
+            shared: FreeRanges::default(),
         }
+    }
+
+    /// Gives out the `bytes` bytes from `base` on to those who ask for pages that are shared already.
+    /// The caller has shared them.
+    #[must_use]
+    pub fn with_shared(mut self, base: PhysAddr, bytes: u64) -> Self {
+        self.shared = FreeRanges::new(base, bytes);
+        self
     }
 }
 
 impl PageSource for RegionSource {
+    fn alloc(&mut self, request: &PageRequest) -> Option<PhysAddr> {
+        match request.origin {
+            PageOrigin::Atomic => self.shared.alloc(request),
+            PageOrigin::Boot | PageOrigin::Pages => self.pages.alloc(request),
+        }
+    }
+
+    fn free(&mut self, base: PhysAddr, bytes: u64) {
+        self.pages.free(base, bytes);
+    }
+
+    fn free_atomic(&mut self, base: PhysAddr, bytes: u64) {
+        self.shared.free(base, bytes);
+    }
+}
+
+/// What is free of a region, as (first byte, one past the last byte), ascending.
+#[derive(Debug, Clone, Default)]
+struct FreeRanges {
+    free: Vec<(u64, u64)>,
+}
+
+impl FreeRanges {
+    fn new(base: PhysAddr, bytes: u64) -> Self {
+        Self {
+            free: vec![(base.raw(), base.raw().saturating_add(bytes))],
+        }
+    }
+
     fn alloc(&mut self, request: &PageRequest) -> Option<PhysAddr> {
         let fits = |&(start, end): &(u64, u64)| {
             let first = start.checked_next_multiple_of(request.align.max(1))?;
@@ -156,5 +196,23 @@ mod tests {
         let all = source.alloc(&request(0x10_0000, 0x1000, u64::MAX));
         assert_eq!(all, Some(PhysAddr::new(0x1000)));
         assert_eq!(source.alloc(&request(1, 1, u64::MAX)), None);
+    }
+
+    #[test]
+    fn private_pages_are_never_given_as_shared_ones() {
+        let atomic = PageRequest {
+            origin: PageOrigin::Atomic,
+            ..request(0x1000, 0x1000, u64::MAX)
+        };
+        let mut source = RegionSource::new(PhysAddr::new(0), 0x10_0000);
+        assert_eq!(source.alloc(&atomic), None);
+        let shared = PhysAddr::new(0x20_0000);
+        let mut source = source.with_shared(shared, 0x1000);
+        assert_eq!(source.alloc(&atomic), Some(shared));
+        assert_eq!(source.alloc(&atomic), None);
+        source.free_atomic(shared, 0x1000);
+        assert_eq!(source.alloc(&atomic), Some(shared));
+        let pages = source.alloc(&request(0x10_0000, 0x1000, u64::MAX));
+        assert_eq!(pages, Some(PhysAddr::new(0)));
     }
 }

@@ -36,6 +36,13 @@ pub enum ParamWarning {
         /// The word.
         word: String,
     },
+    /// The kernel keeps the lower 32 bits of the number of areas.
+    AreasCut {
+        /// The number as written.
+        written: u64,
+        /// What is left of it.
+        areas: u32,
+    },
     /// More than 2^31 areas; the count is ignored.
     TooManyAreas {
         /// The count, as far as the kernel keeps it.
@@ -53,6 +60,10 @@ impl fmt::Display for ParamWarning {
             Self::Octal { text } => write!(f, "swiotlb=: `{text}` is read as octal"),
             Self::Saturated { text } => write!(f, "swiotlb=: `{text}` is too large"),
             Self::InvalidOption { word } => write!(f, "Invalid swiotlb option: `{word}`"),
+            Self::AreasCut { written, areas } => write!(
+                f,
+                "swiotlb=: of {written} areas the lower 32 bits are taken, {areas}"
+            ),
             Self::TooManyAreas { areas } => {
                 write!(f, "swiotlb=: {areas} areas are more than 2^31, ignored")
             }
@@ -137,9 +148,13 @@ impl BootConfig {
             self.set_default_slots(slots);
         }
         cursor.skip_comma();
-        if let Some(areas) = cursor.number() {
+        if let Some(written) = cursor.number() {
             #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps 32 bits")]
-            let areas = areas as u32;
+            let areas = written as u32;
+            if u64::from(areas) != written {
+                let cut = ParamWarning::AreasCut { written, areas };
+                cursor.warnings.push(cut);
+            }
             if areas > 1 << 31 {
                 cursor.warnings.push(ParamWarning::TooManyAreas { areas });
             } else {
@@ -290,6 +305,18 @@ mod tests {
         );
         assert!(boot.parse("65536,4,force,track_hiwater").is_empty());
         assert!(boot.parse("0").is_empty());
+    }
+
+    #[test]
+    fn a_number_of_areas_above_32_bits_is_cut_with_a_warning() {
+        let mut boot = BootConfig::new(BootOptions::default());
+        let warnings = boot.parse("4096,4294967299,force");
+        let texts: Vec<String> = warnings.iter().map(ParamWarning::to_string).collect();
+        assert_eq!(
+            texts,
+            ["swiotlb=: of 4294967299 areas the lower 32 bits are taken, 3"]
+        );
+        assert_eq!((boot.default_areas(), boot.force), (4, true));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The machine around the devices: page size, CPUs, memory, encryption.
 
 use crate::addr::PhysAddr;
-use crate::cc::CcPlatform;
+use crate::cc::{AddressMarker, CcPlatform};
 use crate::device::bit_mask;
+use crate::error::InitError;
 use crate::slot::SLOT_BYTES;
 
 /// Size of a page.
@@ -114,6 +115,31 @@ impl Default for Platform {
 }
 
 impl Platform {
+    /// Refuses what no machine is. Whatever makes the default pool asks this first.
+    ///
+    /// # Errors
+    /// If a bit that marks addresses is none of their 64, or one of the rule for small buffers is
+    /// no power of two: such a value would count as "none".
+    pub const fn check(&self) -> Result<(), InitError> {
+        if let CcPlatform::Host {
+            encryption_bit: 64..,
+        }
+        | CcPlatform::Guest(
+            AddressMarker::Encrypted(64..) | AddressMarker::Unencrypted(64..),
+        ) = self.cc
+        {
+            let what = "the encryption bit of an address must be one of 0 to 63";
+            return Err(InitError::Invalid { what });
+        }
+        if let Some(rule) = self.kmalloc
+            && !(rule.cache_alignment.is_power_of_two() && rule.min_align.is_power_of_two())
+        {
+            let what = "the alignments of the rule for small buffers must be powers of two";
+            return Err(InitError::Invalid { what });
+        }
+        Ok(())
+    }
+
     /// Returns the address of the last byte of RAM; 0 if there is none.
     #[must_use]
     pub fn last_ram(&self) -> PhysAddr {
@@ -130,6 +156,35 @@ impl Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bits_and_alignments_that_no_machine_has_are_refused() {
+        use CcPlatform::{Guest, Host};
+        let of = |cc, alignments: Option<(u32, u32)>| Platform {
+            cc,
+            kmalloc: alignments.map(|(min_align, cache_alignment)| KmallocBounce {
+                min_align,
+                cache_alignment,
+            }),
+            ..Platform::default()
+        };
+        let [encrypted, unencrypted] = [AddressMarker::Encrypted, AddressMarker::Unencrypted];
+        for cc in [
+            Host { encryption_bit: 64 },
+            Guest(encrypted(64)),
+            Guest(unencrypted(255)),
+        ] {
+            let refused = of(cc, None).check().unwrap_err();
+            assert!(refused.to_string().contains("0 to 63"), "{cc:?}");
+        }
+        for alignments in [(128, 0), (128, 48), (0, 64), (3, 64)] {
+            let refused = of(CcPlatform::None, Some(alignments)).check();
+            assert!(matches!(refused, Err(InitError::Invalid { .. })));
+        }
+        let host = Host { encryption_bit: 63 };
+        assert_eq!(of(host, Some((128, 1))).check(), Ok(()));
+        assert_eq!(of(Guest(unencrypted(47)), None).check(), Ok(()));
+    }
 
     #[test]
     fn orders_round_up() {

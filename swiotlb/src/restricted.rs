@@ -26,13 +26,76 @@ pub struct RestrictedRegion {
     pub bytes: u64,
 }
 
+/// What a device tree says of a region beside its place. Each of these makes a restricted pool
+/// impossible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "properties without a value, each on its own"
+)]
+pub struct RegionProperties {
+    /// `reusable`: the kernel may use the memory for other things.
+    pub is_reusable: bool,
+    /// `no-map`: the kernel must not map the memory.
+    pub is_unmapped: bool,
+    /// `linux,cma-default`: the default area of contiguous memory.
+    pub is_cma_default: bool,
+    /// `linux,dma-default`: the global coherent region.
+    pub is_dma_default: bool,
+    /// The region lies in high memory, which the kernel has no lasting mapping of.
+    pub is_high_memory: bool,
+}
+
+impl RegionProperties {
+    fn check(self) -> Result<(), InitError> {
+        let faults = [
+            (self.is_reusable, "a restricted pool cannot be `reusable`"),
+            (self.is_unmapped, "a restricted pool cannot be `no-map`"),
+            (
+                self.is_cma_default,
+                "a restricted pool cannot be `linux,cma-default`",
+            ),
+            (
+                self.is_dma_default,
+                "a restricted pool cannot be `linux,dma-default`",
+            ),
+            (
+                self.is_high_memory,
+                "a restricted pool cannot lie in high memory",
+            ),
+        ];
+        match faults.into_iter().find(|(is_set, _)| *is_set) {
+            Some((_, what)) => Err(InitError::Invalid { what }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Swiotlb {
+    /// As [`Swiotlb::add_restricted`], for a node with further properties.
+    ///
+    /// # Errors
+    /// As there, and for each property that a restricted pool cannot have.
+    pub fn add_restricted_node(
+        &mut self,
+        region: RestrictedRegion,
+        properties: RegionProperties,
+    ) -> Result<AllocatorId, InitError> {
+        properties.check()?;
+        self.add_restricted(region)
+    }
+
     /// Makes a region known. Its pool comes into being when the first device is attached.
     ///
     /// # Errors
     /// If the region has no whole slot or more than [`crate::MAX_POOL_SLOTS`], does not begin on the
-    /// grid of slots, or ends above the address space.
+    /// grid of slots, or ends above the address space; or if restricted pools are not built in
+    /// ([`crate::BootOptions::has_restricted_pools`]).
     pub fn add_restricted(&mut self, region: RestrictedRegion) -> Result<AllocatorId, InitError> {
+        if !self.boot.options.has_restricted_pools {
+            let what = "restricted pools are not built in (DMA_RESTRICTED_POOL)";
+            return Err(InitError::Invalid { what });
+        }
         let slots = region.bytes / SLOT_BYTES;
         PoolGeometry::checked(region.base, slots, 1)?;
         if region.base.checked_add(region.bytes).is_none() {
@@ -48,10 +111,11 @@ impl Swiotlb {
     }
 
     /// Gives a device a restricted pool instead of the default allocator; the first device makes
-    /// the pool.
+    /// the pool. Of several regions of a device, the first one counts.
     ///
     /// # Errors
-    /// If `id` names no restricted pool, its memory is none, or could not be shared.
+    /// If `id` names no restricted pool, its memory is none, or could not be shared; if the device is
+    /// behind an IOMMU, or has another restricted pool.
     pub fn attach_restricted<M: PhysMemory + ?Sized>(
         &mut self,
         mem: &mut M,
@@ -66,6 +130,13 @@ impl Swiotlb {
             let what = "no restricted pool has this number";
             return Err(InitError::Invalid { what });
         };
+        if dev.iommu().is_some() {
+            return Err(InitError::BehindIommu);
+        }
+        let first = dev.allocator();
+        if first != AllocatorId::DEFAULT && first != id {
+            return Err(InitError::NotFirstRegion { first });
+        }
         if self.allocators[id.0 as usize].pools.first().is_none() {
             self.start_restricted(mem, source, dev, id, &region)?;
         }
@@ -124,7 +195,9 @@ impl Swiotlb {
     }
 
     /// Takes whole pages from the device's pool (`swiotlb_alloc`). They are not zeroed, and the
-    /// slots taken are those of `bytes`, not a power of two.
+    /// slots taken are those of `bytes`, not a power of two. Where pools can be added, a full layer
+    /// asks for one; a pool for this call alone is not made, because it would go with the first
+    /// release of any of its pages.
     ///
     /// # Errors
     /// If the pool is full or of the wrong kind, or its pages are not page aligned.
@@ -158,7 +231,10 @@ impl Swiotlb {
         };
         let found = allocator
             .find_slots(&self.shared, dev, &wanted, None, cpu)
-            .map_err(|miss| allocator.explain_miss(&self.shared, dev, &wanted, miss))?;
+            .map_err(|miss| {
+                self.ask_for_growth(allocator, miss);
+                allocator.explain_miss(&self.shared, dev, &wanted, miss)
+            })?;
         if self.shared.policy.is_dynamic() {
             dev.set_uses_io_tlb();
         }

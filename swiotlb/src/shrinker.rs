@@ -80,19 +80,23 @@ fn nanos(time: Duration) -> u64 {
 /// Parts into which the window is cut.
 const PARTS: u32 = 16;
 
-/// The peak of use over a window of time, in parts: what is told lies at most one part too far back.
+/// Parts that are remembered: those of a window, and the one in which the window begins.
+const KEPT_PARTS: u32 = PARTS + 1;
+
+/// The peak of use over a window of time, in parts. A peak is never forgotten within the window; it
+/// may be remembered for up to a part longer.
 #[derive(Debug, Default)]
 pub(crate) struct Peaks {
     part_nanos: u64,
     /// Number of the part in the upper half, peak in the lower half, so that the maximum is that of
     /// the latest part.
-    parts: [AtomicU64; PARTS as usize],
+    parts: [AtomicU64; KEPT_PARTS as usize],
 }
 
 impl Peaks {
     pub(crate) fn new(window: Duration) -> Self {
         Self {
-            part_nanos: (nanos(window) / u64::from(PARTS)).max(1),
+            part_nanos: nanos(window).div_ceil(u64::from(PARTS)).max(1),
             ..Self::default()
         }
     }
@@ -108,13 +112,13 @@ impl Peaks {
     pub(crate) fn note(&self, now: u64, used: u64) {
         let part = self.part_of(now);
         let entry = part << 32 | used.min(u64::from(u32::MAX));
-        let index = usize::try_from(part % u64::from(PARTS)).unwrap_or(0);
+        let index = usize::try_from(part % u64::from(KEPT_PARTS)).unwrap_or(0);
         self.parts[index].fetch_max(entry, Ordering::Relaxed);
     }
 
     /// Returns the peak of the last window, given how many are in use now.
     pub(crate) fn peak(&self, now: u64, used: u64) -> u64 {
-        let oldest = (self.part_of(now) + 1).saturating_sub(u64::from(PARTS));
+        let oldest = self.part_of(now).saturating_sub(u64::from(PARTS));
         self.parts
             .iter()
             .map(|entry| entry.load(Ordering::Relaxed))
@@ -235,9 +239,25 @@ mod tests {
         peaks.note(second, 40);
         assert_eq!(peaks.peak(second, 0), 100);
         assert_eq!(peaks.peak(15 * second, 0), 100);
-        assert_eq!(peaks.peak(16 * second, 0), 40);
-        assert_eq!(peaks.peak(17 * second, 7), 7);
-        peaks.note(16 * second, 5);
-        assert_eq!(peaks.peak(17 * second, 0), 5);
+        assert_eq!(peaks.peak(16 * second, 0), 100);
+        assert_eq!(peaks.peak(17 * second, 0), 40);
+        assert_eq!(peaks.peak(18 * second, 7), 7);
+        peaks.note(17 * second, 5);
+        assert_eq!(peaks.peak(18 * second, 0), 5);
+    }
+
+    #[test]
+    fn a_peak_is_remembered_for_the_whole_window_wherever_in_a_part_it_was() {
+        let milli = 1_000_000;
+        for window in [16_000, 60_000, 60_001] {
+            for at in [0, 1, 999, 3_000, 3_749, 3_750, 14_999] {
+                let peaks = Peaks::new(Duration::from_millis(window));
+                peaks.note(at * milli, 100);
+                let end = (at + window) * milli;
+                assert_eq!(peaks.peak(end, 0), 100, "{window} ms from {at} ms on");
+                let part = peaks.part_nanos;
+                assert_eq!(peaks.peak(end + part, 0), 0, "{window} ms from {at} ms on");
+            }
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! How large the first pool is to be: boot parameters, rounding, and the wishes of the platform.
 
+use crate::error::InitError;
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::slot::{SLOT_BYTES, SLOT_SET_SLOTS, align_up};
 
-/// Options of the kernel's build that sizing depends on.
+/// Options of the kernel's build that the layer depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a build, each on its own"
+)]
 pub struct BootOptions {
     /// `CONFIG_SWIOTLB_DEFAULT_SIZE_MB`, 1 to 64.
     pub default_mib: u32,
@@ -19,6 +24,22 @@ pub struct BootOptions {
     pub has_zone_dma32: bool,
     /// `CONFIG_DMA_COHERENT_POOL`: there is a pool of shared pages for calls that must not sleep.
     pub has_atomic_pool: bool,
+    /// `CONFIG_DMA_RESTRICTED_POOL`: regions of the device tree can become pools.
+    pub has_restricted_pools: bool,
+}
+
+impl BootOptions {
+    /// Refuses what no kernel can be built with.
+    ///
+    /// # Errors
+    /// If the default size is not one of 1 to 64 MiB.
+    pub const fn check(&self) -> Result<(), InitError> {
+        if self.default_mib == 0 || self.default_mib > 64 {
+            let what = "the compiled-in default size must be 1 to 64 MiB";
+            return Err(InitError::Invalid { what });
+        }
+        Ok(())
+    }
 }
 
 impl Default for BootOptions {
@@ -30,6 +51,7 @@ impl Default for BootOptions {
             max_page_order: 10,
             has_zone_dma32: true,
             has_atomic_pool: true,
+            has_restricted_pools: true,
         }
     }
 }
@@ -264,6 +286,19 @@ mod tests {
                 Message::SizeRoundup { mib: 4 }
             ]
         );
+    }
+
+    #[test]
+    fn a_default_size_that_no_kernel_is_built_with_is_refused() {
+        let of = |default_mib| BootOptions {
+            default_mib,
+            ..BootOptions::default()
+        };
+        assert!([1, 64].iter().all(|&mib| of(mib).check().is_ok()));
+        for mib in [0, 65, u32::MAX] {
+            let refused = of(mib).check().unwrap_err();
+            assert!(refused.to_string().contains("1 to 64 MiB"), "{mib}");
+        }
     }
 
     #[test]

@@ -145,7 +145,8 @@ impl Swiotlb {
     /// added lie below 4 GiB.
     ///
     /// # Errors
-    /// If the geometry is impossible or not memory.
+    /// If the geometry is impossible or not memory, or the platform is impossible
+    /// ([`Platform::check`]).
     pub fn with_pool<M: PhysMemory + ?Sized>(
         mem: &mut M,
         platform: Platform,
@@ -153,6 +154,7 @@ impl Swiotlb {
         mode: Mode,
         geometry: PoolGeometry,
     ) -> Result<Self, crate::InitError> {
+        platform.check()?;
         let mut boot = boot;
         boot.set_geometry(u64::from(geometry.slots), geometry.areas);
         let mut swiotlb = Self::new(platform, boot, mode);

@@ -4,6 +4,7 @@ use crate::addr::PhysAddr;
 use crate::allocator::{Allocator, Found};
 use crate::block::BlockWanted;
 use crate::device::{Device, min_not_zero};
+use crate::error::NoPoolAlone;
 use crate::memory::PhysMemory;
 use crate::pool::{Origin, Pool};
 use crate::pool_list::PoolRef;
@@ -55,7 +56,7 @@ impl TransientPools {
 }
 
 impl Swiotlb {
-    /// Makes a pool for one mapping and takes its slots. The pool has no slot to spare, so it fits
+    /// Makes a pool for one mapping and takes its slots, or says why not. The pool has no slot to spare, so it fits
     /// only if the block happens to lie as the masks want it.
     pub(crate) fn take_transient<'a, M: PhysMemory + ?Sized>(
         &'a self,
@@ -64,7 +65,7 @@ impl Swiotlb {
         dev: &Device,
         wanted: &Wanted,
         origin: &Origin,
-    ) -> Option<Found<'a>> {
+    ) -> Result<Found<'a>, NoPoolAlone> {
         let slots = slots_of(wanted.alloc_size);
         let block_wanted = BlockWanted {
             bytes: slots * SLOT_BYTES,
@@ -75,20 +76,28 @@ impl Swiotlb {
         // The pool of shared pages serves coherent memory, and judges by that mask.
         let atomic_limit = no_zero(min_not_zero(dev.coherent_mask(), dev.bus_limit()));
         let block = self
-            .with_source(|source| self.alloc_block(source, &block_wanted, atomic_limit))?
-            .ok()?;
-        let pool = self.make_pool(mem, block, slots, 1, false).ok()?;
-        let search = allocator.prepare(&self.shared, dev, wanted, &pool).ok()?;
+            .with_source(|source| self.alloc_block(source, &block_wanted, atomic_limit))
+            .ok_or(NoPoolAlone::NoSource)?
+            .map_err(|_| match block_wanted.is_shared {
+                true => NoPoolAlone::NoSharedPages,
+                false => NoPoolAlone::NoPages,
+            })?;
+        let pool = self
+            .make_pool(mem, block, slots, 1, false)
+            .map_err(|_| NoPoolAlone::NoMemory)?;
+        let search = allocator
+            .prepare(&self.shared, dev, wanted, &pool)
+            .map_err(|_| NoPoolAlone::Misplaced)?;
         let pool = Arc::new(pool);
         let Some(first_slot) = pool.take(&search, 0, Some(origin)) else {
             self.drop_pool(pool);
-            return None;
+            return Err(NoPoolAlone::Misplaced);
         };
         let slots = pool.geometry.slots;
         allocator.count_taken(&self.shared, slots);
         allocator.usage.count_transient(slots);
         dev.transient.add(Arc::clone(&pool));
-        Some(Found {
+        Ok(Found {
             pool: PoolRef::Transient(pool),
             first_slot,
             slots,

@@ -76,7 +76,7 @@ fn any_platform() -> impl Strategy<Value = Platform> {
         CcPlatform::None,
         CcPlatform::None,
         CcPlatform::Guest(AddressMarker::Unencrypted(47)),
-        CcPlatform::Guest(AddressMarker::Encrypted(255)),
+        CcPlatform::Guest(AddressMarker::Encrypted(63)),
         CcPlatform::Host { encryption_bit: 47 },
     ];
     let sizes = vec![PageSize::Size4KiB, PageSize::Size16KiB, PageSize::Size64KiB];
@@ -87,8 +87,8 @@ fn any_platform() -> impl Strategy<Value = Platform> {
             page_size,
             zone_dma_limit: has_zone.then_some(0xff_ffff),
             kmalloc: (align % 3 == 0).then_some(KmallocBounce {
-                min_align: align,
-                cache_alignment: align / 2,
+                min_align: 1 << (align % 32),
+                cache_alignment: 1 << (align / 2 % 32),
             }),
             ..Platform::default()
         }
@@ -102,13 +102,12 @@ fn any_config() -> impl Strategy<Value = DmaConfig> {
         NonCoherentMemory::UncachedAlias,
         NonCoherentMemory::Remap,
     ];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>());
     (prop::sample::select(kinds), flags, any_number()).prop_map(|(kind, flags, bytes)| {
         DmaConfig::PC
             .with_non_coherent_memory(kind)
             .with_debug_layer(flags.0)
             .with_pool_debug(flags.1)
-            .with_dma32_zone(flags.2)
             .with_coherent_pool_bytes(bytes)
     })
 }

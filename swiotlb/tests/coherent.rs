@@ -5,9 +5,10 @@ mod support;
 
 use support::{HIGH, LOW, Machine, POOL, Pages};
 use swiotlb::{
-    AddressMarker, AllocRequest, Attrs, CcPlatform, CpuAddr, DataDirection, Device, DmaAddr,
-    DmaConfig, DmaError, DmaMessage, DmaRange, Event, Gfp, MapError, MapRequest, Message, Mode,
-    NonCoherentMemory, PhysAddr, Platform, RegionSource, RestrictedRegion, Zone, bit_mask,
+    AddressMarker, AllocRequest, Attrs, BootConfig, BootOptions, CcPlatform, CpuAddr,
+    DataDirection, Device, Dma, DmaAddr, DmaConfig, DmaError, DmaMessage, DmaRange, Event, Gfp,
+    MapError, MapRequest, Message, Mode, NonCoherentMemory, PhysAddr, Platform, RegionSource,
+    RestrictedRegion, Swiotlb, Zone, bit_mask,
 };
 
 /// Pages that 32 bits reach.
@@ -509,6 +510,21 @@ fn atomic_pools_are_sized_by_memory_and_search_on_when_full() {
     let _third = alloc(&mut machine, &mut pages, &dev, request).unwrap();
     assert_eq!(machine.dma.atomic_pool_bytes(Zone::Normal).unwrap().1, 0);
     assert!(alloc(&mut machine, &mut pages, &dev, request).is_err());
+}
+
+#[test]
+fn zones_and_the_largest_block_are_those_that_the_bounce_layer_knows() {
+    let boot = BootConfig::new(BootOptions {
+        has_zone_dma32: false,
+        max_page_order: 3,
+        ..BootOptions::default()
+    });
+    let dma = Dma::new(Swiotlb::new(Platform::default(), boot, Mode::Kernel));
+    let mut pages = Pages::new(PAGES, 0x100_0000);
+    dma.init_atomic_pools(&mut pages).unwrap();
+    assert_eq!(dma.atomic_pool_bytes(Zone::Dma32), None);
+    let normal = dma.atomic_pool_bytes(Zone::Normal);
+    assert_eq!(normal, Some((0x8000, 0x8000)));
 }
 
 #[test]

@@ -5,10 +5,10 @@ mod support;
 
 use support::{HIGH, Machine, POOL};
 use swiotlb::{
-    AddressMarker, AllocatorId, Attrs, BootConfig, BootOptions, CcPlatform, DataDirection, Device,
-    Dma, Event, InitError, MapError, MapRequest, Mapping, Message, Mode, PageOrigin, PageRequest,
-    PageSource, PhysAddr, PhysMemory as _, Platform, Policy, PoolGeometry, RegionSource, Swiotlb,
-    UnmapError, Zone, bit_mask,
+    AddressMarker, AllocError, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest,
+    CcPlatform, CpuId, DataDirection, Device, Dma, Event, InitError, MapError, MapRequest, Mapping,
+    Message, Mode, PageOrigin, PageRequest, PageSource, PhysAddr, PhysMemory as _, Platform,
+    Policy, PoolGeometry, RegionSource, Swiotlb, UnmapError, Zone, bit_mask,
 };
 
 /// Memory for further pools, below 32 MiB.
@@ -142,6 +142,46 @@ fn without_a_source_of_pages_a_full_layer_says_so_and_the_worker_complains() {
         device: None,
         message: Message::GrowFailed
     }));
+}
+
+#[test]
+fn pages_that_are_refused_ask_for_a_further_pool_as_a_mapping_does() {
+    let mut machine = dynamic();
+    let dev = Device::new("d");
+    let _held = fill_pool(&mut machine, &dev);
+    let alloc = |machine: &Machine| {
+        let swiotlb = machine.dma.swiotlb();
+        swiotlb.alloc(&dev, 4096, Attrs::NONE, CpuId(0))
+    };
+    assert!(matches!(alloc(&machine), Err(AllocError::Full(_))));
+    let swiotlb = machine.dma.swiotlb();
+    assert!(swiotlb.transient_pools(&dev).is_empty());
+    let added = swiotlb.run_pending_work(&mut machine.mem).added;
+    let base = added.map(|pool| pool.base);
+    assert_eq!(alloc(&machine).ok(), base);
+}
+
+#[test]
+fn pending_work_stops_at_its_budget() {
+    let mut machine = dynamic();
+    let dev = Device::new("d");
+    let held = fill_pool(&mut machine, &dev);
+    let alone: Vec<Mapping> = (0..3)
+        .map(|_| map(&mut machine, &dev, 0, 100).unwrap())
+        .collect();
+    for mapping in alone.into_iter().chain(held) {
+        unmap(&mut machine, &dev, mapping);
+    }
+    let mut work = |budget| {
+        let swiotlb = machine.dma.swiotlb();
+        let done = swiotlb.run_some_pending_work(&mut machine.mem, budget);
+        (done.added.is_some(), done.freed_pools)
+    };
+    assert_eq!(work(0), (false, 0));
+    assert_eq!(work(2), (true, 1));
+    assert_eq!(work(1), (false, 1));
+    assert_eq!(work(5), (false, 1));
+    assert!(!machine.dma.swiotlb().has_pending_work());
 }
 
 #[test]
@@ -315,6 +355,30 @@ fn masks_and_small_sizes_take_slots_and_so_does_a_refusal_of_pages() {
     assert!(matches!(refused, Err(MapError::BounceNotCapable { .. })));
     let mut off = self::machine(Policy::PerBuffer, "", Mode::Kernel);
     assert!(in_pool(&map(&mut off, &narrow, 0, 8192).unwrap()));
+}
+
+#[test]
+fn a_mapping_for_which_no_power_of_two_of_pages_exists_asks_nobody_for_pages() {
+    let mut machine = machine(Policy::PerBuffer, "dynamic", Mode::Kernel);
+    let log = std::sync::Arc::default();
+    let source = HighFirst(std::sync::Arc::clone(&log));
+    machine.dma.swiotlb_mut().set_page_source(Box::new(source));
+    let dev = Device::new("d");
+    for bytes in [u64::MAX - 5000, (1 << 63) + 1] {
+        let request = BounceRequest {
+            orig: PhysAddr::new(HIGH),
+            bytes,
+            alloc_align_mask: 0,
+            dir: DataDirection::ToDevice,
+            attrs: Attrs::NONE,
+            cpu: CpuId(0),
+        };
+        let swiotlb = machine.dma.swiotlb();
+        let refused = swiotlb.tbl_map_single(&mut machine.mem, &dev, &request);
+        assert!(matches!(refused, Err(MapError::Full(_))), "{refused:?}");
+    }
+    let log = log.lock().unwrap();
+    assert_eq!((&log.asked[..], &log.freed[..]), (&[][..], &[][..]));
 }
 
 #[test]

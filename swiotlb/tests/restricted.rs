@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use swiotlb::{
-    AllocError, AllocatorId, Attrs, BootConfig, BounceRequest, CpuId, DataDirection, Device,
-    InitError, MapError, Mode, PhysAddr, Platform, RamRange, RegionSource, RestrictedRegion,
-    SparseMemory, Swiotlb,
+    AllocError, AllocatorId, Attrs, BootConfig, BootOptions, BounceRequest, CpuId, DataDirection,
+    Device, DomainConfig, InitError, IommuDomain, MapError, Mode, PhysAddr, Platform, RamRange,
+    RegionProperties, RegionSource, RestrictedRegion, SparseMemory, Swiotlb,
 };
 
 const BASE: u64 = 0x8000_0000;
@@ -174,4 +174,108 @@ fn impossible_regions_are_refused() {
     let refused = swiotlb.attach_restricted(&mut mem, &mut pages, &mut dev, id);
     assert!(matches!(refused, Err(InitError::Memory(_))));
     assert_eq!(dev.allocator(), AllocatorId::DEFAULT);
+}
+
+#[test]
+fn a_device_behind_an_iommu_gets_no_restricted_pool() {
+    let mut bench = bench(BASE, 0x10_0000);
+    let domain = IommuDomain::new(&DomainConfig::default()).unwrap();
+    let mut dev = Device::new("gpu").with_iommu(domain.into());
+    let mut pages = RegionSource::new(PhysAddr::new(0), 0);
+    let refused = bench
+        .swiotlb
+        .attach_restricted(&mut bench.mem, &mut pages, &mut dev, bench.id);
+    assert_eq!(refused, Err(InitError::BehindIommu));
+    assert_eq!(InitError::BehindIommu.errno(), -22);
+    assert_eq!(dev.allocator(), AllocatorId::DEFAULT);
+}
+
+#[test]
+fn of_several_regions_of_a_device_the_first_counts() {
+    let mut bench = bench(BASE, 0x10_0000);
+    let mut second = region_at(BASE);
+    second.base = PhysAddr::new(BASE + 0x10_0000);
+    let id = bench.swiotlb.add_restricted(second).unwrap();
+    let mut pages = RegionSource::new(PhysAddr::new(0), 0);
+    let mut attach = |swiotlb: &mut Swiotlb, dev: &mut Device, id| {
+        swiotlb.attach_restricted(&mut bench.mem, &mut pages, dev, id)
+    };
+    let refused = attach(&mut bench.swiotlb, &mut bench.dev, id);
+    assert_eq!(refused, Err(InitError::NotFirstRegion { first: bench.id }));
+    assert_eq!(bench.dev.allocator(), bench.id);
+    // The same region again changes nothing.
+    let again = attach(&mut bench.swiotlb, &mut bench.dev, bench.id);
+    assert_eq!(again, Ok(()));
+}
+
+fn region_at(base: u64) -> RestrictedRegion {
+    RestrictedRegion {
+        name: "r".to_owned(),
+        base: PhysAddr::new(base),
+        bytes: 0x10_0000,
+    }
+}
+
+#[test]
+fn each_property_that_a_restricted_pool_cannot_have_is_refused() {
+    let none = RegionProperties::default();
+    let rows = [
+        (
+            RegionProperties {
+                is_reusable: true,
+                ..none
+            },
+            "reusable",
+        ),
+        (
+            RegionProperties {
+                is_unmapped: true,
+                ..none
+            },
+            "no-map",
+        ),
+        (
+            RegionProperties {
+                is_cma_default: true,
+                ..none
+            },
+            "linux,cma-default",
+        ),
+        (
+            RegionProperties {
+                is_dma_default: true,
+                ..none
+            },
+            "linux,dma-default",
+        ),
+        (
+            RegionProperties {
+                is_high_memory: true,
+                ..none
+            },
+            "high memory",
+        ),
+    ];
+    let mut swiotlb = Swiotlb::new(Platform::default(), BootConfig::default(), Mode::Kernel);
+    for (properties, name) in rows {
+        let refused = swiotlb.add_restricted_node(region_at(BASE), properties);
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.errno(), -22);
+        assert!(refused.to_string().contains(name), "{refused}");
+    }
+    assert!(swiotlb.add_restricted_node(region_at(BASE), none).is_ok());
+}
+
+#[test]
+fn without_restricted_pools_in_the_build_no_region_becomes_one() {
+    let boot = BootConfig::new(BootOptions {
+        has_restricted_pools: false,
+        ..BootOptions::default()
+    });
+    let mut swiotlb = Swiotlb::new(Platform::default(), boot, Mode::Kernel);
+    let refused = swiotlb.add_restricted(region_at(BASE)).unwrap_err();
+    assert!(
+        refused.to_string().contains("DMA_RESTRICTED_POOL"),
+        "{refused}"
+    );
 }

@@ -319,8 +319,27 @@ fn a_reserve_stays_free_for_the_peak_of_the_last_window() {
     // The peak of 513 slots is remembered for a minute; 512 free ones are not enough for it.
     machine.at(45);
     assert_eq!(machine.swiotlb().shrinker_scan(1, ShrinkPressure::High), 0);
-    machine.at(61);
+    machine.at(64);
     assert_eq!(machine.swiotlb().shrinker_scan(1, NORMAL), 512);
+}
+
+#[test]
+fn a_peak_within_a_part_of_the_window_keeps_its_reserve_to_the_end_of_the_window() {
+    let config = ShrinkerConfig {
+        min_free_slots: 0,
+        reserve_percent: 100,
+        ..ShrinkerConfig::default()
+    };
+    let mut machine = Shrinking::new(Policy::Shrinker(config), CcPlatform::None);
+    machine.at(3);
+    machine.grow();
+    for seconds in [60, 62, 63] {
+        machine.at(seconds);
+        let removed = machine.swiotlb().shrinker_scan(u64::MAX, NORMAL);
+        assert_eq!(removed, 0, "at {seconds} s");
+    }
+    machine.at(67);
+    assert_eq!(machine.swiotlb().shrinker_scan(u64::MAX, NORMAL), 512);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use swiotlb::{
-    AddressMarker, AllocatorId, BootConfig, CcPlatform, EarlyInit, InitError, InitOutcome,
-    MemAttributes, Mode, PageRequest, PageSource, PhysAddr, Platform, PoolGeometry, RamRange,
-    SparseMemory, Swiotlb, Zone,
+    AddressMarker, AllocatorId, BootConfig, BootOptions, CcPlatform, EarlyInit, InitError,
+    InitOutcome, MemAttributes, Mode, PageRequest, PageSource, PhysAddr, Platform, PoolGeometry,
+    RamRange, SparseMemory, Swiotlb, Zone,
 };
 
 const BASE: u64 = 0x100_0000;
@@ -266,8 +266,45 @@ fn teardown_frees_the_pool_and_ends_its_activity() {
         .init_early(&mut memory(), &mut source, early())
         .unwrap();
     source.unshare = Err(-5);
+    assert_eq!(leaked(&swiotlb), 0);
     assert_eq!(swiotlb.exit(&mut source), 0);
     assert_eq!(source.freed.len(), 1);
+    assert_eq!(leaked(&swiotlb), 2 << 20);
+}
+
+/// Bytes that were lost because nobody knows whether they are shared.
+fn leaked(swiotlb: &Swiotlb) -> u64 {
+    let stats = swiotlb.stats(AllocatorId::DEFAULT).unwrap();
+    stats.shrinker.leaked_bytes
+}
+
+#[test]
+fn pages_of_a_late_start_that_cannot_be_shared_are_lost_and_counted() {
+    let mut swiotlb = swiotlb("", guest());
+    let mut source = Scarce::new(u64::MAX);
+    let result = swiotlb.update_mem_attributes(&mut source);
+    assert_eq!(result, MemAttributes::Unchanged);
+    source.share = Err(-5);
+    let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
+    assert_eq!(late, Err(InitError::ShareFailed { code: -5 }));
+    assert_eq!(source.freed, []);
+    assert_eq!(leaked(&swiotlb), 8 << 20);
+}
+
+#[test]
+fn shared_pages_of_a_late_start_that_are_no_memory_become_private_and_go_back() {
+    for unshare in [Ok(()), Err(-5)] {
+        let mut swiotlb = swiotlb("", guest());
+        let mut source = Scarce::new(u64::MAX);
+        source.unshare = unshare;
+        swiotlb.update_mem_attributes(&mut source);
+        let mut nowhere = SparseMemory::new(&[]).unwrap();
+        let late = swiotlb.init_late(&mut nowhere, &mut source, 8 << 20, Zone::Dma32, None);
+        assert!(matches!(late, Err(InitError::Memory(_))));
+        let lost = if unshare.is_ok() { 0 } else { 8 << 20 };
+        assert_eq!(source.freed.iter().sum::<u64>(), (8 << 20) - lost);
+        assert_eq!(leaked(&swiotlb), lost);
+    }
 }
 
 #[test]
@@ -322,4 +359,29 @@ fn a_count_of_slots_after_that_of_areas_leaves_a_power_of_two_of_areas() {
         panic!("two areas can share three slot sets: {result:?}");
     };
     assert_eq!((geometry.slots, geometry.areas), (384, 2));
+}
+
+#[test]
+fn settings_that_no_machine_has_are_refused_before_anything_is_asked_for() {
+    let host = Platform {
+        cc: CcPlatform::Host { encryption_bit: 64 },
+        ..Platform::default()
+    };
+    let large = BootConfig::new(BootOptions {
+        default_mib: 65,
+        ..BootOptions::default()
+    });
+    for (platform, boot, fault) in [
+        (host, BootConfig::default(), "0 to 63"),
+        (Platform::default(), large, "1 to 64 MiB"),
+    ] {
+        let mut source = Scarce::new(u64::MAX);
+        let mut swiotlb = Swiotlb::new(platform, boot, Mode::Kernel);
+        let refused = swiotlb.init_early(&mut memory(), &mut source, early());
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains(fault), "{refused}");
+        let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
+        assert_eq!(late, Err(refused));
+        assert_eq!(source.asked, []);
+    }
 }

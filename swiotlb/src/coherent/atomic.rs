@@ -13,8 +13,6 @@ use crate::page_source::{PageSource, Zone};
 /// Memory for one pool of 128 KiB.
 const RAM_PER_POOL: u64 = 1 << 30;
 const MIN_POOL_BYTES: u64 = 128 << 10;
-/// Largest order of pages that the page allocator gives (`MAX_PAGE_ORDER`).
-pub(crate) const MAX_PAGE_ORDER: u32 = 10;
 
 /// One pool.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ impl Dma {
         }
         let platform = self.swiotlb().platform();
         let (has_dma, is_shared) = (platform.zone_dma_limit.is_some(), platform.cc.is_active());
-        let has_dma32 = self.config().has_dma32_zone;
+        let has_dma32 = self.has_dma32_zone();
         let initial_bytes = self.initial_pool_bytes();
         let zones = [
             (has_dma, Zone::Dma),
@@ -108,9 +106,23 @@ impl Dma {
         Ok(bytes)
     }
 
+    /// Returns whether there is a zone below 4 GiB (`CONFIG_ZONE_DMA32`).
+    pub(crate) const fn has_dma32_zone(&self) -> bool {
+        self.swiotlb().boot().options.has_zone_dma32
+    }
+
+    /// Returns the largest order of pages that the page allocator gives (`MAX_PAGE_ORDER`), as far as
+    /// the bytes of a block can be said in 64 bits.
+    pub(crate) fn max_page_order(&self) -> u32 {
+        let page_bytes = self.swiotlb().platform().page_size.bytes();
+        let swiotlb = self.swiotlb();
+        let largest = u64::BITS - 1 - page_bytes.ilog2();
+        swiotlb.boot().options.max_page_order.min(largest)
+    }
+
     fn initial_pool_bytes(&self) -> u64 {
         let platform = self.swiotlb().platform();
-        let largest = platform.page_size.bytes() << MAX_PAGE_ORDER;
+        let largest = platform.page_size.bytes() << self.max_page_order();
         let ram = platform
             .ram
             .iter()
@@ -131,7 +143,7 @@ impl Dma {
         bytes: u64,
     ) -> Option<PageRegion> {
         let page_size = self.swiotlb().platform().page_size;
-        let mut order = page_size.order_of(bytes).min(MAX_PAGE_ORDER);
+        let mut order = page_size.order_of(bytes).min(self.max_page_order());
         let (phys, bytes) = loop {
             let bytes = page_size.bytes() << order;
             let request = self.page_request(bytes, zone, true);

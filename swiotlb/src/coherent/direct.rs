@@ -260,7 +260,7 @@ impl Dma {
         let zone_dma_limit = self.swiotlb().platform().zone_dma_limit;
         if zone_dma_limit.is_some_and(|limit| reach <= limit) {
             Zone::Dma
-        } else if self.config().has_dma32_zone && reach <= LAST_BELOW_4_GIB {
+        } else if self.has_dma32_zone() && reach <= LAST_BELOW_4_GIB {
             Zone::Dma32
         } else {
             Zone::Normal
@@ -270,7 +270,7 @@ impl Dma {
     fn lower_zone(&self, zone: Zone) -> Option<Zone> {
         let dma = self.swiotlb().platform().zone_dma_limit.map(|_| Zone::Dma);
         match zone {
-            Zone::Normal if self.config().has_dma32_zone => Some(Zone::Dma32),
+            Zone::Normal if self.has_dma32_zone() => Some(Zone::Dma32),
             Zone::Normal | Zone::Dma32 => dma,
             Zone::Dma => None,
         }

@@ -25,7 +25,6 @@ pub struct DmaConfig {
     pub(crate) non_coherent: NonCoherentMemory,
     pub(crate) cache_alignment: u32,
     pub(crate) coherent_pool_bytes: Option<u64>,
-    pub(crate) has_dma32_zone: bool,
 }
 
 impl DmaConfig {
@@ -37,7 +36,6 @@ impl DmaConfig {
         non_coherent: NonCoherentMemory::Unsupported,
         cache_alignment: 1,
         coherent_pool_bytes: None,
-        has_dma32_zone: true,
     };
 
     /// Says whether the debug layer is compiled in (`CONFIG_DMA_API_DEBUG`): sync calls are then
@@ -66,13 +64,6 @@ impl DmaConfig {
     #[must_use]
     pub const fn with_non_coherent_memory(mut self, kind: NonCoherentMemory) -> Self {
         self.non_coherent = kind;
-        self
-    }
-
-    /// Says whether there is a zone below 4 GiB (`CONFIG_ZONE_DMA32`).
-    #[must_use]
-    pub const fn with_dma32_zone(mut self, has_zone: bool) -> Self {
-        self.has_dma32_zone = has_zone;
         self
     }
 

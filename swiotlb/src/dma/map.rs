@@ -15,6 +15,7 @@ use crate::iommu::{IommuError, Route};
 use crate::memory::PhysMemory;
 use crate::message::Message;
 use crate::release::Released;
+use crate::swiotlb::Mode;
 
 /// A buffer to be mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +122,8 @@ impl Dma {
     /// buffer (`dma_map_phys`, and so `dma_map_single` and `dma_map_page`).
     ///
     /// # Errors
-    /// With the cause; the kernel's callers see [`DmaAddr::MAPPING_ERROR`] for each, see
+    /// With the cause, in strict mode also for a buffer without a byte or one that reaches over the
+    /// end of the address space; the kernel's callers see [`DmaAddr::MAPPING_ERROR`] for each, see
     /// [`Dma::map_phys_addr`].
     pub fn map_phys<M: PhysMemory + ?Sized>(
         &self,
@@ -216,6 +218,9 @@ impl Dma {
             }
         }
         if is_capable && (is_mmio || !wants_bounce) {
+            if self.swiotlb().mode() == Mode::Strict {
+                check_extent(phys, bytes)?;
+            }
             let has_cache_work = !attrs.intersects(Attrs::SKIP_CPU_SYNC | Attrs::MMIO);
             let cache = if has_cache_work {
                 CacheWork::clean(dev, bytes)
@@ -351,5 +356,14 @@ impl Dma {
             debug.mapping_error(dev, addr);
         }
         addr == DmaAddr::MAPPING_ERROR
+    }
+}
+
+/// Refuses a buffer that no memory can hold. The kernel calculates on with whatever it is given.
+fn check_extent(phys: PhysAddr, bytes: u64) -> Result<(), MapError> {
+    let last = bytes.checked_sub(1).ok_or(MapError::ZeroSize)?;
+    match phys.checked_add(last) {
+        Some(_) => Ok(()),
+        None => Err(MapError::AboveAddressSpace { phys, bytes }),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::addr::{DmaAddr, PhysAddr};
 use crate::attrs::Attrs;
-use crate::coherent::{AllocRequest, CpuAddr, MAX_PAGE_ORDER, PhysRun};
+use crate::coherent::{AllocRequest, CpuAddr, PhysRun};
 use crate::device::Device;
 use crate::direction::DataDirection;
 use crate::dma::{Dma, DmaError};
@@ -142,7 +142,7 @@ impl Dma {
     ) -> Result<(), DmaError> {
         let page = self.swiotlb().platform().page_size.bytes();
         let is_single = request.attrs.contains(Attrs::ALLOC_SINGLE_PAGES);
-        let mut order = if is_single { 0 } else { MAX_PAGE_ORDER };
+        let mut order = if is_single { 0 } else { self.max_page_order() };
         let mut left = bytes;
         while left > 0 {
             order = order.min((left / page).ilog2());

@@ -9,7 +9,7 @@ use super::setup::InitLine;
 use crate::bounce::BounceInfo;
 use crate::error::{AllocError, InitError, MapError, SyncError, UnmapError};
 use crate::init::InitOutcome;
-use crate::pool::AllocatorId;
+use crate::pool::{AllocatorId, PoolGeometry};
 use crate::slot::SLOT_BYTES;
 
 /// A cell that differs.
@@ -188,12 +188,40 @@ impl Machine {
         self.swiotlb.pools(id).find_map(|pool| {
             let geometry = self.swiotlb.pool_geometry(pool)?;
             let offset = addr.checked_sub(geometry.base.raw())?;
-            let slot = offset / SLOT_BYTES;
-            let area_slots = u64::from(geometry.slots / geometry.areas);
-            (offset < geometry.bytes()).then(|| {
-                let area = slot / area_slots;
-                format!("slot {slot} (area {area}) of the pool at {}", geometry.base)
-            })
+            (offset < geometry.bytes()).then(|| name_slot(&geometry, offset / SLOT_BYTES))
         })
+    }
+}
+
+/// Names a slot with its area. A pool that was added after a smaller start can have more areas than
+/// slots; they have no slots of their own then.
+fn name_slot(geometry: &PoolGeometry, slot: u64) -> String {
+    let area_slots = u64::from(geometry.slots / geometry.areas);
+    let area = slot
+        .checked_div(area_slots)
+        .map_or(String::new(), |area| format!(" (area {area})"));
+    format!("slot {slot}{area} of the pool at {}", geometry.base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::PhysAddr;
+
+    #[test]
+    fn a_slot_has_a_name_also_where_there_are_more_areas_than_slots() {
+        let geometry = |areas| PoolGeometry {
+            base: PhysAddr::new(0x10_0000),
+            slots: 512,
+            areas,
+        };
+        let names = [2, 1024].map(|areas| name_slot(&geometry(areas), 300));
+        assert_eq!(
+            names,
+            [
+                "slot 300 (area 1) of the pool at 0x100000",
+                "slot 300 of the pool at 0x100000"
+            ]
+        );
     }
 }

@@ -66,11 +66,10 @@ fn any_platform() -> impl Strategy<Value = Platform> {
         CcPlatform::None,
         CcPlatform::Guest(AddressMarker::None),
         CcPlatform::Guest(AddressMarker::Encrypted(51)),
-        CcPlatform::Guest(AddressMarker::Unencrypted(255)),
+        CcPlatform::Guest(AddressMarker::Unencrypted(63)),
         CcPlatform::Host { encryption_bit: 47 },
-        CcPlatform::Host {
-            encryption_bit: 200,
-        },
+        CcPlatform::Host { encryption_bit: 63 },
+        CcPlatform::Host { encryption_bit: 0 },
     ];
     prop::sample::select(platforms).prop_map(|cc| Platform {
         cc,

@@ -40,6 +40,11 @@ impl PageSource for Liar {
     }
 }
 
+/// A power of two, or hardly ever something else, which every start refuses.
+fn any_alignment() -> impl Strategy<Value = u32> {
+    prop_oneof![20 => (0..32_u32).prop_map(|order| 1 << order), 1 => any::<u32>()]
+}
+
 fn any_policy() -> impl Strategy<Value = Policy> {
     let times = (any_number(), any_number(), any_number());
     let shrinker = (times, any_number(), any::<u32>(), any::<u32>());
@@ -73,6 +78,7 @@ fn any_options() -> impl Strategy<Value = BootOptions> {
             max_page_order,
             has_zone_dma32: flags.1,
             has_atomic_pool: flags.2,
+            has_restricted_pools: max_page_order != 11,
         }
     })
 }
@@ -179,7 +185,7 @@ proptest! {
         options in any_options(),
         parameter in "[0-9]{0,8}(,[0-9]{0,4})?(,force|,dynamic|,track_hiwater)?",
         platform in any_platform(),
-        kmalloc in prop::option::of((any::<u32>(), any::<u32>())),
+        kmalloc in prop::option::of((any_alignment(), any_alignment())),
         (limit, cpus, page) in (prop::option::of(any_number()), any::<u32>(), 0..3_usize),
         numbers in any_device(),
         source in prop_oneof![

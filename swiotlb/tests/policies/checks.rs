@@ -135,11 +135,17 @@ impl World {
     }
 
     /// What the reason says would have helped does help.
-    pub(crate) fn check_help(&mut self, device: usize, buffer: (u64, u64, u32), why: FullReason) {
+    pub(crate) fn check_help(&mut self, device: usize, buffer: (u64, u64, u32), full: Full) {
+        let (why, help) = (full.why, full.help());
         let masks: Vec<Masks> = self.devices.iter().map(|(_, masks)| *masks).collect();
-        let mut larger = World::sized(Setting::Static, 4096, 1, &masks);
+        // Larger in the way that this allocator can be: its region, or the pool of the start.
+        let setting = match self.setting {
+            Setting::Restricted => Setting::Restricted,
+            _ => Setting::Static,
+        };
+        let mut larger = World::sized(setting, 4096, 1, &masks);
         if matches!(why, FullReason::AboveSlotSet | FullReason::AboveBoundary) {
-            assert!(why.help().contains("pieces"), "{why:?}");
+            assert!(help.contains("pieces"), "{why:?}");
             let (place, _, align) = buffer;
             let size = larger.swiotlb.max_mapping_size(&larger.devices[device].0);
             let bytes = size.min(masks[device].boundary).min(0x1_0000 - 0x4000);
@@ -157,7 +163,15 @@ impl World {
             assert_eq!(larger.map(device, &request, 1), Ok(()));
             return;
         }
-        assert!(why.help().contains("pool"), "{why:?}");
+        assert!(help.contains("pool"), "{why:?}");
+        let way = match self.setting {
+            Setting::Static | Setting::PerBuffer => "swiotlb=<slots>",
+            Setting::Restricted => "restricted region",
+            Setting::DynamicPools | Setting::Shrinker => "run_pending_work",
+        };
+        assert!(help.contains(way), "{:?}: {help}", self.setting);
+        let has_parameter = help.contains("swiotlb=<slots>");
+        assert!(self.setting != Setting::Restricted || !has_parameter);
         larger.unmap(0);
         // The same live mappings and this one, in a larger pool.
         for index in 0..self.live.len() {
@@ -176,7 +190,7 @@ impl World {
             Ok(()),
             "a larger pool does not help: {why:?}"
         );
-        if why.help().contains("smaller mappings") {
+        if help.contains("smaller mappings") {
             let request = self.request((0, 1, 0), DataDirection::ToDevice, 0, 1);
             assert_eq!(self.map(device, &request, 1), Ok(()), "{why:?}");
             self.check_all();

@@ -132,7 +132,7 @@ impl World {
                             // At once it begins where it began.
                             assert!(self.map(device, &request, fill).is_err());
                         }
-                        self.check_help(device, buffer, full.why);
+                        self.check_help(device, buffer, full);
                     }
                     Err(cause) => panic!("{cause}"),
                 }
