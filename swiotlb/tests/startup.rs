@@ -287,7 +287,7 @@ fn pages_of_a_late_start_that_cannot_be_shared_are_lost_and_counted() {
     source.share = Err(-5);
     let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
     assert_eq!(late, Err(InitError::ShareFailed { code: -5 }));
-    assert_eq!(source.freed, []);
+    assert!(source.freed.is_empty());
     assert_eq!(leaked(&swiotlb), 8 << 20);
 }
 
@@ -382,6 +382,6 @@ fn settings_that_no_machine_has_are_refused_before_anything_is_asked_for() {
         assert!(refused.to_string().contains(fault), "{refused}");
         let late = swiotlb.init_late(&mut memory(), &mut source, 8 << 20, Zone::Dma32, None);
         assert_eq!(late, Err(refused));
-        assert_eq!(source.asked, []);
+        assert!(source.asked.is_empty());
     }
 }
