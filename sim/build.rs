@@ -31,6 +31,7 @@ fn layout_header() -> Result<String, std::fmt::Error> {
         rresp, rlast, rvalid, bresp, bvalid, awready, wready, arready);
     layout!(out, AxiLitePins: awaddr, araddr, wdata, rdata, wstrb, awprot, arprot, awvalid, wvalid, arvalid,
         bready, rready, awready, wready, arready, bresp, bvalid, rresp, rvalid);
+    layout!(out, RegisterPins: addr, wdata, rdata, strobe, prot, select, enable, write, ready, error, retry, stall, tick);
     layout!(out, AxiStreamPins: data, keep, user, id, dest, last, valid, ready);
     layout!(out, HostViewPins: cpu_state, slots_used, bounce_addr, orig_addr, dma_addr);
     Ok(out)

@@ -1,4 +1,5 @@
-//! The AXI4-Lite manager: register accesses of the driver as async calls.
+//! The AXI4-Lite manager: register accesses of the driver as async calls. The handle that drivers hold,
+//! [`Registers`], is the same for AXI4-Lite, APB and Wishbone.
 //!
 //! Accesses of a port are done one after the other, in the order in which they were asked for, each
 //! from its address handshake to its response, as a CPU does with device memory.
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::axi::Response;
 use crate::clock::Wait;
 use crate::host::Host;
+use crate::manifest::low_mask;
 use crate::pins::AxiLitePins;
 use crate::seed::Seed;
 use crate::stall::{Stall, StallError, Staller};
@@ -73,24 +75,100 @@ pub enum AxilAccess {
         /// Value.
         value: u32,
     },
+    /// Read of some bytes, at most the width of the bus.
+    ReadBytes {
+        /// Byte address, a multiple of `bytes`.
+        addr: u64,
+        /// 1, 2, 4 or 8.
+        bytes: u32,
+    },
+    /// Write of some bytes, at most the width of the bus; other bytes are not enabled.
+    WriteBytes {
+        /// Byte address, a multiple of `bytes`.
+        addr: u64,
+        /// Value.
+        value: u64,
+        /// 1, 2, 4 or 8.
+        bytes: u32,
+    },
 }
 
 impl AxilAccess {
-    const fn addr(self) -> u64 {
+    pub(crate) const fn addr(self) -> u64 {
         match self {
-            Self::Read { addr } | Self::Write { addr, .. } => addr,
+            Self::Read { addr }
+            | Self::Write { addr, .. }
+            | Self::ReadBytes { addr, .. }
+            | Self::WriteBytes { addr, .. } => addr,
         }
     }
 
-    const fn is_write(self) -> bool {
-        matches!(self, Self::Write { .. })
+    pub(crate) const fn is_write(self) -> bool {
+        matches!(self, Self::Write { .. } | Self::WriteBytes { .. })
+    }
+
+    /// Lanes of a bus of `bus_bytes` that the access moves.
+    pub(crate) fn lanes(self, bus_bytes: u32) -> Lanes {
+        let bytes = match self {
+            Self::Read { .. } | Self::Write { .. } => 4,
+            Self::ReadBytes { bytes, .. } | Self::WriteBytes { bytes, .. } => bytes,
+        };
+        let bytes = bytes.min(bus_bytes).max(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "below the width of the bus"
+        )]
+        let first = (self.addr() & u64::from(bus_bytes.max(1) - 1)) as u32;
+        Lanes {
+            first: first / bytes * bytes,
+            bytes,
+        }
+    }
+
+    /// What a write puts into the lowest lanes.
+    pub(crate) const fn value(self) -> u64 {
+        match self {
+            Self::Write { value, .. } => value as u64,
+            Self::WriteBytes { value, .. } => value,
+            Self::Read { .. } | Self::ReadBytes { .. } => 0,
+        }
+    }
+}
+
+/// Neighbouring byte lanes of a register bus of at most 8 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lanes {
+    first: u32,
+    bytes: u32,
+}
+
+impl Lanes {
+    /// Byte enables.
+    pub(crate) const fn strobe(self) -> u8 {
+        // One bit for each lane: eight lanes fill the byte.
+        (u8::MAX >> (8 - self.bytes)) << self.first
+    }
+
+    /// A value of the lowest lanes, in its place on the bus.
+    pub(crate) const fn onto(self, value: u64) -> u64 {
+        (value & low_mask(8 * self.bytes)) << (8 * self.first)
+    }
+
+    /// The value that stands in these lanes of the bus.
+    pub(crate) const fn from(self, bus: u64) -> u64 {
+        (bus >> (8 * self.first)) & low_mask(8 * self.bytes)
     }
 }
 
 impl fmt::Display for AxilAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { addr } => write!(f, "read of register {addr:#x}"),
+            Self::Read { addr } | Self::ReadBytes { addr, .. } => {
+                write!(f, "read of register {addr:#x}")
+            }
+            Self::WriteBytes { addr, value, .. } => {
+                write!(f, "write of {value:#x} to register {addr:#x}")
+            }
             Self::Write { addr, value } => write!(f, "write of {value:#x} to register {addr:#x}"),
         }
     }
@@ -113,6 +191,10 @@ pub enum AxilStage {
     WriteData,
     /// AWADDR and WDATA were taken, BVALID stays low.
     WriteResponse,
+    /// APB: PSEL and PENABLE are high, PREADY stays low.
+    ApbAccess,
+    /// Wishbone: CYC and STB are high, ACK, ERR and RTY stay low.
+    WishboneCycle,
 }
 
 impl fmt::Display for AxilStage {
@@ -125,6 +207,8 @@ impl fmt::Display for AxilStage {
             Self::WriteAddress => "WDATA was taken, AWREADY stays low",
             Self::WriteData => "AWADDR was taken, WREADY stays low",
             Self::WriteResponse => "AWADDR and WDATA were taken, BVALID stays low",
+            Self::ApbAccess => "PSEL and PENABLE are high, PREADY stays low",
+            Self::WishboneCycle => "CYC and STB are high, ACK, ERR and RTY stay low",
         })
     }
 }
@@ -170,15 +254,15 @@ pub enum AxilError {
 
 /// An access on its way, shared by the port and the caller.
 #[derive(Debug)]
-struct Slot {
-    access: AxilAccess,
-    deadline: u64,
-    result: Cell<Option<Result<u32, AxilError>>>,
+pub(crate) struct Slot {
+    pub(crate) access: AxilAccess,
+    pub(crate) deadline: u64,
+    result: Cell<Option<Result<u64, AxilError>>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Slot {
-    fn finish(&self, result: Result<u32, AxilError>) {
+    pub(crate) fn finish(&self, result: Result<u64, AxilError>) {
         self.result.set(Some(result));
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -200,13 +284,17 @@ struct Active {
 
 impl Active {
     fn stage(&self) -> AxilStage {
-        match (self.slot.access, self.address_done, self.data_done) {
-            (AxilAccess::Read { .. }, false, _) => AxilStage::ReadAddress,
-            (AxilAccess::Read { .. }, true, _) => AxilStage::ReadData,
-            (AxilAccess::Write { .. }, false, false) => AxilStage::WriteBoth,
-            (AxilAccess::Write { .. }, false, true) => AxilStage::WriteAddress,
-            (AxilAccess::Write { .. }, true, false) => AxilStage::WriteData,
-            (AxilAccess::Write { .. }, true, true) => AxilStage::WriteResponse,
+        match (
+            self.slot.access.is_write(),
+            self.address_done,
+            self.data_done,
+        ) {
+            (false, false, _) => AxilStage::ReadAddress,
+            (false, true, _) => AxilStage::ReadData,
+            (true, false, false) => AxilStage::WriteBoth,
+            (true, false, true) => AxilStage::WriteAddress,
+            (true, true, false) => AxilStage::WriteData,
+            (true, true, true) => AxilStage::WriteResponse,
         }
     }
 }
@@ -275,33 +363,27 @@ impl AxilPort {
             (pins.arvalid, pins.awvalid, pins.wvalid) = (0, 0, 0);
             return;
         };
-        match active.slot.access {
-            AxilAccess::Read { addr } => {
-                active.address_sent |= !request_stalls;
-                pins.araddr = addr;
-                pins.arvalid = u8::from(active.address_sent && !active.address_done);
-                (pins.awvalid, pins.wvalid) = (0, 0);
+        let access = active.slot.access;
+        if access.is_write() {
+            if !request_stalls {
+                let (address_was_sent, data_was_sent) = (active.address_sent, active.data_sent);
+                let order = self.policy.write_order;
+                active.address_sent |= order != WriteOrder::DataFirst || data_was_sent;
+                active.data_sent |= order != WriteOrder::AddressFirst || address_was_sent;
             }
-            AxilAccess::Write { addr, value } => {
-                if !request_stalls {
-                    let (address_was_sent, data_was_sent) = (active.address_sent, active.data_sent);
-                    let order = self.policy.write_order;
-                    active.address_sent |= order != WriteOrder::DataFirst || data_was_sent;
-                    active.data_sent |= order != WriteOrder::AddressFirst || address_was_sent;
-                }
-                // On a 64-bit port the register's address chooses the half of the bus.
-                let shift = if self.data_bytes == 8 {
-                    (addr & 4) * 8
-                } else {
-                    0
-                };
-                pins.awaddr = addr;
-                pins.wdata = u64::from(value) << shift;
-                pins.wstrb = 0x0f << (shift / 8);
-                pins.awvalid = u8::from(active.address_sent && !active.address_done);
-                pins.wvalid = u8::from(active.data_sent && !active.data_done);
-                pins.arvalid = 0;
-            }
+            // On a bus wider than the register, its address chooses the lanes.
+            let lanes = access.lanes(self.data_bytes);
+            pins.awaddr = access.addr();
+            pins.wdata = lanes.onto(access.value());
+            pins.wstrb = lanes.strobe();
+            pins.awvalid = u8::from(active.address_sent && !active.address_done);
+            pins.wvalid = u8::from(active.data_sent && !active.data_done);
+            pins.arvalid = 0;
+        } else {
+            active.address_sent |= !request_stalls;
+            pins.araddr = access.addr();
+            pins.arvalid = u8::from(active.address_sent && !active.address_done);
+            (pins.awvalid, pins.wvalid) = (0, 0);
         }
     }
 
@@ -319,16 +401,8 @@ impl AxilPort {
             } else {
                 active.address_done |= pins.arvalid != 0 && pins.arready != 0;
                 if active.address_done && pins.rvalid != 0 && pins.rready != 0 {
-                    let shift = if self.data_bytes == 8 {
-                        (active.slot.access.addr() & 4) * 8
-                    } else {
-                        0
-                    };
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "a register is the low 32 bits"
-                    )]
-                    let value = (pins.rdata >> shift) as u32;
+                    let lanes = active.slot.access.lanes(self.data_bytes);
+                    let value = lanes.from(pins.rdata);
                     self.finish(value, Response::from_bits(pins.rresp));
                 }
             }
@@ -336,7 +410,7 @@ impl AxilPort {
         self.expire(cycle + 1);
     }
 
-    fn finish(&mut self, value: u32, response: Response) {
+    fn finish(&mut self, value: u64, response: Response) {
         let Some(active) = self.active.take() else {
             return;
         };
@@ -401,7 +475,31 @@ impl AxilPort {
     }
 }
 
-/// The registers of the core behind one control port, as a task holds them.
+/// What drives one register port, whichever its protocol: it takes accesses, and does them one after the other.
+pub(crate) trait RegisterMaster {
+    /// Takes an access; its deadline is not before that of the one taken last.
+    fn take(&mut self, slot: Rc<Slot>);
+    /// Most cycles from the call to the response.
+    fn timeout_cycles(&self) -> u64;
+    /// Accesses finished so far.
+    fn accesses(&self) -> u64;
+}
+
+impl RegisterMaster for AxilPort {
+    fn take(&mut self, slot: Rc<Slot>) {
+        self.queue.push_back(slot);
+    }
+
+    fn timeout_cycles(&self) -> u64 {
+        self.policy.timeout_cycles
+    }
+
+    fn accesses(&self) -> u64 {
+        self.accesses
+    }
+}
+
+/// The registers of the core behind one control port, as a task holds them: AXI4-Lite, APB or Wishbone.
 #[derive(Debug, Clone)]
 pub struct Registers {
     host: Host,
@@ -431,20 +529,50 @@ impl Registers {
             .map(|_| ())
     }
 
+    /// Reads some bytes at a byte address, at most as many as the bus has.
+    ///
+    /// # Errors
+    /// If the core answers with an error, not at all, or is reset meanwhile.
+    pub async fn read_bytes(&self, addr: u64, bytes: u32) -> Result<u64, AxilError> {
+        self.ask(AxilAccess::ReadBytes { addr, bytes }).await
+    }
+
+    /// Writes some bytes at a byte address, at most as many as the bus has; others are not enabled.
+    ///
+    /// # Errors
+    /// If the core answers with an error, not at all, or is reset meanwhile.
+    pub async fn write_bytes(&self, addr: u64, value: u64, bytes: u32) -> Result<(), AxilError> {
+        let access = AxilAccess::WriteBytes { addr, value, bytes };
+        self.ask(access).await.map(|_| ())
+    }
+
     /// Puts an access into the queue at once; the future is its response. So several can be queued.
     pub fn submit(
         &self,
         access: AxilAccess,
     ) -> impl Future<Output = Result<u32, AxilError>> + use<> {
-        let mut lites = self.host.shared().lites.borrow_mut();
-        let port = &mut lites[self.port];
-        let slot = Rc::new(Slot {
-            access,
-            deadline: self.host.cycle().saturating_add(port.policy.timeout_cycles),
-            result: Cell::new(None),
-            waker: RefCell::new(None),
+        let pending = self.ask(access);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a register is the low 32 bits"
+        )]
+        async move {
+            pending.await.map(|value| value as u32)
+        }
+    }
+
+    fn ask(&self, access: AxilAccess) -> Pending {
+        let cycle = self.host.cycle();
+        let slot = self.with_master(|master| {
+            let slot = Rc::new(Slot {
+                access,
+                deadline: cycle.saturating_add(master.timeout_cycles()),
+                result: Cell::new(None),
+                waker: RefCell::new(None),
+            });
+            master.take(Rc::clone(&slot));
+            slot
         });
-        port.queue.push_back(Rc::clone(&slot));
         Pending {
             host: self.host.clone(),
             port: self.port,
@@ -455,7 +583,18 @@ impl Registers {
     /// Returns the accesses finished so far.
     #[must_use]
     pub fn accesses(&self) -> u64 {
-        self.host.shared().lites.borrow()[self.port].accesses
+        self.with_master(|master| master.accesses())
+    }
+
+    /// The port's engine: AXI4-Lite ports come first, then APB and Wishbone.
+    fn with_master<R>(&self, act: impl FnOnce(&mut dyn RegisterMaster) -> R) -> R {
+        let shared = self.host.shared();
+        let mut lites = shared.lites.borrow_mut();
+        let others = self.port.checked_sub(lites.len());
+        match others {
+            None => act(&mut lites[self.port]),
+            Some(index) => act(&mut shared.simple_buses.borrow_mut()[index]),
+        }
     }
 }
 
@@ -467,7 +606,7 @@ struct Pending {
 }
 
 impl Future for Pending {
-    type Output = Result<u32, AxilError>;
+    type Output = Result<u64, AxilError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(result) = self.slot.result.get() {

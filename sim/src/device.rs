@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::device_port::{PinDevice, PortShape, PortShapes};
+use crate::device_port::{PinDevice, PortShape, PortShapes, RegisterShape};
 use crate::ffi;
-use crate::interfaces::Interfaces;
-use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins};
+use crate::interfaces::{ChannelPort, Interfaces};
+use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins, RegisterPins};
 use crate::trace::{TraceKind, TraceWindow};
 use crate::verilate::CoreLibrary;
 
@@ -121,6 +121,11 @@ impl Device {
             ),
             (model.lites().len(), interfaces.lites.len(), "control ports"),
             (
+                model.registers().len(),
+                interfaces.registers.len(),
+                "register ports",
+            ),
+            (
                 model.streams_out().len(),
                 interfaces.streams_out.len(),
                 "streams out",
@@ -213,13 +218,13 @@ impl Device {
         self.model.set_reset(is_active);
     }
 
-    /// Holds the core in reset for `cycles` cycles, then releases it.
+    /// Holds the core in reset for `cycles` cycles, or as many as its manifest wants, then releases it.
     ///
     /// # Errors
     /// If the core stopped the simulation.
     pub fn reset(&mut self, cycles: u64) -> Result<(), DeviceError> {
         self.set_reset(true);
-        for _ in 0..cycles {
+        for _ in 0..cycles.max(self.interfaces.reset_cycles) {
             self.step()?;
         }
         self.set_reset(false);
@@ -248,6 +253,18 @@ impl Device {
     #[inline]
     pub fn lites_mut(&mut self) -> &mut [AxiLitePins] {
         self.model.lites_mut()
+    }
+
+    /// APB and Wishbone ports.
+    #[inline]
+    pub fn registers(&self) -> &[RegisterPins] {
+        self.model.registers()
+    }
+
+    /// APB and Wishbone ports, to drive them.
+    #[inline]
+    pub fn registers_mut(&mut self) -> &mut [RegisterPins] {
+        self.model.registers_mut()
     }
 
     /// Streams that the core sends.
@@ -518,6 +535,35 @@ impl PinDevice for Device {
 
     fn lites_mut(&mut self) -> &mut [AxiLitePins] {
         Self::lites_mut(self)
+    }
+
+    fn register_ports(&self) -> Vec<RegisterShape> {
+        let ports = self.interfaces.registers.iter();
+        ports
+            .map(|port| RegisterShape {
+                name: port.name.clone(),
+                protocol: port.protocol,
+                data_bytes: port.data_width.div_ceil(8),
+                address_unit: port.address_unit,
+                is_pipelined: port.is_pipelined,
+            })
+            .collect()
+    }
+
+    fn channel_ports(&self) -> Vec<ChannelPort> {
+        self.interfaces.channels.clone()
+    }
+
+    fn least_reset_cycles(&self) -> u64 {
+        self.interfaces.reset_cycles
+    }
+
+    fn registers(&self) -> &[RegisterPins] {
+        Self::registers(self)
+    }
+
+    fn registers_mut(&mut self) -> &mut [RegisterPins] {
+        Self::registers_mut(self)
     }
 
     fn streams_out(&self) -> &[AxiStreamPins] {

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins};
+use serde::{Deserialize, Serialize};
+
+use crate::interfaces::ChannelPort;
+use crate::manifest::AddressUnit;
+use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins, RegisterPins};
 
 /// A port with a data bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,31 @@ impl PortShape {
             data_bytes,
         }
     }
+}
+
+/// Protocol of a register port that is not AXI4-Lite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterProtocol {
+    /// APB: setup, then access until PREADY (IHI 0024, 3).
+    Apb,
+    /// Wishbone, classic cycles: CYC and STB until ACK (Wishbone B4, 3.2).
+    Wishbone,
+}
+
+/// A register port that is not AXI4-Lite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterShape {
+    /// Name, as in the manifest.
+    pub name: String,
+    /// Protocol.
+    pub protocol: RegisterProtocol,
+    /// Width of the data bus in bytes.
+    pub data_bytes: u32,
+    /// What an address on the pins counts.
+    pub address_unit: AddressUnit,
+    /// Wishbone with STALL: STB is taken in the first cycle without it, the answer comes later.
+    pub is_pipelined: bool,
 }
 
 /// All ports of a device, in the order of its pins.
@@ -71,6 +100,26 @@ pub trait PinDevice {
     fn lites(&self) -> &[AxiLitePins];
     /// Returns the AXI4-Lite ports, to drive them.
     fn lites_mut(&mut self) -> &mut [AxiLitePins];
+    /// Returns the APB and Wishbone ports with their shapes; they do not change.
+    fn register_ports(&self) -> Vec<RegisterShape> {
+        Vec::new()
+    }
+    /// Returns the channels of named fields among the streams; they do not change.
+    fn channel_ports(&self) -> Vec<ChannelPort> {
+        Vec::new()
+    }
+    /// Returns the fewest cycles that a reset of the core lasts.
+    fn least_reset_cycles(&self) -> u64 {
+        1
+    }
+    /// Returns the pins of the APB and Wishbone ports.
+    fn registers(&self) -> &[RegisterPins] {
+        &[]
+    }
+    /// Returns the pins of the APB and Wishbone ports, to drive them.
+    fn registers_mut(&mut self) -> &mut [RegisterPins] {
+        &mut []
+    }
     /// Returns the streams that the core sends.
     fn streams_out(&self) -> &[AxiStreamPins];
     /// Returns the streams that the core sends, to drive ready.

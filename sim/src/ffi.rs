@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 
 use cxx::UniquePtr;
 
-use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins};
+use crate::pins::{AxiLitePins, AxiManagerPins, AxiStreamPins, HostViewPins, RegisterPins};
 
 #[cxx::bridge(namespace = "rebound")]
 mod bridge {
@@ -26,6 +26,7 @@ mod bridge {
     enum PinKind {
         Manager,
         Lite,
+        Register,
         StreamOut,
         StreamIn,
         WireOut,
@@ -85,6 +86,7 @@ pub(crate) const STOP_STOP: u32 = 2;
 pub(crate) struct Model {
     managers: PinArray<AxiManagerPins>,
     lites: PinArray<AxiLitePins>,
+    registers: PinArray<RegisterPins>,
     streams_out: PinArray<AxiStreamPins>,
     streams_in: PinArray<AxiStreamPins>,
     wires_out: PinArray<u64>,
@@ -155,6 +157,7 @@ impl Model {
         Ok(Self {
             managers: PinArray::of(&mut inner, PinKind::Manager),
             lites: PinArray::of(&mut inner, PinKind::Lite),
+            registers: PinArray::of(&mut inner, PinKind::Register),
             streams_out: PinArray::of(&mut inner, PinKind::StreamOut),
             streams_in: PinArray::of(&mut inner, PinKind::StreamIn),
             wires_out: PinArray::of(&mut inner, PinKind::WireOut),
@@ -167,6 +170,7 @@ impl Model {
     pins! {
         managers, managers_mut: AxiManagerPins;
         lites, lites_mut: AxiLitePins;
+        registers, registers_mut: RegisterPins;
         streams_out, streams_out_mut: AxiStreamPins;
         streams_in, streams_in_mut: AxiStreamPins;
         wires_in, wires_in_mut: u64;

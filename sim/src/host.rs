@@ -18,9 +18,11 @@ use crate::axil::{AxilPort, Registers};
 use crate::clock::{Task, TaskTable, TimerKey, Timers, Wait, WaitTimeout, spawn};
 use crate::cpu::{CostModel, Cpu, CpuCore};
 use crate::device_port::PortShapes;
+use crate::interfaces::ChannelPort;
 use crate::memory::HostMemory;
 use crate::seed::Seed;
-use crate::stream::{SinkPort, SourcePort, StreamSink, StreamSource};
+use crate::simple_bus::SimpleBusPort;
+use crate::stream::{Channel, SinkPort, SourcePort, StreamSink, StreamSource};
 use crate::view::HostView;
 use crate::wire::{Wire, WireIn, WiresOut};
 
@@ -37,6 +39,12 @@ pub(crate) struct Shared {
     pub(crate) memory: RefCell<HostMemory>,
     pub(crate) buses: RefCell<Vec<Subordinate>>,
     pub(crate) lites: RefCell<Vec<AxilPort>>,
+    pub(crate) simple_buses: RefCell<Vec<SimpleBusPort>>,
+    /// Names of the register ports, in the order of their indices.
+    pub(crate) register_names: Vec<String>,
+    pub(crate) channels: Vec<ChannelPort>,
+    /// Fewest cycles of a reset.
+    pub(crate) least_reset_cycles: u64,
     pub(crate) sources: RefCell<Vec<SourcePort>>,
     pub(crate) sinks: RefCell<Vec<SinkPort>>,
     pub(crate) wires_out: RefCell<WiresOut>,
@@ -189,14 +197,36 @@ impl Host {
         self.shared.memory.borrow_mut()
     }
 
-    /// Returns the registers behind a control port.
+    /// Returns the registers behind a control port: AXI4-Lite ports come first, then APB, then Wishbone.
     ///
     /// # Panics
     /// If the device has no such port.
     #[must_use]
     pub fn registers(&self, port: usize) -> Registers {
-        self.expect_port("control port", port, self.shared.ports.lites.len());
+        self.expect_port("control port", port, self.shared.register_names.len());
         Registers::new(self.clone(), port)
+    }
+
+    /// Returns the registers behind the port of this name in the manifest, whichever its protocol.
+    #[must_use]
+    pub fn registers_named(&self, name: &str) -> Option<Registers> {
+        let mut names = self.shared.register_names.iter();
+        let port = names.position(|port| port == name)?;
+        Some(Registers::new(self.clone(), port))
+    }
+
+    /// Returns the names of the register ports, in the order of their indices.
+    #[must_use]
+    pub fn register_names(&self) -> &[String] {
+        &self.shared.register_names
+    }
+
+    /// Returns the channel of this name in the manifest.
+    #[must_use]
+    pub fn channel_named(&self, name: &str) -> Option<Channel> {
+        let mut channels = self.shared.channels.iter();
+        let index = channels.position(|channel| channel.name == name)?;
+        Some(Channel::new(self.clone(), index))
     }
 
     /// Returns a wire that the core drives, such as its interrupt.
@@ -317,9 +347,11 @@ impl Host {
         self.shared.buses.borrow_mut()[port].set_faults(faults)
     }
 
-    /// Holds the core in reset for some cycles from the next one on, and waits for the end. All
-    /// endpoints forget what was under way.
+    /// Holds the core in reset for some cycles from the next one on, or as many as its manifest wants, and waits
+    /// for the end. All endpoints forget what was under way.
     pub async fn reset(&self, cycles: u64) {
+        let least = self.shared.least_reset_cycles;
+        let cycles = if cycles == 0 { 0 } else { cycles.max(least) };
         let asked = self.shared.reset_cycles.get().max(cycles);
         self.shared.reset_cycles.set(asked);
         self.sleep(asked).await;

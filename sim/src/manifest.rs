@@ -31,6 +31,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use axi::{Access, AxiProtocol, AxiSpec};
+pub(crate) use bits::low_mask;
 pub use bits::{BitRange, NotBits, PortPart};
 pub use clocks::{ActiveLevel, ClockSpec, ResetKind, ResetSpec};
 pub use control::{Control, Direction, ErrorRule, Program};

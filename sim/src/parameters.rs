@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Limits, Manifest, ManifestError, Size, closest};
+use crate::manifest::{Manifest, ManifestError, Size, closest};
 
 /// Value of a parameter as chosen: a number, or one of the names the manifest gives to numbers.
 #[derive(
@@ -154,6 +154,8 @@ fn integer(text: &str) -> Option<i64> {
     }
 }
 
+pub use crate::limits::ResolvedLimits;
+
 /// Every parameter of a core with the number it has in one build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters(BTreeMap<String, i64>);
@@ -254,64 +256,6 @@ impl Parameters {
                 })
             }
         }
-    }
-}
-
-/// What the core's DMA can do in one build, with parameters filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResolvedLimits {
-    /// DMA address bits that the core implements.
-    pub address_bits: u32,
-    /// Boundary in bytes that one transfer must not cross.
-    pub boundary: Option<u64>,
-    /// Longest transfer in bytes.
-    pub max_length: Option<u64>,
-    /// Granule of addresses and lengths in bytes.
-    pub alignment: u64,
-    /// Longest burst in beats.
-    pub max_burst_beats: Option<u64>,
-}
-
-impl ResolvedLimits {
-    /// Limits of `manifest` under `parameters`.
-    pub fn resolve(manifest: &Manifest, parameters: &Parameters) -> Result<Self, ManifestError> {
-        let Limits {
-            address_bits,
-            boundary,
-            max_length,
-            alignment,
-            max_burst_beats,
-            ..
-        } = &manifest.limits;
-        let number = |field: &str, size: &Option<Size>| {
-            let at = format!("limits.{field}");
-            size.as_ref()
-                .map(|size| parameters.size(manifest, &at, size))
-                .transpose()
-        };
-        let power = |field: &str, size: &Option<Size>| {
-            let value = number(field, size)?;
-            match value {
-                Some(value) if !value.is_power_of_two() => Err(manifest.error_at(
-                    format!("limits.{field}"),
-                    "a power of two",
-                    value.to_string(),
-                )),
-                value => Ok(value),
-            }
-        };
-        let bits = number("address_bits", address_bits)?.unwrap_or(64);
-        let address_bits = u32::try_from(bits)
-            .ok()
-            .filter(|bits| (1..=64).contains(bits))
-            .ok_or_else(|| manifest.error_at("limits.address_bits", "1 to 64", bits.to_string()))?;
-        Ok(Self {
-            address_bits,
-            boundary: power("boundary", boundary)?,
-            max_length: number("max_length", max_length)?,
-            alignment: power("alignment", alignment)?.unwrap_or(1),
-            max_burst_beats: number("max_burst_beats", max_burst_beats)?,
-        })
     }
 }
 

@@ -131,6 +131,38 @@ pub struct AxiLitePins {
     pub rvalid: u8,
 }
 
+/// One APB or Wishbone port of the core: its control registers (IHI 0024, 2; Wishbone B4, 2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct RegisterPins {
+    /// `PADDR` or `ADR`, to the core.
+    pub addr: u64,
+    /// `PWDATA` or `DAT` into the core, to the core.
+    pub wdata: u64,
+    /// `PRDATA` or `DAT` out of the core, from the core.
+    pub rdata: u64,
+    /// `PSTRB` or `SEL`, to the core.
+    pub strobe: u8,
+    /// `PPROT`, to the core.
+    pub prot: u8,
+    /// `PSEL` or `CYC`, to the core.
+    pub select: u8,
+    /// `PENABLE` or `STB`, to the core.
+    pub enable: u8,
+    /// `PWRITE` or `WE`, to the core.
+    pub write: u8,
+    /// `PREADY` or `ACK`, from the core.
+    pub ready: u8,
+    /// `PSLVERR` or `ERR`, from the core.
+    pub error: u8,
+    /// `RTY`, from the core.
+    pub retry: u8,
+    /// `STALL`, from the core.
+    pub stall: u8,
+    /// The port's clock rises in this cycle, from the wrapper.
+    pub tick: u8,
+}
+
 /// One AXI-Stream port of the core (IHI 0051, 2). For a stream that the core sends, only `ready` goes
 /// to the core; for one that it receives, only `ready` comes from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

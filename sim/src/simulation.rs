@@ -16,6 +16,7 @@ use crate::events::{BusEvent, EventLog};
 use crate::host::{Host, Shared};
 use crate::memory::HostMemory;
 use crate::seed::Seed;
+use crate::simple_bus::SimpleBusPort;
 use crate::stall::StallError;
 use crate::stream::{SinkPort, SourcePort, StreamPolicy};
 use crate::view::HostView;
@@ -211,6 +212,15 @@ impl<D: PinDevice> Simulation<D> {
             .map(|(port, shape)| AxilPort::new(port, shape.data_bytes, &options.axil, seed))
             .collect::<Result<_, _>>()
             .map_err(in_stall("axil"))?;
+        let shapes = device.register_ports();
+        let names = ports.lites.iter().map(|shape| &shape.name);
+        let others = shapes.iter().map(|shape| &shape.name);
+        let register_names = names.chain(others).cloned().collect();
+        let simple_buses = (ports.lites.len()..)
+            .zip(shapes)
+            .map(|(port, shape)| SimpleBusPort::new(port, shape, &options.axil, seed))
+            .collect::<Result<_, _>>()
+            .map_err(in_stall("axil"))?;
         let stream = options.stream;
         let sources = (0..)
             .zip(&ports.streams_in)
@@ -231,6 +241,10 @@ impl<D: PinDevice> Simulation<D> {
             memory: RefCell::new(memory),
             buses: RefCell::new(buses),
             lites: RefCell::new(lites),
+            simple_buses: RefCell::new(simple_buses),
+            register_names,
+            channels: device.channel_ports(),
+            least_reset_cycles: device.least_reset_cycles(),
             sources: RefCell::new(sources),
             sinks: RefCell::new(sinks),
             wires_out: RefCell::new(WiresOut::new(ports.wires_out.len())),
@@ -413,6 +427,7 @@ impl<D: PinDevice> Simulation<D> {
         let memory = &mut *shared.memory.borrow_mut();
         let mut buses = shared.buses.borrow_mut();
         let mut lites = shared.lites.borrow_mut();
+        let mut simple_buses = shared.simple_buses.borrow_mut();
         let mut sources = shared.sources.borrow_mut();
         let mut sinks = shared.sinks.borrow_mut();
         let mut wires = shared.wires_out.borrow_mut();
@@ -424,6 +439,11 @@ impl<D: PinDevice> Simulation<D> {
             for (port, lite) in lites.iter_mut().enumerate() {
                 if lite.is_busy() {
                     lite.drive(&mut device.lites_mut()[port]);
+                }
+            }
+            for (port, bus) in simple_buses.iter_mut().enumerate() {
+                if bus.is_busy() {
+                    bus.drive(&mut device.registers_mut()[port]);
                 }
             }
             for (source, pins) in sources.iter_mut().zip(device.streams_in_mut()) {
@@ -445,6 +465,11 @@ impl<D: PinDevice> Simulation<D> {
             for (port, lite) in lites.iter_mut().enumerate() {
                 if lite.is_busy() {
                     lite.sample(cycle, &device.lites()[port]);
+                }
+            }
+            for (port, bus) in simple_buses.iter_mut().enumerate() {
+                if bus.is_busy() {
+                    bus.sample(cycle, &device.registers()[port]);
                 }
             }
             for (source, pins) in sources.iter_mut().zip(device.streams_in()) {
@@ -501,6 +526,14 @@ impl<D: PinDevice> Simulation<D> {
         }
         for (lite, pins) in shared.lites.borrow_mut().iter_mut().zip(device.lites_mut()) {
             lite.reset(pins);
+        }
+        for (bus, pins) in shared
+            .simple_buses
+            .borrow_mut()
+            .iter_mut()
+            .zip(device.registers_mut())
+        {
+            bus.reset(pins);
         }
         for (source, pins) in shared
             .sources

@@ -60,6 +60,7 @@ std::uint8_t* pin_base(Model& model, PinKind kind) {
     switch (kind) {
         case PinKind::Manager: return reinterpret_cast<std::uint8_t*>(pins.managers);
         case PinKind::Lite: return reinterpret_cast<std::uint8_t*>(pins.lites);
+        case PinKind::Register: return reinterpret_cast<std::uint8_t*>(pins.registers);
         case PinKind::StreamOut: return reinterpret_cast<std::uint8_t*>(pins.streams_out);
         case PinKind::StreamIn: return reinterpret_cast<std::uint8_t*>(pins.streams_in);
         case PinKind::WireOut: return reinterpret_cast<std::uint8_t*>(pins.wires_out);
@@ -73,6 +74,7 @@ std::size_t pin_count(Model& model, PinKind kind) {
     switch (kind) {
         case PinKind::Manager: return pins.manager_count;
         case PinKind::Lite: return pins.lite_count;
+        case PinKind::Register: return pins.register_count;
         case PinKind::StreamOut: return pins.stream_out_count;
         case PinKind::StreamIn: return pins.stream_in_count;
         case PinKind::WireOut: return pins.wire_out_count;

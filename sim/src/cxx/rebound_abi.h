@@ -11,7 +11,7 @@
 namespace rebound {
 
 // Changes with anything in this file.
-constexpr std::uint32_t kAbi = 1;
+constexpr std::uint32_t kAbi = 2;
 constexpr char kMagic[16] = "rebound-library";
 
 constexpr std::size_t kDataWords = 16;
@@ -77,6 +77,22 @@ struct AxiLitePins {
     std::uint8_t rvalid;
 };
 
+struct RegisterPins {
+    std::uint64_t addr;
+    std::uint64_t wdata;
+    std::uint64_t rdata;
+    std::uint8_t strobe;
+    std::uint8_t prot;
+    std::uint8_t select;
+    std::uint8_t enable;
+    std::uint8_t write;
+    std::uint8_t ready;
+    std::uint8_t error;
+    std::uint8_t retry;
+    std::uint8_t stall;
+    std::uint8_t tick;
+};
+
 struct AxiStreamPins {
     std::uint64_t data[kDataWords];
     std::uint64_t keep[kStrobeWords];
@@ -100,6 +116,7 @@ struct HostViewPins {
 struct PinBlock {
     AxiManagerPins* managers;
     AxiLitePins* lites;
+    RegisterPins* registers;
     AxiStreamPins* streams_out;
     AxiStreamPins* streams_in;
     std::uint64_t* wires_out;
@@ -107,6 +124,7 @@ struct PinBlock {
     HostViewPins* host_view;
     std::size_t manager_count;
     std::size_t lite_count;
+    std::size_t register_count;
     std::size_t stream_out_count;
     std::size_t stream_in_count;
     std::size_t wire_out_count;
@@ -173,8 +191,8 @@ struct LibraryInfo {
     Model* (*create)(std::uint64_t seed, char* error, std::size_t error_bytes);
 };
 
-constexpr std::uint32_t kPinBytes = sizeof(AxiManagerPins) + sizeof(AxiLitePins) + sizeof(AxiStreamPins)
-                                    + sizeof(HostViewPins);
+constexpr std::uint32_t kPinBytes = sizeof(AxiManagerPins) + sizeof(AxiLitePins) + sizeof(RegisterPins)
+                                    + sizeof(AxiStreamPins) + sizeof(HostViewPins);
 
 }  // namespace rebound
 

@@ -72,7 +72,7 @@ pub struct AxiSpec {
     pub defaults: BTreeMap<String, u64>,
     /// Clock port that the interface belongs to; default: the first of `clocks`.
     pub clock: Option<String>,
-    /// Bits of AxADDR; checked against the core if given.
+    /// Bits of `AxADDR`; checked against the core if given.
     pub address_width: Option<Size>,
     /// Bits of WDATA and RDATA; checked against the core if given.
     pub data_width: Option<Size>,

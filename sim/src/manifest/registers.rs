@@ -27,7 +27,7 @@ pub struct AxilSpec {
     pub ports: BTreeMap<String, String>,
     /// Clock port that the interface belongs to; default: the first of `clocks`.
     pub clock: Option<String>,
-    /// Bits of AxADDR; checked against the core if given.
+    /// Bits of `AxADDR`; checked against the core if given.
     pub address_width: Option<Size>,
     /// Bits of WDATA and RDATA, 32 or 64; checked against the core if given.
     pub data_width: Option<Size>,

@@ -1,8 +1,10 @@
 //! AXI-Stream endpoints: a source for the core's input, a sink for its output.
 
+mod channel;
 mod sink;
 mod source;
 
+pub use self::channel::{Beat, Channel, ChannelError};
 pub(crate) use self::sink::SinkPort;
 pub use self::sink::StreamSink;
 pub(crate) use self::source::SourcePort;

@@ -9,7 +9,7 @@ use super::ports::{self, CoreModule, CorePort};
 use super::tool::ToolCall;
 use super::{BuildError, CoreBuilder};
 use crate::cache::CacheError;
-use crate::manifest::{Manifest, ManifestError, SourceSet};
+use crate::manifest::{Language, Manifest, ManifestError, SourceSet};
 use crate::parameters::Parameters;
 use crate::toolchain::Toolchain;
 use crate::trace::TraceKind;
@@ -27,7 +27,7 @@ pub(super) const RULE_FILES: [(&str, &str); 2] = [
 ];
 
 /// What Verilator is told about sources in every call.
-fn source_arguments(sources: &SourceSet) -> Vec<OsString> {
+fn source_arguments(manifest: &Manifest, sources: &SourceSet) -> Vec<OsString> {
     let joined = |prefix: &str, path: &Path| {
         let mut text = OsString::from(prefix);
         text.push(path);
@@ -37,6 +37,9 @@ fn source_arguments(sources: &SourceSet) -> Vec<OsString> {
         .into_iter()
         .map(OsString::from)
         .collect();
+    if manifest.language == Language::Verilog2005 {
+        arguments.push("+1364-2005ext+v".into());
+    }
     arguments.extend(
         sources
             .include_dirs
@@ -162,7 +165,7 @@ fn module(
                 .iter()
                 .map(|(name, value)| format!("-G{name}={value}")),
         )
-        .args(source_arguments(sources))
+        .args(source_arguments(&builder.manifest, sources))
         .args(&sources.files)
         .run(toolchain.limit())?;
     let text = fs::read_to_string(&tree).map_err(CacheError::io("read", &tree))?;
@@ -244,7 +247,9 @@ pub(super) fn generate(
                 "64",
             ]);
     }
-    call = call.args(source_arguments(sources)).args(&sources.files);
+    call = call
+        .args(source_arguments(&builder.manifest, sources))
+        .args(&sources.files);
     if builder.rules {
         call = call.args(RULE_FILES.map(|(name, _)| name));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Link, Wiring};
 use crate::interfaces::WirePort;
-use crate::manifest::{Manifest, ManifestError, WireDirection};
+use crate::manifest::{ActiveLevel, Manifest, ManifestError, WireDirection};
 use crate::parameters::Parameters;
 use crate::verilate::ports::{CorePort, PortDirection};
 
@@ -27,12 +27,23 @@ pub(super) fn connect(
     for (index, spec) in manifest.lites.iter().enumerate() {
         fitter.lite(index, spec)?;
     }
+    for (index, spec) in manifest.apbs.iter().enumerate() {
+        fitter.apb(index, spec)?;
+    }
+    for (index, spec) in manifest.wishbones.iter().enumerate() {
+        fitter.wishbone(index, spec)?;
+    }
     for (index, spec) in manifest.streams.iter().enumerate() {
         fitter.stream(index, spec)?;
     }
+    for (index, spec) in manifest.channels.iter().enumerate() {
+        fitter.channel(index, spec)?;
+    }
     fitter.wires()?;
     fitter.ties()?;
+    fitter.join_parts()?;
     fitter.nothing_left()?;
+    fitter.control()?;
     Ok(fitter.wiring)
 }
 
@@ -62,7 +73,12 @@ impl<'a> Fitter<'a> {
     }
 
     /// A port that must exist, point the right way and be a plain vector; returns its width.
-    fn require(&mut self, field: &str, name: &str, from_core: bool) -> Result<u32, ManifestError> {
+    pub(super) fn require(
+        &mut self,
+        field: &str,
+        name: &str,
+        from_core: bool,
+    ) -> Result<u32, ManifestError> {
         let port = self
             .find(name)
             .ok_or_else(|| self.no_port(field.to_owned(), name, ""))?;
@@ -105,7 +121,7 @@ impl<'a> Fitter<'a> {
         Ok(width)
     }
 
-    fn one_bit(&mut self, field: &str, name: &str) -> Result<(), ManifestError> {
+    pub(super) fn one_bit(&mut self, field: &str, name: &str) -> Result<(), ManifestError> {
         match self.require(field, name, false)? {
             1 => Ok(()),
             width => Err(self.manifest.error_at(
@@ -114,18 +130,6 @@ impl<'a> Fitter<'a> {
                 format!("{width} bits"),
             )),
         }
-    }
-
-    fn clocks_and_resets(&mut self) -> Result<(), ManifestError> {
-        for (index, clock) in self.manifest.clocks.iter().enumerate() {
-            self.one_bit(&format!("clocks[{index}]"), &clock.port)?;
-            self.wiring.clocks.push(clock.port.clone());
-        }
-        for (index, reset) in self.manifest.resets.iter().enumerate() {
-            self.one_bit(&format!("reset[{index}].port"), &reset.port)?;
-            self.wiring.resets.push((reset.port.clone(), reset.active));
-        }
-        Ok(())
     }
 
     fn wires(&mut self) -> Result<(), ManifestError> {
@@ -171,11 +175,13 @@ impl<'a> Fitter<'a> {
             }
             self.wiring.links.push(Link {
                 wrapper,
-                core: name.clone(),
+                core: Some(name.clone()),
                 width,
                 from_core,
                 pin,
                 is_words: false,
+                is_inverted: spec.active == ActiveLevel::Low,
+                gate: None,
             });
         }
         Ok(())
@@ -200,11 +206,17 @@ impl<'a> Fitter<'a> {
     /// Every port of the core has one meaning; every input has a driver.
     fn nothing_left(&self) -> Result<(), ManifestError> {
         let mut seen = BTreeSet::new();
-        let links = self.wiring.links.iter().map(|link| &link.core);
+        let links = self
+            .wiring
+            .links
+            .iter()
+            .filter_map(|link| link.core.as_ref())
+            .chain(self.wiring.joins.iter().map(|(port, _)| port));
         let others = self
             .wiring
             .clocks
             .iter()
+            .map(|(port, _)| port)
             .chain(self.wiring.resets.iter().map(|(port, _)| port));
         let ties = self.wiring.ties.iter().map(|(port, ..)| port);
         for port in links.chain(others).chain(ties) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Link;
+use super::clocks::gated;
 use super::connect::{Fitter, bits_text, mask_of};
 use super::rules::full_size;
 use super::signals::{Absent, Signal, Width};
-use crate::manifest::{Manifest, ManifestError, Naming, Size};
+use super::{Link, Part};
+use crate::manifest::{Manifest, ManifestError, Naming, PortPart, Size};
 use crate::pins::DATA_WORDS;
 
 /// Widest data bus in bits.
@@ -39,6 +40,8 @@ pub(super) struct Place {
     pub(super) short: String,
     /// Its data pins are arrays of words.
     pub(super) has_words: bool,
+    /// Slow clock that its handshakes belong to.
+    pub(super) gate: Option<usize>,
 }
 
 /// The signals of one interface that the core has.
@@ -107,6 +110,7 @@ impl Fitter<'_> {
             pins,
             short,
             has_words,
+            gate,
         }: &Place,
     ) -> Result<Fitted, ManifestError> {
         let mut present = BTreeMap::new();
@@ -119,6 +123,12 @@ impl Fitter<'_> {
             } else {
                 naming_field(self.manifest, at)
             };
+            // A part of a port is written out; what a pattern makes is a name.
+            let part = naming.ports.get(&full).and_then(|text| text.parse().ok());
+            let (name, part) = match part {
+                Some(PortPart { port, bits }) => (port, bits),
+                None => (name, None),
+            };
             let Some(port) = self.find(&name) else {
                 if explicit || signal.absent == Absent::Required {
                     return Err(self.no_port(field, &name, &format!(" as `{full}`")));
@@ -126,20 +136,36 @@ impl Fitter<'_> {
                 continue;
             };
             let width = self.check(&field, port, signal.from_core)?;
+            let width = match part {
+                Some(bits) => self.within(&field, &name, width, bits)?,
+                None => width,
+            };
             self.check_width(&field, &name, signal, width, &mut widths)?;
             if signal.pin.is_empty() {
-                if !signal.from_core {
+                if !signal.from_core && part.is_none() {
                     self.wiring.ties.push((name, width, 0));
                 }
                 continue;
             }
+            let wrapper = format!("{short}_{full}");
+            if let Some(bits) = part {
+                self.wiring.parts.push(Part {
+                    core: name.clone(),
+                    bits,
+                    wrapper: wrapper.clone(),
+                    from_core: signal.from_core,
+                    field,
+                });
+            }
             self.wiring.links.push(Link {
-                wrapper: format!("{short}_{full}"),
-                core: name,
+                wrapper,
+                core: Some(name).filter(|_| part.is_none()),
                 width,
                 from_core: signal.from_core,
                 pin: format!("{pins}.{}", signal.pin),
                 is_words: *has_words && matches!(signal.width, Width::Data | Width::Strobe),
+                is_inverted: false,
+                gate: gate.filter(|_| signal.from_core && signal.is_handshake()),
             });
             present.insert(full, width);
         }
@@ -206,8 +232,14 @@ impl Fitter<'_> {
         }
     }
 
-    /// Constant pins for the signals that the core lacks.
-    pub(super) fn fill_absent(&mut self, signals: &[Signal], fitted: &Fitted, place: &Place) {
+    /// Constant pins for the signals that the core lacks: what the manifest says, or the protocol.
+    pub(super) fn fill_absent(
+        &mut self,
+        signals: &[Signal],
+        fitted: &Fitted,
+        place: &Place,
+        defaults: Option<&BTreeMap<String, u64>>,
+    ) {
         let data_bits = fitted.widths.data.as_ref().map_or(8, |data| data.bits);
         for signal in signals
             .iter()
@@ -217,8 +249,15 @@ impl Fitter<'_> {
                 continue;
             }
             let pin = format!("{}.{}", place.pins, signal.pin);
+            if let Some(value) = defaults.and_then(|all| all.get(&signal.full_name())) {
+                self.wiring.constants.push((pin, format!("{value:#x}")));
+                continue;
+            }
             match signal.absent {
                 Absent::Required | Absent::Zero => {}
+                Absent::One if signal.is_handshake() && place.gate.is_some() => {
+                    self.wiring.forced.push((pin, gated("1", place.gate)));
+                }
                 Absent::One => self.wiring.constants.push((pin, "1".to_owned())),
                 Absent::FullSize => {
                     self.wiring
@@ -235,6 +274,32 @@ impl Fitter<'_> {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Fitter<'_> {
+    /// As [`fill_absent`](Self::fill_absent), for a stream: one that the core sends without ready is always taken.
+    pub(super) fn fill_absent_stream(
+        &mut self,
+        signals: &[Signal],
+        fitted: &Fitted,
+        pins: &str,
+        gate: Option<usize>,
+    ) {
+        let place = Place {
+            pins: pins.to_owned(),
+            short: String::new(),
+            has_words: true,
+            gate,
+        };
+        self.fill_absent(signals, fitted, &place, None);
+        let takes = signals
+            .iter()
+            .any(|signal| signal.name == "tready" && !signal.from_core);
+        if takes && !fitted.present.contains_key("tready") {
+            let pin = format!("{pins}.ready");
+            self.wiring.forced.push((pin, "1".to_owned()));
         }
     }
 }

@@ -6,8 +6,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
+use super::clocks::{clock_name, gated};
 use super::connect::mask_of;
-use super::{Link, Wiring};
+use super::{Link, SlowClock, Wiring};
 use crate::manifest::{ActiveLevel, Manifest};
 use crate::parameters::Parameters;
 use crate::pins::{VIEW_CPUS, VIEW_TEXT};
@@ -43,8 +44,34 @@ pub(crate) struct Rendered {
 struct CellView<'a> {
     module: &'a str,
     name: &'a str,
+    clock: &'a str,
     parameters: &'a [(&'static str, u32)],
     ports: &'a [(String, String)],
+}
+
+#[derive(Serialize)]
+struct ClockView {
+    index: usize,
+    period: u32,
+    phase: u32,
+    /// Half ticks by which its time is ahead: it is high for the first `period` of each `2 * period`.
+    shift: u32,
+    /// Level before the first cycle.
+    before: u32,
+}
+
+impl ClockView {
+    fn new(index: usize, SlowClock { period, phase }: SlowClock) -> Self {
+        // It rises in the second half of tick `phase`.
+        let shift = 2 * period - (2 * phase + 1);
+        Self {
+            index,
+            period,
+            phase,
+            shift,
+            before: u32::from((2 * period - 1 + shift) % (2 * period) < period),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -89,9 +116,14 @@ pub(crate) fn render(
         .map(|cell| CellView {
             module: cell.module,
             name: &cell.name,
+            clock: &cell.clock,
             parameters: &cell.parameters,
             ports: &cell.ports,
         })
+        .collect();
+    let slow_clocks: Vec<ClockView> = (0..)
+        .zip(&wiring.slow_clocks)
+        .map(|(index, slow)| ClockView::new(index, *slow))
         .collect();
     let has_trace = variant.trace != TraceKind::Off;
     let wrapper = templates.get_template("wrapper")?.render(context! {
@@ -104,6 +136,8 @@ pub(crate) fn render(
         view_text => VIEW_TEXT,
         parameters => Serde(parameters.iter().collect::<Vec<_>>()),
         core_pins => Serde(core_pins(wiring)),
+        slow_clocks => Serde(&slow_clocks),
+        lines => Serde(&wiring.lines),
     })?;
     let (trace_header, trace_class) = match variant.trace {
         TraceKind::Off => ("", ""),
@@ -125,6 +159,9 @@ pub(crate) fn render(
             })
             .collect()
     };
+    let forced = wiring.forced.iter();
+    let forced = forced.map(|(pin, value)| format!("{pin} = {value};"));
+    let sample: Vec<String> = copies(true).into_iter().chain(forced).collect();
     let model = templates.get_template("model")?.render(context! {
         name => &manifest.name,
         has_trace,
@@ -133,9 +170,11 @@ pub(crate) fn render(
         view_cpus => VIEW_CPUS,
         constants => Serde(&wiring.constants),
         drive => copies(false),
-        sample => copies(true),
+        sample => Serde(sample),
+        slow_clocks => Serde(&slow_clocks),
         managers => interfaces.managers.len(),
         lites => interfaces.lites.len(),
+        registers => interfaces.registers.len(),
         streams_out => interfaces.streams_out.len(),
         streams_in => interfaces.streams_in.len(),
         wires_out => interfaces.wires_out.len(),
@@ -149,7 +188,7 @@ fn core_pins(wiring: &Wiring) -> Vec<(&str, String)> {
     let clocks = wiring
         .clocks
         .iter()
-        .map(|port| (port.as_str(), "clock".to_owned()));
+        .map(|(port, slow)| (port.as_str(), clock_name(*slow)));
     let resets = wiring.resets.iter().map(|(port, active)| {
         let level = match active {
             ActiveLevel::Low => "~reset",
@@ -164,8 +203,15 @@ fn core_pins(wiring: &Wiring) -> Vec<(&str, String)> {
     let links = wiring
         .links
         .iter()
-        .map(|link| (link.core.as_str(), link.wrapper.clone()));
-    clocks.chain(resets).chain(ties).chain(links).collect()
+        .filter_map(|link| Some((link.core.as_deref()?, link.wrapper.clone())));
+    let joins = wiring.joins.iter();
+    let joins = joins.map(|(port, expression)| (port.as_str(), expression.clone()));
+    clocks
+        .chain(resets)
+        .chain(ties)
+        .chain(links)
+        .chain(joins)
+        .collect()
 }
 
 /// Bytes of a Verilator vector wider than 64 bits: whole 32-bit words.
@@ -202,6 +248,11 @@ fn drive_line(link: &Link) -> String {
     } else {
         pin.clone()
     };
+    let word = if link.is_inverted {
+        format!("~{word}")
+    } else {
+        word
+    };
     if *width == 64 {
         format!("top.next_{wrapper} = {word};")
     } else {
@@ -225,7 +276,13 @@ fn sample_line(link: &Link) -> String {
         )
     } else if *is_words {
         format!("{pin}[0] = top.{wrapper};")
+    } else if link.is_inverted {
+        format!(
+            "{pin} = ~std::uint64_t{{top.{wrapper}}} & {:#x}ull;",
+            mask_of(*width)
+        )
     } else {
-        format!("{pin} = top.{wrapper};")
+        let value = format!("top.{wrapper}");
+        format!("{pin} = {};", gated(&value, link.gate))
     }
 }

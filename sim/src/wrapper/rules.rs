@@ -4,13 +4,15 @@ use super::RuleCell;
 use super::interface::Fitted;
 use super::signals::{Absent, Signal, Width};
 use crate::interfaces::{ManagerPort, StreamPort};
-use crate::manifest::AxiProtocol;
+use crate::manifest::{AxiProtocol, AxiSpec};
 
 pub(super) fn manager_rules(
     port: &ManagerPort,
     all: &[Signal],
     fitted: &Fitted,
     index: usize,
+    spec: &AxiSpec,
+    clock: String,
 ) -> RuleCell {
     let id_width = port.id_width.max(1);
     let width_of = |signal: &Signal| match (signal.name, signal.width) {
@@ -32,6 +34,8 @@ pub(super) fn manager_rules(
             let full = signal.full_name();
             let expression = if fitted.present.contains_key(&full) {
                 format!("{}'(m{index}_{full})", width_of(signal))
+            } else if let Some(value) = spec.defaults.get(&full) {
+                format!("{}'d{value}", width_of(signal))
             } else if has_channel(signal) {
                 absent_expression(signal, width_of(signal), port.data_width)
             } else {
@@ -46,6 +50,7 @@ pub(super) fn manager_rules(
     RuleCell {
         module: "axi_manager_rules",
         name: format!("rules_{}", port.name),
+        clock,
         parameters: vec![
             ("AddrWidth", port.address_width),
             ("DataWidth", port.data_width),
@@ -64,6 +69,7 @@ pub(super) fn stream_rules(
     all: &[Signal],
     fitted: &Fitted,
     short: &str,
+    clock: String,
 ) -> RuleCell {
     let data_width = port.data_width.next_multiple_of(8);
     let ports = all
@@ -91,6 +97,7 @@ pub(super) fn stream_rules(
     RuleCell {
         module: "axi_stream_rules",
         name: format!("rules_{}", port.name),
+        clock,
         parameters: vec![("DataWidth", data_width), ("Port", port.number)],
         ports,
     }

@@ -58,6 +58,11 @@ impl Signal {
     pub(super) fn full_name(&self) -> String {
         format!("{}{}", self.channel, self.name)
     }
+
+    /// A beat moves when it is high: valid or ready.
+    pub(super) fn is_handshake(&self) -> bool {
+        self.name.ends_with("valid") || self.name.ends_with("ready")
+    }
 }
 
 const fn signal(
@@ -157,6 +162,43 @@ pub(super) fn axil() -> Vec<Signal> {
         signal("r", "resp", true, Fixed(2), Zero, "rresp"),
         signal("r", "valid", true, Fixed(1), Required, "rvalid"),
         signal("r", "ready", false, Fixed(1), Zero, "rready"),
+    ]
+}
+
+/// Signals of an APB port (IHI 0024, 2).
+pub(super) fn apb() -> Vec<Signal> {
+    use Absent::{One, Required, Zero};
+    use Width::{Address, Data, Fixed, Strobe};
+    vec![
+        signal("", "paddr", false, Address, Required, "addr"),
+        signal("", "pprot", false, Fixed(3), Zero, "prot"),
+        signal("", "psel", false, Fixed(1), Required, "select"),
+        signal("", "penable", false, Fixed(1), Required, "enable"),
+        signal("", "pwrite", false, Fixed(1), Required, "write"),
+        signal("", "pwdata", false, Data, Required, "wdata"),
+        signal("", "pstrb", false, Strobe, Zero, "strobe"),
+        signal("", "pready", true, Fixed(1), One, "ready"),
+        signal("", "prdata", true, Data, Required, "rdata"),
+        signal("", "pslverr", true, Fixed(1), Zero, "error"),
+    ]
+}
+
+/// Signals of a Wishbone port (Wishbone B4, 2.2).
+pub(super) fn wishbone() -> Vec<Signal> {
+    use Absent::{Required, Zero};
+    use Width::{Address, Data, Fixed, Strobe};
+    vec![
+        signal("", "adr", false, Address, Required, "addr"),
+        signal("", "dat_w", false, Data, Required, "wdata"),
+        signal("", "dat_r", true, Data, Required, "rdata"),
+        signal("", "we", false, Fixed(1), Required, "write"),
+        signal("", "sel", false, Strobe, Zero, "strobe"),
+        signal("", "cyc", false, Fixed(1), Zero, "select"),
+        signal("", "stb", false, Fixed(1), Required, "enable"),
+        signal("", "ack", true, Fixed(1), Required, "ready"),
+        signal("", "err", true, Fixed(1), Zero, "error"),
+        signal("", "rty", true, Fixed(1), Zero, "retry"),
+        signal("", "stall", true, Fixed(1), Zero, "stall"),
     ]
 }
 

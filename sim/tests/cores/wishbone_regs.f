@@ -1,0 +1,2 @@
+// The core's files.
+wishbone_regs.v
