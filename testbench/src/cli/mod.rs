@@ -1,10 +1,14 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod core;
 mod list;
 mod progress;
 mod run_one;
 mod sim;
+mod sweep;
+mod validate;
+mod validate_one;
 mod vectors;
 mod waves;
 
@@ -40,12 +44,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sim(Sim),
+    Validate(validate::Validate),
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
     Bench(bench::Bench),
     #[command(hide = true)]
     RunOne(RunOne),
+    #[command(hide = true)]
+    ValidateOne(validate_one::ValidateOne),
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
 }
@@ -65,11 +72,13 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Sim(command) => command.run(),
+        Command::Validate(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::RunOne(command) => command.run(),
+        Command::ValidateOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };
     match outcome {

@@ -13,5 +13,5 @@ mod misuse;
 mod transfer;
 mod turn;
 
-pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES};
+pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES, Request};
 pub use transfer::Driver;
