@@ -167,6 +167,9 @@ impl Driver {
 
     /// The stream that carries the data of a direction.
     pub(super) fn stream_name(&self, direction: Direction) -> Option<&str> {
+        if !self.profile.directions.contains(&direction) {
+            return None;
+        }
         let named = self.program.program(direction).stream.as_deref();
         let wants_source = direction == Direction::Mm2s;
         let mut streams = self.manifest.streams.iter();
@@ -195,9 +198,6 @@ impl Driver {
 
     /// Drops what the core has sent so far.
     pub(super) fn drop_packets(&self) {
-        if !self.profile.directions.contains(&Direction::Mm2s) {
-            return;
-        }
         if let Some(sink) = self.sink() {
             while sink.try_recv().is_some() {}
         }
