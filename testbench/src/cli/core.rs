@@ -51,11 +51,7 @@ impl CoreFiles {
     }
 
     /// Builds the core, or finds it in the cache; tells that it builds, if it is to be shown.
-    pub(super) fn build(
-        &self,
-        choice: &Choice,
-        is_shown: bool,
-    ) -> Result<CoreLibrary, UsageError> {
+    pub(super) fn build(&self, choice: &Choice, is_shown: bool) -> Result<CoreLibrary, UsageError> {
         let parameters = choice.parameters.iter().map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             (name.to_owned(), value_of(value))

@@ -168,7 +168,13 @@ impl Validate {
                         seed,
                     } => {
                         let replay = replay(&manifest, &parameters, scenario.name, seed);
-                        add(Row::of_run(scenario.name, &parameters, seed, result, replay));
+                        add(Row::of_run(
+                            scenario.name,
+                            &parameters,
+                            seed,
+                            result,
+                            replay,
+                        ));
                         break;
                     }
                 }
@@ -282,9 +288,8 @@ fn select(names: &[String]) -> Result<Vec<Scenario>, UsageError> {
             );
         }
     }
-    let is_chosen = |scenario: &Scenario| {
-        names.is_empty() || names.iter().any(|name| matches(scenario, name))
-    };
+    let is_chosen =
+        |scenario: &Scenario| names.is_empty() || names.iter().any(|name| matches(scenario, name));
     Ok(all.into_iter().filter(is_chosen).collect())
 }
 

@@ -48,7 +48,10 @@ impl ValidateOne {
         let files = CoreFiles::load(&self.manifest)?;
         let choice = Choice {
             parameters: self.parameters.clone(),
-            trace: self.wave.as_ref().map_or(TraceKind::Off, |_| TraceKind::Fst),
+            trace: self
+                .wave
+                .as_ref()
+                .map_or(TraceKind::Off, |_| TraceKind::Fst),
             has_random_reset: scenario.has_random_reset(),
         };
         let library = files.build(&choice, false)?;

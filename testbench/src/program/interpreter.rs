@@ -154,7 +154,10 @@ impl Interpreter {
         }
         let mut errors = Vec::new();
         for rule in rules {
-            if self.value_of(rule, symbols).is_some_and(|value| rule.holds(value)) {
+            if self
+                .value_of(rule, symbols)
+                .is_some_and(|value| rule.holds(value))
+            {
                 errors.push(rule.name.clone());
             }
         }

@@ -11,6 +11,9 @@ use super::interpreter::Interpreter;
 use super::symbols::Symbols;
 use crate::scenario::plan::low_bits;
 
+/// Cycles in which a wire comes to show what the step before has driven.
+const REACTION_CYCLES: u64 = 2;
+
 /// What a poll waits for.
 #[derive(Debug, Clone, Copy)]
 enum Goal {
@@ -113,6 +116,8 @@ impl Interpreter {
                 let mask = mask.unwrap_or(u64::MAX);
                 let goal = equals.as_ref().map(|value| self.value(value, symbols));
                 let goal = goal.transpose()?.unwrap_or(1);
+                // What the steps before have driven, the core takes at one edge and shows behind it.
+                self.cpu.wait(self.host.sleep(REACTION_CYCLES)).await;
                 self.level(step, wire, mask, goal).await?;
             }
             Step::WaitIrq { wire, .. } => {

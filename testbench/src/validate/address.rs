@@ -92,14 +92,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "address/across-limit-source",
         what: "a source that begins within the core's reach and ends beyond it is bounced",
         applies: |profile| has_limit(profile).and_then(|()| direction(profile, Direction::S2mm)),
-        trial: |profile, seed| across_limit(profile, seed, Direction::S2mm, [Spot::AcrossLimit, Spot::Low]),
+        trial: |profile, seed| {
+            across_limit(
+                profile,
+                seed,
+                Direction::S2mm,
+                [Spot::AcrossLimit, Spot::Low],
+            )
+        },
         is_seeded: false,
     },
     Scenario {
         name: "address/across-limit-destination",
         what: "a destination that begins within the core's reach and ends beyond it is bounced",
         applies: |profile| has_limit(profile).and_then(|()| direction(profile, Direction::Mm2s)),
-        trial: |profile, seed| across_limit(profile, seed, Direction::Mm2s, [Spot::Low, Spot::AcrossLimit]),
+        trial: |profile, seed| {
+            across_limit(
+                profile,
+                seed,
+                Direction::Mm2s,
+                [Spot::Low, Spot::AcrossLimit],
+            )
+        },
         is_seeded: false,
     },
     Scenario {
@@ -107,7 +121,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         what: "buffers across the boundary that one transfer must not cross are split there",
         applies: |profile| match profile.limits.boundary {
             Some(boundary) if boundary <= 1 << 20 => Ok(()),
-            Some(boundary) => Err(format!("boundary of {boundary} bytes: beyond 1 MiB is not tried")),
+            Some(boundary) => Err(format!(
+                "boundary of {boundary} bytes: beyond 1 MiB is not tried"
+            )),
             None => Err("the manifest declares no boundary".into()),
         },
         trial: |profile, seed| {

@@ -146,7 +146,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             let mut random = seed.stream("bounced");
             let mut layout = Layout::new(profile, seed).bounced();
             for bytes in [1, profile.beat_bytes + 1, profile.burst_bytes(), 9000] {
-                layout.each(profile.length(bytes), [random.below(4096), random.below(4096)]);
+                layout.each(
+                    profile.length(bytes),
+                    [random.below(4096), random.below(4096)],
+                );
             }
             layout.finish()
         },

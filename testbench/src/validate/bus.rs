@@ -29,33 +29,83 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     on_bus!("bus/latency-1", "answers after one cycle", always, |bus| {
         *bus = BusPolicy::with_latency(1);
     }),
-    on_bus!("bus/latency-10", "answers after ten cycles", always, |bus| {
-        *bus = BusPolicy::with_latency(10);
-    }),
-    on_bus!("bus/latency-100", "answers after a hundred cycles", always, |bus| {
-        *bus = BusPolicy::with_latency(100);
-    }),
-    on_bus!("bus/stall-ar", "ARREADY is held low for long", reads, |bus| bus.stalls.ar = HOLD),
-    on_bus!("bus/stall-r", "read data comes with long gaps", reads, |bus| bus.stalls.r = HOLD),
-    on_bus!("bus/stall-aw", "AWREADY is held low for long", writes, |bus| bus.stalls.aw = HOLD),
-    on_bus!("bus/stall-w", "WREADY is held low for long", writes, |bus| bus.stalls.w = HOLD),
-    on_bus!("bus/stall-b", "write responses come with long gaps", writes, |bus| bus.stalls.b = HOLD),
+    on_bus!(
+        "bus/latency-10",
+        "answers after ten cycles",
+        always,
+        |bus| {
+            *bus = BusPolicy::with_latency(10);
+        }
+    ),
+    on_bus!(
+        "bus/latency-100",
+        "answers after a hundred cycles",
+        always,
+        |bus| {
+            *bus = BusPolicy::with_latency(100);
+        }
+    ),
+    on_bus!(
+        "bus/stall-ar",
+        "ARREADY is held low for long",
+        reads,
+        |bus| bus.stalls.ar = HOLD
+    ),
+    on_bus!(
+        "bus/stall-r",
+        "read data comes with long gaps",
+        reads,
+        |bus| bus.stalls.r = HOLD
+    ),
+    on_bus!(
+        "bus/stall-aw",
+        "AWREADY is held low for long",
+        writes,
+        |bus| bus.stalls.aw = HOLD
+    ),
+    on_bus!(
+        "bus/stall-w",
+        "WREADY is held low for long",
+        writes,
+        |bus| bus.stalls.w = HOLD
+    ),
+    on_bus!(
+        "bus/stall-b",
+        "write responses come with long gaps",
+        writes,
+        |bus| bus.stalls.b = HOLD
+    ),
     on_bus!(
         "bus/stall-all",
         "every channel stalls in random cycles",
         always,
         |bus| bus.stalls = ChannelStalls::uniform(Stall::Random { probability: 0.4 })
     ),
-    on_bus!("bus/slow-read", "one beat of read data in five cycles", reads, |bus| {
-        bus.read_bandwidth = Some(SLOW);
-    }),
-    on_bus!("bus/slow-write", "one beat of write data in five cycles", writes, |bus| {
-        bus.write_bandwidth = Some(SLOW);
-    }),
-    on_bus!("bus/jitter", "each burst has a latency of its own", always, |bus| {
-        bus.read_jitter_cycles = 60;
-        bus.write_jitter_cycles = 60;
-    }),
+    on_bus!(
+        "bus/slow-read",
+        "one beat of read data in five cycles",
+        reads,
+        |bus| {
+            bus.read_bandwidth = Some(SLOW);
+        }
+    ),
+    on_bus!(
+        "bus/slow-write",
+        "one beat of write data in five cycles",
+        writes,
+        |bus| {
+            bus.write_bandwidth = Some(SLOW);
+        }
+    ),
+    on_bus!(
+        "bus/jitter",
+        "each burst has a latency of its own",
+        always,
+        |bus| {
+            bus.read_jitter_cycles = 60;
+            bus.write_jitter_cycles = 60;
+        }
+    ),
     on_bus!(
         "bus/reorder",
         "answers overtake those of other ids, and read beats of several ids come mixed",

@@ -18,7 +18,7 @@ use crate::scoreboard::Scoreboard;
 use crate::violation::{Check, Violation};
 
 /// Cycles for which the core is held in reset.
-pub(super) const RESET_CYCLES: u64 = 16;
+const RESET_CYCLES: u64 = 16;
 /// Cycles in which a core that has nothing to do must leave the bus alone.
 const QUIET_CYCLES: u64 = 400;
 /// Cycles after an acknowledgement in which an interrupt has to fall; enough for one that crosses clocks.
@@ -121,11 +121,19 @@ impl Driver {
                 pin.set(wire.initial);
             }
         }
-        self.host.reset(RESET_CYCLES).await;
-        self.drop_packets();
+        self.reset().await;
         self.program.init().await?;
         self.expect_low_interrupts(None, "after reset").await;
         Ok(())
+    }
+
+    /// Resets the core, and forgets what was on its way on the streams.
+    pub(super) async fn reset(&self) {
+        if let Some(source) = self.source() {
+            source.clear();
+        }
+        self.host.reset(RESET_CYCLES).await;
+        self.drop_packets();
     }
 
     /// Lets some time pass in which nothing may happen: whatever the core does now, nobody has asked for.
@@ -145,7 +153,9 @@ impl Driver {
     pub(super) fn address_beats(&self) -> u64 {
         let ports = 0..self.host.ports().managers.len();
         let counters = ports.map(|port| self.host.bus_counters(port));
-        counters.map(|port| port.read.beats + port.write.beats).sum()
+        counters
+            .map(|port| port.read.beats + port.write.beats)
+            .sum()
     }
 
     /// Looks whether the interrupts that are acknowledged are low, where the trial judges it.

@@ -104,8 +104,7 @@ impl Driver {
                 .await;
         }
         let mut board = self.board.borrow_mut();
-        if let (Some(buffer), End::Done, false) =
-            (job.destination(), end, job.fate == Fate::Empty)
+        if let (Some(buffer), End::Done, false) = (job.destination(), end, job.fate == Fate::Empty)
         {
             board.buffer_mut(buffer).expect(chunk.offset, &data);
         }
@@ -246,8 +245,7 @@ impl Driver {
         self.begin();
         self.program.start(direction, &mut symbols).await?;
         self.host.sleep(after_cycles).await;
-        self.host.reset(super::driver::RESET_CYCLES).await;
-        self.drop_packets();
+        self.reset().await;
         Ok(End::Failed)
     }
 
@@ -286,7 +284,9 @@ impl Driver {
         let refusal = {
             let board = self.board.borrow();
             let ways = [Way::Read, Way::Write];
-            let mut refusals = ways.into_iter().map(|way| (way, board.traffic().first_refusal(way)));
+            let mut refusals = ways
+                .into_iter()
+                .map(|way| (way, board.traffic().first_refusal(way)));
             refusals.find_map(|(way, refusal)| refusal.map(|refusal| (way, refusal)))
         };
         let is_planned = matches!(job.fate, Fate::Refused { .. });
@@ -294,7 +294,10 @@ impl Driver {
         match (refusal, errors.is_empty()) {
             (None, true) => End::Done,
             (None, false) => {
-                let text = format!("expected success, found the core to report {}", errors.join(", "));
+                let text = format!(
+                    "expected success, found the core to report {}",
+                    errors.join(", ")
+                );
                 self.report(Check::Status, Some(number), text);
                 End::Failed
             }
@@ -392,7 +395,11 @@ impl Driver {
                 self.source().is_none_or(|source| source.queued() == 0)
             }
         };
-        if is_clear { Ok(()) } else { self.bring_up().await }
+        if is_clear {
+            Ok(())
+        } else {
+            self.bring_up().await
+        }
     }
 
     /// What a chunk should carry: the source's bytes, or those that the stream brings.

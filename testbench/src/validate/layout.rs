@@ -255,7 +255,11 @@ impl Layout {
             .collect();
         spans.sort_unstable();
         for pair in spans.windows(2) {
-            assert!(pair[0].1 <= pair[1].0, "buffers over each other at {:#x}", pair[1].0);
+            assert!(
+                pair[0].1 <= pair[1].0,
+                "buffers over each other at {:#x}",
+                pair[1].0
+            );
         }
         let mut ram = vec![LOW];
         for (start, end) in spans {
@@ -284,7 +288,9 @@ mod tests {
         layout.job(COPY, spots, 5000, [3, 5], Fate::Done);
         let trial = layout.finish();
         let buffers = trial.world.buffers.iter();
-        buffers.map(|one| (one.phys, one.phys + one.bytes)).collect()
+        buffers
+            .map(|one| (one.phys, one.phys + one.bytes))
+            .collect()
     }
 
     #[test]

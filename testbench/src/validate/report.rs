@@ -95,7 +95,13 @@ impl Row {
         Self {
             verdict: Verdict::Skipped,
             reason: Some(reason),
-            ..Self::of_run(scenario, parameters, seed, RunResult::default(), String::new())
+            ..Self::of_run(
+                scenario,
+                parameters,
+                seed,
+                RunResult::default(),
+                String::new(),
+            )
         }
     }
 
@@ -284,7 +290,10 @@ mod tests {
         let lines = failed().lines();
         assert!(lines[0].starts_with("FAIL    basic/sizes "), "{lines:#?}");
         assert_eq!(lines[1], "        broken: hang 1");
-        assert!(lines[2].ends_with("found 0x0 at last (cycle 90)"), "{lines:#?}");
+        assert!(
+            lines[2].ends_with("found 0x0 at last (cycle 90)"),
+            "{lines:#?}"
+        );
         assert_eq!(lines[4], "          cycle 7 port 0: B  burst 0: OKAY");
         assert_eq!(lines[5], "        replay: rebound validate c.toml");
     }

@@ -20,7 +20,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
         let bytes = profile.length(8192).min(longest / granule * granule);
         let beats = bytes / profile.beat_bytes;
         for direction in profile.directions.clone() {
-            for (low, high) in [(0, 4), (5, 30), (31, 80), (81, 200), (200, beats), (beats, 3 * beats)] {
+            for (low, high) in [
+                (0, 4),
+                (5, 30),
+                (31, 80),
+                (81, 200),
+                (200, beats),
+                (beats, 3 * beats),
+            ] {
                 let fate = Fate::Reset {
                     after_cycles: random.between(low, high.max(low)),
                 };

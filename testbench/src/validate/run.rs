@@ -150,7 +150,8 @@ fn show_events(violations: &mut [Violation], events: &[BusEvent]) {
         last.text.push_str("\nnothing happened on the bus");
         return;
     }
-    last.text.push_str(&format!("\nlast {} bus events:", events.len()));
+    last.text
+        .push_str(&format!("\nlast {} bus events:", events.len()));
     for event in events {
         last.text.push('\n');
         last.text.push_str(&event_text(event));
