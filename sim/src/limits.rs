@@ -86,7 +86,7 @@ impl ResolvedLimits {
             address_bits: within("address_bits", &limits.address_bits)?.unwrap_or(64),
             boundary: power("boundary", &limits.boundary)?,
             max_length: whole,
-            min_length: positive("min_length", &limits.min_length)?.unwrap_or(1),
+            min_length: number("min_length", &limits.min_length)?.unwrap_or(1),
             alignment,
             source_alignment: granule("source_alignment", &limits.source_alignment)?,
             destination_alignment: granule("destination_alignment", &limits.destination_alignment)?,

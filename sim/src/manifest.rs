@@ -202,6 +202,11 @@ impl Manifest {
         &self.source.text
     }
 
+    /// Line of the field `field`, written like `control.copy.done[1]`, or of the nearest table around it.
+    pub fn line_of(&self, field: &str) -> Option<usize> {
+        locate::span_of(self.text(), field).map(|span| locate::line_of(self.text(), span.start))
+    }
+
     /// Names of the register ports, in the order of their indices: AXI4-Lite, APB, Wishbone.
     pub fn register_ports(&self) -> Vec<&str> {
         let lites = self.lites.iter().map(|spec| spec.name.as_str());

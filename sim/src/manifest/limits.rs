@@ -18,7 +18,7 @@ pub struct Limits {
     /// Bits of the core's length register or field, in bytes: the longest transfer is 2^n - 1 bytes, rounded down to
     /// the granule, if `max_length` does not say less.
     pub length_bits: Option<Size>,
-    /// Shortest transfer in bytes; 1 if absent.
+    /// Shortest transfer in bytes; 1 if absent, 0 if a transfer of no bytes is done at once.
     pub min_length: Option<Size>,
     /// Granule in bytes of addresses and lengths, a power of two; 1 if absent.
     pub alignment: Option<Size>,

@@ -108,6 +108,13 @@ impl SourcePort {
         }
     }
 
+    /// Forgets all packets; the beat on the pins is taken off by the reset that follows.
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.held = None;
+        self.sent = 0;
+    }
+
     /// Takes the beat off the pins and starts the packet on it again after the reset.
     pub(crate) fn reset(&mut self, pins: &mut AxiStreamPins) {
         self.held = None;
@@ -167,6 +174,12 @@ impl StreamSource {
             port: self.port,
             receipt,
         }
+    }
+
+    /// Forgets the packets that are not yet taken. Only a reset of the core may follow: a beat that waits must not
+    /// be taken back otherwise (IHI 0051, 2.2.1).
+    pub fn clear(&self) {
+        self.host.shared().sources.borrow_mut()[self.port].clear();
     }
 
     /// Returns the packets that are not yet taken.

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod core;
 mod init;
 mod lint_cmdline;
 mod list;
@@ -9,6 +10,9 @@ mod replay;
 mod run_one;
 mod sim;
 mod size;
+mod sweep;
+mod validate;
+mod validate_one;
 mod vectors;
 mod waves;
 
@@ -44,6 +48,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sim(Sim),
+    Validate(validate::Validate),
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
@@ -54,6 +59,8 @@ enum Command {
     LintCmdline(lint_cmdline::LintCmdline),
     #[command(hide = true)]
     RunOne(RunOne),
+    #[command(hide = true)]
+    ValidateOne(validate_one::ValidateOne),
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
 }
@@ -73,6 +80,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Sim(command) => command.run(),
+        Command::Validate(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
@@ -82,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Size(command) => command.run(),
         Command::LintCmdline(command) => command.run(),
         Command::RunOne(command) => command.run(),
+        Command::ValidateOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };
     match outcome {

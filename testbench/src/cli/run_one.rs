@@ -1,13 +1,13 @@
 //! `rebound run-one`: one run in this process, for the runner (hidden).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::Outcome;
 use crate::error::UsageError;
 use crate::execute::{self, Environment, WaveRequest};
-use crate::result::ChildReport;
+use crate::result::{ChildReport, RunResult};
 use crate::scenario;
 use crate::seed::{self, Seed};
 
@@ -42,26 +42,10 @@ pub struct RunOne {
 
 impl RunOne {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
-        if std::env::var_os(scenario::CHILD_MARK).is_some() {
-            std::thread::spawn(end_with_parent);
-        }
-        let report = match self.execute() {
-            Ok(result) => ChildReport::Ran(Box::new(result)),
-            Err(error) => {
-                let (message, help) = error.into_parts();
-                ChildReport::Refused { message, help }
-            }
-        };
-        let json = serde_json::to_vec(&report)
-            .map_err(|error| UsageError::from_error("cannot write the run's report", &error))?;
-        std::fs::write(&self.report, json).map_err(|error| {
-            let context = format!("cannot write {}", self.report.display());
-            UsageError::from_error(&context, &error)
-        })?;
-        Ok(Outcome::Pass)
+        write_report(&self.report, || self.execute())
     }
 
-    fn execute(&self) -> Result<crate::result::RunResult, UsageError> {
+    fn execute(&self) -> Result<RunResult, UsageError> {
         let scenario = scenario::find(&self.scenario)
             .ok_or_else(|| UsageError::new(format!("no scenario is named `{}`", self.scenario)))?;
         let plan = (scenario.plan)(self.seed);
@@ -78,6 +62,30 @@ impl RunOne {
         });
         execute::run(&environment, &plan, wave.as_ref())
     }
+}
+
+/// Carries a run out and writes what came of it, for the process that started this one.
+pub(super) fn write_report(
+    path: &Path,
+    execute: impl FnOnce() -> Result<RunResult, UsageError>,
+) -> Result<Outcome, UsageError> {
+    if std::env::var_os(scenario::CHILD_MARK).is_some() {
+        std::thread::spawn(end_with_parent);
+    }
+    let report = match execute() {
+        Ok(result) => ChildReport::Ran(Box::new(result)),
+        Err(error) => {
+            let (message, help) = error.into_parts();
+            ChildReport::Refused { message, help }
+        }
+    };
+    let json = serde_json::to_vec(&report)
+        .map_err(|error| UsageError::from_error("cannot write the run's report", &error))?;
+    std::fs::write(path, json).map_err(|error| {
+        let context = format!("cannot write {}", path.display());
+        UsageError::from_error(&context, &error)
+    })?;
+    Ok(Outcome::Pass)
 }
 
 /// Ends this process when the one that started it is gone, however that ended: it holds the other end of the

@@ -420,21 +420,21 @@ fn is_self_test(scenario: &Scenario) -> bool {
     scenario.name.starts_with("self-test/")
 }
 
-fn path_text(path: &Path) -> Result<String, UsageError> {
+pub(super) fn path_text(path: &Path) -> Result<String, UsageError> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         UsageError::new(format!("the path {} is not valid UTF-8", path.display()))
             .help("name a path that is")
     })
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() && seconds > 0.0 && seconds < 1e9 => Ok(seconds),
         _ => Err("expected a number of seconds above 0 and below 1e9".into()),
     }
 }
 
-fn job_count(text: &str) -> Result<NonZeroUsize, String> {
+pub(super) fn job_count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
         .map_err(|_| "expected a number of runs from 1 up".into())
 }

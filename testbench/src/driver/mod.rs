@@ -16,7 +16,7 @@ mod ring;
 mod transfer;
 mod turn;
 
-pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES};
+pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES, Request};
 pub use pages::Pages;
 pub use ring::POLL_CYCLES;
 pub use transfer::Driver;

@@ -25,7 +25,7 @@ const SHRINKER: ShrinkerConfig = ShrinkerConfig {
 };
 
 /// Makes the RAM of the machine; where the bus refuses private pages, all of it is private at first.
-pub(super) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
+pub(crate) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
     let mut memory = HostMemory::new();
     for ram in &plan.machine.ram {
         let base = PhysAddr::new(ram.base);
@@ -40,7 +40,7 @@ pub(super) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
 }
 
 /// Makes the bounce layer of the machine and the device as the driver declares it.
-pub(super) fn mapping_layer(
+pub(crate) fn mapping_layer(
     plan: &Plan,
     memory: &mut HostMemory,
 ) -> Result<(Dma, Device), UsageError> {

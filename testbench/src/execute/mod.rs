@@ -2,7 +2,7 @@
 
 mod environment;
 mod iommu;
-mod machine;
+pub(crate) mod machine;
 mod worker;
 
 pub use environment::{Core, Environment, WaveRequest, parameters, run};
@@ -219,7 +219,7 @@ fn observe_beat(board: &mut Scoreboard, beat: &BeatEvent) {
     }
 }
 
-fn buffers(plan: &Plan) -> Vec<Buffer> {
+pub(crate) fn buffers(plan: &Plan) -> Vec<Buffer> {
     let buffers = plan.buffers.iter().enumerate();
     buffers
         .map(|(number, buffer)| {
@@ -240,7 +240,7 @@ fn buffers(plan: &Plan) -> Vec<Buffer> {
         .collect()
 }
 
-fn options(plan: &Plan) -> Options {
+pub(crate) fn options(plan: &Plan) -> Options {
     let mut bus = plan.bus.clone();
     bus.read_latency_cycles += plan.unplanned_latency_cycles;
     bus.write_latency_cycles += plan.unplanned_latency_cycles;
@@ -256,7 +256,7 @@ fn options(plan: &Plan) -> Options {
 
 /// Compares all buffers and guards with what they should hold at the end. In a run that was cut short,
 /// destinations may be half written: only their guards are judged.
-fn judge_memory(board: &mut Scoreboard, host: &Host, cycle: u64, is_finished: bool) {
+pub(crate) fn judge_memory(board: &mut Scoreboard, host: &Host, cycle: u64, is_finished: bool) {
     let memory = host.memory();
     for number in 0..board.buffers().len() {
         let buffer = &board.buffers()[number];
@@ -391,13 +391,13 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Count
 }
 
 /// Puts violations in the order of their cycles: those of the core's own checks are collected last.
-fn in_order(violations: &[Violation]) -> Vec<Violation> {
+pub(crate) fn in_order(violations: &[Violation]) -> Vec<Violation> {
     let mut violations = violations.to_vec();
     violations.sort_by_key(|violation| violation.cycle.unwrap_or(u64::MAX));
     violations
 }
 
-fn violation(check: Check, cycle: u64, text: String) -> Violation {
+pub(crate) fn violation(check: Check, cycle: u64, text: String) -> Violation {
     Violation {
         check,
         cycle: Some(cycle),
@@ -408,7 +408,7 @@ fn violation(check: Check, cycle: u64, text: String) -> Violation {
 }
 
 /// Joins the lines of a message, so that a violation stays one line.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.join("; ")
 }

@@ -125,7 +125,7 @@ pub fn check_writable(folder: &Path, option: &str) -> Result<(), UsageError> {
         })
 }
 
-fn make_folder(folder: &Path) -> Result<(), UsageError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), UsageError> {
     std::fs::create_dir_all(folder).map_err(|error| {
         let context = format!("cannot make the folder {}", folder.display());
         UsageError::from_error(&context, &error).help("name another one with `--results`")
@@ -156,7 +156,7 @@ pub fn write_files(folder: &Path, rows: &[Row]) -> Result<[PathBuf; 2], UsageErr
 }
 
 /// Replaces a file by way of a temporary one beside it, so that no reader sees half of it.
-fn replace(path: &Path, content: &[u8]) -> Result<(), UsageError> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), UsageError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();

@@ -1,6 +1,6 @@
 //! The report of a suite: a table for people, CSV and JSON for programs. The same facts in each.
 
-mod files;
+pub(crate) mod files;
 mod table;
 
 pub use files::{CSV_COLUMNS, check_folder, check_writable, write_files};
@@ -121,7 +121,7 @@ pub fn replay(scenario: &str, seed: Seed, manifest: Option<&str>) -> String {
 }
 
 /// Writes a path as a shell and make read it.
-fn quoted(path: &str) -> String {
+pub(crate) fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c);
     if path.chars().all(is_plain) {
         return path.to_owned();

@@ -52,6 +52,8 @@ pub struct Entry {
     pub unmapped_at: Option<u64>,
     /// Its number in the book of owners; coherent memory belongs to CPU and device at once and has none.
     pub owner: Option<OwnershipId>,
+    /// The bus has failed the data that the device writes here: any bytes will do.
+    pub is_excused: bool,
 }
 
 impl Entry {
@@ -121,6 +123,7 @@ impl Ledger {
             mapping,
             unmapped_at: None,
             owner,
+            is_excused: false,
         };
         self.longest = self.longest.max(entry.bytes);
         self.live.insert((entry.mapping.dma.raw(), id), entry.end());

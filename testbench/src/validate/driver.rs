@@ -1,0 +1,225 @@
+//! The driver of any core: brings it up, does the jobs of a trial one after the other, and stops at the first
+//! step that never ends.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use rebound_sim::cpu::Cpu;
+use rebound_sim::host::Host;
+use rebound_sim::manifest::{Direction, Manifest};
+use rebound_sim::stream::{StreamSink, StreamSource};
+use swiotlb::{MapError, UnmapError};
+
+use super::profile::Profile;
+use super::trial::Trial;
+use crate::driver::Mapper;
+use crate::program::{Interpreter, StepError};
+use crate::scoreboard::Scoreboard;
+use crate::violation::{Check, Violation};
+
+/// Cycles for which the core is held in reset.
+const RESET_CYCLES: u64 = 16;
+/// Cycles in which a core that has nothing to do must leave the bus alone.
+const QUIET_CYCLES: u64 = 400;
+/// Cycles after an acknowledgement in which an interrupt has to fall; enough for one that crosses clocks.
+const SETTLE_CYCLES: u64 = 64;
+
+/// What keeps the driver from going on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stuck {
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error("map refused: {0}")]
+    Map(#[from] MapError),
+    #[error("unmap refused: {0}")]
+    Unmap(#[from] UnmapError),
+    #[error("expected the stream of the core to carry {expected} bytes, found {found}")]
+    Stream { expected: usize, found: usize },
+    #[error(
+        "expected limits by which {bytes} bytes from dma {address:#x} on can be split, found none"
+    )]
+    Split { address: u64, bytes: u64 },
+}
+
+impl Stuck {
+    pub(super) const fn check(&self) -> Check {
+        match self {
+            Self::Step(error) if error.problem.is_timeout() => Check::Hang,
+            Self::Step(_) => Check::Status,
+            Self::Map(_) | Self::Unmap(_) | Self::Split { .. } => Check::Mapping,
+            Self::Stream { .. } => Check::Hang,
+        }
+    }
+}
+
+/// How far a driver came, for whoever looks after the run.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// It did all that it was to do.
+    pub(super) is_complete: Cell<bool>,
+}
+
+/// The driver of one core.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) trial: Rc<Trial>,
+    pub(super) profile: Profile,
+    pub(super) manifest: Rc<Manifest>,
+    pub(super) host: Host,
+    pub(super) cpu: Cpu,
+    pub(super) program: Interpreter,
+    pub(super) mapper: Rc<Mapper>,
+    pub(super) board: Rc<RefCell<Scoreboard>>,
+    pub(super) tag: Cell<u64>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        trial: Rc<Trial>,
+        profile: Profile,
+        manifest: Rc<Manifest>,
+        host: &Host,
+        mapper: Rc<Mapper>,
+        board: Rc<RefCell<Scoreboard>>,
+    ) -> Self {
+        let cpu = host.cpu(0);
+        Self {
+            program: Interpreter::new(host, cpu.clone(), Rc::clone(&manifest), profile.units()),
+            trial,
+            profile,
+            manifest,
+            host: host.clone(),
+            cpu,
+            mapper,
+            board,
+            tag: Cell::new(1),
+        }
+    }
+
+    /// Does everything; a step that never ends is a violation.
+    pub(super) async fn run(self, progress: Rc<Progress>) {
+        match self.all().await {
+            Ok(()) => progress.is_complete.set(true),
+            Err((job, stuck)) => self.report(stuck.check(), job, stuck.to_string()),
+        }
+    }
+
+    async fn all(&self) -> Result<(), (Option<usize>, Stuck)> {
+        self.bring_up().await.map_err(|error| (None, error))?;
+        for number in 0..self.trial.jobs.len() {
+            let done = self.job(number).await;
+            done.map_err(|error| (Some(number), error))?;
+        }
+        self.stay_quiet(None).await;
+        Ok(())
+    }
+
+    /// Resets the core and does `init`.
+    pub(super) async fn bring_up(&self) -> Result<(), Stuck> {
+        for wire in &self.manifest.wires {
+            if let Some(pin) = self.host.wire_in_named(&wire.name) {
+                pin.set(wire.initial);
+            }
+        }
+        self.reset().await;
+        self.program.init().await?;
+        self.expect_low_interrupts(None, "after reset").await;
+        Ok(())
+    }
+
+    /// Resets the core, and forgets what was on its way on the streams.
+    pub(super) async fn reset(&self) {
+        if let Some(source) = self.source() {
+            source.clear();
+        }
+        self.host.reset(RESET_CYCLES).await;
+        self.drop_packets();
+    }
+
+    /// Lets some time pass in which nothing may happen: whatever the core does now, nobody has asked for.
+    pub(super) async fn stay_quiet(&self, job: Option<usize>) {
+        let before = self.address_beats();
+        self.host.sleep(QUIET_CYCLES).await;
+        let bursts = self.address_beats() - before;
+        if bursts > 0 {
+            let text = format!(
+                "core without a transfer to do: expected a quiet bus, found {bursts} beats in {QUIET_CYCLES} cycles"
+            );
+            self.report(Check::Unmapped, job, text);
+        }
+    }
+
+    /// Data beats on all manager ports so far.
+    pub(super) fn address_beats(&self) -> u64 {
+        let ports = 0..self.host.ports().managers.len();
+        let counters = ports.map(|port| self.host.bus_counters(port));
+        counters
+            .map(|port| port.read.beats + port.write.beats)
+            .sum()
+    }
+
+    /// Looks whether the interrupts that are acknowledged are low, where the trial judges it.
+    pub(super) async fn expect_low_interrupts(&self, job: Option<usize>, when: &str) {
+        if !self.trial.judges_interrupts {
+            return;
+        }
+        self.host.sleep(SETTLE_CYCLES).await;
+        for (_, name, is_acknowledged) in &self.profile.interrupts {
+            let wire = self.host.wire_named(name);
+            if *is_acknowledged && wire.is_some_and(|wire| wire.is_high()) {
+                let text = format!(
+                    "interrupt {name} {when}: expected it low within {SETTLE_CYCLES} cycles, found it high"
+                );
+                self.report(Check::Status, job, text);
+            }
+        }
+    }
+
+    /// The stream that carries the data of a direction.
+    pub(super) fn stream_name(&self, direction: Direction) -> Option<&str> {
+        if !self.profile.directions.contains(&direction) {
+            return None;
+        }
+        let named = self.program.program(direction).stream.as_deref();
+        let wants_source = direction == Direction::Mm2s;
+        let mut streams = self.manifest.streams.iter();
+        named.or_else(|| {
+            streams
+                .find(|stream| stream.direction.is_source() == wants_source)
+                .map(|stream| stream.name.as_str())
+        })
+    }
+
+    /// The end of the stream that takes what the core sends.
+    pub(super) fn sink(&self) -> Option<StreamSink> {
+        let name = self.stream_name(Direction::Mm2s)?;
+        let mut streams = self.host.ports().streams_out.iter();
+        let port = streams.position(|stream| stream.name == name)?;
+        Some(self.host.stream_sink(port))
+    }
+
+    /// The end of the stream that sends to the core.
+    pub(super) fn source(&self) -> Option<StreamSource> {
+        let name = self.stream_name(Direction::S2mm)?;
+        let mut streams = self.host.ports().streams_in.iter();
+        let port = streams.position(|stream| stream.name == name)?;
+        Some(self.host.stream_source(port))
+    }
+
+    /// Drops what the core has sent so far.
+    pub(super) fn drop_packets(&self) {
+        if let Some(sink) = self.sink() {
+            while sink.try_recv().is_some() {}
+        }
+    }
+
+    pub(super) fn report(&self, check: Check, job: Option<usize>, text: String) {
+        self.board.borrow_mut().report(Violation {
+            check,
+            cycle: Some(self.host.cycle()),
+            transfer: job,
+            text,
+            place: None,
+        });
+    }
+}

@@ -1,0 +1,21 @@
+//! Validation of any core by its manifest: scenarios from its declared limits, a generic driver, a verdict each.
+
+mod address;
+mod basic;
+mod bus;
+mod driver;
+mod errors;
+mod job;
+mod layout;
+mod profile;
+mod random;
+pub mod report;
+mod reset;
+mod run;
+mod suite;
+mod trial;
+
+pub use profile::Profile;
+pub use run::run_on;
+pub use suite::{Scenario, all, find};
+pub use trial::{Fate, Job, Trial};
