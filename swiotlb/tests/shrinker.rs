@@ -15,6 +15,8 @@ use swiotlb::{
 };
 
 const PAGES: u64 = 0x140_0000;
+/// Pages that are shared from the start.
+const SHARED_PAGES: u64 = 0x1f0_0000;
 const NORMAL: ShrinkPressure = ShrinkPressure::Normal;
 
 /// A region of pages that notes what comes back, and can refuse to make pages private.
@@ -39,6 +41,10 @@ impl PageSource for Pages {
     fn free(&mut self, base: PhysAddr, bytes: u64) {
         self.log.lock().unwrap().freed.push(base.raw());
         self.region.free(base, bytes);
+    }
+
+    fn free_atomic(&mut self, base: PhysAddr, bytes: u64) {
+        self.region.free_atomic(base, bytes);
     }
 
     fn make_private(&mut self, base: PhysAddr, _bytes: u64) -> Result<(), i32> {
@@ -78,7 +84,8 @@ impl Shrinking {
         let mut swiotlb = Swiotlb::with_pool(mem, platform, boot, Mode::Strict, geometry).unwrap();
         let log = Arc::default();
         let mut pages = Pages {
-            region: RegionSource::new(PhysAddr::new(PAGES), 0xc0_0000),
+            region: RegionSource::new(PhysAddr::new(PAGES), 0xb0_0000)
+                .with_shared(PhysAddr::new(SHARED_PAGES), 0x10_0000),
             log: Arc::clone(&log),
         };
         swiotlb.update_mem_attributes(&mut pages);
