@@ -258,7 +258,7 @@ impl Swiotlb {
     }
 
     pub(crate) fn warn(&self, dev: &Device, message: Message) {
-        self.shared.log.push(Some(dev.name()), message);
+        self.shared.log.push(Some(dev), message);
     }
 
     /// Emits the tracepoint of a mapping that is about to bounce.
