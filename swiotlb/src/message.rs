@@ -24,6 +24,7 @@ pub enum Level {
 }
 
 /// A message of the allocator or of the mapping layer, with its fields.
+#[doc(alias("pr_warn", "dev_warn"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
@@ -336,6 +337,7 @@ impl fmt::Display for Message {
 }
 
 /// The tracepoint `swiotlb_bounced`: a mapping is about to bounce, or to fail trying.
+#[doc(alias = "trace_swiotlb_bounced")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BouncedTrace {
     /// Name of the device.
