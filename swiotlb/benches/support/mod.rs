@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use swiotlb::{
-    Attrs, BootConfig, BounceRequest, CpuId, DataDirection, Device, MemoryError, Mode, PhysAddr,
-    PhysMemory, Platform, PoolGeometry, Swiotlb,
+    Attrs, BootConfig, BootOptions, BounceRequest, CpuId, DataDirection, Device, MemoryError, Mode,
+    PhysAddr, PhysMemory, Platform, Policy, PoolGeometry, Swiotlb,
 };
 
 /// Slots of the pool: 64 MiB.
@@ -134,9 +134,20 @@ impl Bench {
             slots: POOL_SLOTS,
             areas,
         };
-        let (platform, boot) = (Platform::default(), BootConfig::default());
+        // As the reference was: able to hold several pools, with one, and growth switched off.
+        let boot = BootConfig::new(BootOptions {
+            policy: Policy::DynamicPools,
+            ..BootOptions::default()
+        });
+        let platform = Platform::default();
         let swiotlb = Swiotlb::with_pool(&mut NoCopy, platform, boot, Mode::Kernel, geometry)
             .expect("a pool of 64 MiB");
+        let base = swiotlb.default_base();
+        assert_eq!(
+            base,
+            Some(geometry.base),
+            "asking where the pool is ends growth"
+        );
         let mut bench = Self {
             swiotlb,
             dev: Device::new("bench"),
