@@ -127,16 +127,27 @@ pub(crate) fn request(bytes: u64, cpu: u32) -> BounceRequest {
 
 impl Bench {
     /// Makes a pool, fills it with blocks of `block` slots, and releases a random part of them so
-    /// that `occupancy` per cent stay.
+    /// that `occupancy` per cent stay. As the reference was: able to hold several pools, with one,
+    /// and growth switched off.
     pub(crate) fn new(bytes: u64, occupancy: u32, block: u32, areas: u32) -> Self {
+        Self::with_policy(Policy::DynamicPools, bytes, occupancy, block, areas)
+    }
+
+    /// As [`Bench::new`], with a policy other than the reference's.
+    pub(crate) fn with_policy(
+        policy: Policy,
+        bytes: u64,
+        occupancy: u32,
+        block: u32,
+        areas: u32,
+    ) -> Self {
         let geometry = PoolGeometry {
             base: PhysAddr::new(POOL_BASE),
             slots: POOL_SLOTS,
             areas,
         };
-        // As the reference was: able to hold several pools, with one, and growth switched off.
         let boot = BootConfig::new(BootOptions {
-            policy: Policy::DynamicPools,
+            policy,
             ..BootOptions::default()
         });
         let platform = Platform::default();
