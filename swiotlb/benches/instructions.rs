@@ -1,8 +1,8 @@
 //! Instructions per map and unmap, against those of Linux's own allocator.
 //!
-//! Runs itself under callgrind once for each row of `linux-7.3.4.csv`, counting only from entry to
-//! return of the functions below, as the reference did; beside it the same with one pool only. Counts repeat to the last digit. Writes a
-//! table, the geometric mean of W1, each goal with whether it is met, and
+//! Runs itself under callgrind for each row of `linux-7.3.4.csv`, counting only from entry to return
+//! of the functions below, as the reference did; beside it the same with one pool only. Counts repeat
+//! to the last digit. Writes a table, each goal with whether it is met, and
 //! `target/swiotlb-instructions.csv`. Needs `valgrind`.
 
 use std::hint::black_box;
