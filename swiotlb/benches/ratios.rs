@@ -7,11 +7,12 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use swiotlb::{
-    BootConfig, Device, Mode, PhysAddr, Platform, PoolGeometry, Released, Swiotlb, UnmapError,
+    BootConfig, Device, Mode, PhysAddr, PhysMemory, Platform, PoolGeometry, RamRange, Released,
+    SparseMemory, Swiotlb, UnmapError,
 };
 
 mod support;
-use support::{Bench, POOL_BASE, TwoPieces, request};
+use support::{Bench, ORIGINAL, POOL_BASE, TwoPieces, request};
 
 /// Batches of each side.
 const BATCHES: usize = 400;
@@ -79,15 +80,14 @@ fn threads() {
 }
 
 /// A layer whose copies are real.
-struct Copies {
-    mem: TwoPieces,
+struct Copies<M> {
+    mem: M,
     swiotlb: Swiotlb,
     dev: Device,
 }
 
-impl Copies {
-    fn new() -> Self {
-        let mut mem = TwoPieces::new();
+impl<M: PhysMemory> Copies<M> {
+    fn new(mut mem: M) -> Self {
         let geometry = PoolGeometry {
             base: PhysAddr::new(POOL_BASE),
             slots: COPY_SLOTS,
@@ -95,9 +95,16 @@ impl Copies {
         };
         let (platform, boot) = (Platform::default(), BootConfig::default());
         let swiotlb = Swiotlb::with_pool(&mut mem, platform, boot, Mode::Kernel, geometry)
-            .expect("a pool of 64 MiB");
+            .expect("a pool of 2 MiB");
         let dev = Device::new("bench");
         Self { mem, swiotlb, dev }
+    }
+
+    /// Copies as a map does, to `at` bytes behind the begin of the pool.
+    fn bare(&mut self, at: u64, bytes: u64) {
+        let (from, to) = (PhysAddr::new(ORIGINAL), PhysAddr::new(POOL_BASE + at));
+        let copied = self.mem.copy(from, to, bytes);
+        copied.expect("both sides are memory");
     }
 
     fn bounce(&mut self, bytes: u64) -> Result<Option<Released>, UnmapError> {
@@ -125,19 +132,18 @@ fn time(rounds: u64, mut work: impl FnMut()) -> Duration {
     begin.elapsed()
 }
 
-fn copies() {
-    println!("Copies to the device: bare ones, and with map and unmap around each");
+fn copies(name: &str, mem: impl PhysMemory) {
+    println!("Copies to the device in {name}: bare ones, and with map and unmap around each");
     println!("  bytes  ns, bare  ns, bounced  share of the bare speed");
-    let mut copies = Copies::new();
+    let mut copies = Copies::new(mem);
     for bytes in [2048, 4096, 65536, 262_144] {
-        let len = usize::try_from(bytes).expect("small");
         let rounds = BATCH_BYTES / bytes;
         let mut at = 0;
         let mut best = [Duration::MAX; 2];
         for _ in 0..BATCHES {
             let bare = time(rounds, || {
-                copies.mem.bounce(at, black_box(len));
-                at = (at + len) % (COPY_SLOTS as usize * 2048);
+                copies.bare(at, black_box(bytes));
+                at = (at + bytes) % (u64::from(COPY_SLOTS) * 2048);
             });
             let bounced = time(rounds, || {
                 black_box(copies.bounce(bytes)).expect("the buffer is mapped");
@@ -151,10 +157,40 @@ fn copies() {
     }
 }
 
+/// The memory that tests and simulations use.
+fn sparse_memory() -> SparseMemory {
+    let range = |start, bytes| RamRange {
+        start: PhysAddr::new(start),
+        bytes,
+    };
+    let pool_bytes = u64::from(COPY_SLOTS) * 2048;
+    let mut mem = SparseMemory::new(&[range(POOL_BASE, pool_bytes), range(ORIGINAL, 262_144)])
+        .expect("ranges apart");
+    mem.write(PhysAddr::new(ORIGINAL), &vec![1; 262_144])
+        .expect("the original is memory");
+    mem
+}
+
+/// The memory of a virtual machine.
+#[cfg(feature = "vm-memory")]
+fn guest_copies() {
+    use vm_memory::{GuestAddress, GuestMemoryMmap};
+
+    let ranges = [
+        (GuestAddress(POOL_BASE), COPY_SLOTS as usize * 2048),
+        (GuestAddress(ORIGINAL), 262_144),
+    ];
+    let guest = GuestMemoryMmap::<()>::from_ranges(&ranges).expect("ranges apart");
+    copies("GuestRam", swiotlb::GuestRam::new(&guest));
+}
+
 fn main() {
     // `cargo test --benches` only wants to know whether this runs.
     if std::env::args().any(|arg| arg == "--bench") {
         threads();
-        copies();
+        copies("two pieces of memory", TwoPieces::new());
+        copies("SparseMemory", sparse_memory());
+        #[cfg(feature = "vm-memory")]
+        guest_copies();
     }
 }

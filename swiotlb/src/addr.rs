@@ -88,6 +88,7 @@ address! {
 
 impl DmaAddr {
     /// The value that a failed mapping returns (`DMA_MAPPING_ERROR`).
+    #[doc(alias = "DMA_MAPPING_ERROR")]
     pub const MAPPING_ERROR: Self = Self(u64::MAX);
 }
 

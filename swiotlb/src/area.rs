@@ -5,6 +5,7 @@
 pub struct CpuId(pub u32);
 
 /// One area (`struct io_tlb_area`).
+#[doc(alias = "io_tlb_area")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Area {
     /// Slots in use. Wraps below zero when a driver releases what it does not own.

@@ -11,29 +11,41 @@ impl Attrs {
     /// No attribute.
     pub const NONE: Self = Self(0);
     /// Accesses of the device may be reordered (`DMA_ATTR_WEAK_ORDERING`).
+    #[doc(alias = "DMA_ATTR_WEAK_ORDERING")]
     pub const WEAK_ORDERING: Self = Self(1 << 1);
     /// Writes may be buffered (`DMA_ATTR_WRITE_COMBINE`).
+    #[doc(alias = "DMA_ATTR_WRITE_COMBINE")]
     pub const WRITE_COMBINE: Self = Self(1 << 2);
     /// An allocation returns a cookie instead of a CPU address (`DMA_ATTR_NO_KERNEL_MAPPING`).
+    #[doc(alias = "DMA_ATTR_NO_KERNEL_MAPPING")]
     pub const NO_KERNEL_MAPPING: Self = Self(1 << 4);
     /// The caller has handed over the buffer itself (`DMA_ATTR_SKIP_CPU_SYNC`). At map the copy
     /// into a bounce buffer is made all the same; at unmap the copy back is dropped.
+    #[doc(alias = "DMA_ATTR_SKIP_CPU_SYNC")]
     pub const SKIP_CPU_SYNC: Self = Self(1 << 5);
     /// Memory must be physically contiguous (`DMA_ATTR_FORCE_CONTIGUOUS`).
+    #[doc(alias = "DMA_ATTR_FORCE_CONTIGUOUS")]
     pub const FORCE_CONTIGUOUS: Self = Self(1 << 6);
     /// Large pages are not worth the try (`DMA_ATTR_ALLOC_SINGLE_PAGES`).
+    #[doc(alias = "DMA_ATTR_ALLOC_SINGLE_PAGES")]
     pub const ALLOC_SINGLE_PAGES: Self = Self(1 << 7);
     /// A failure shall not be reported (`DMA_ATTR_NO_WARN`).
+    #[doc(alias = "DMA_ATTR_NO_WARN")]
     pub const NO_WARN: Self = Self(1 << 8);
     /// Only privileged accesses are allowed (`DMA_ATTR_PRIVILEGED`).
+    #[doc(alias = "DMA_ATTR_PRIVILEGED")]
     pub const PRIVILEGED: Self = Self(1 << 9);
     /// The address is not RAM; it is never bounced (`DMA_ATTR_MMIO`).
+    #[doc(alias = "DMA_ATTR_MMIO")]
     pub const MMIO: Self = Self(1 << 10);
     /// Overlapping mappings are intended (`DMA_ATTR_DEBUGGING_IGNORE_CACHELINES`).
+    #[doc(alias = "DMA_ATTR_DEBUGGING_IGNORE_CACHELINES")]
     pub const DEBUGGING_IGNORE_CACHELINES: Self = Self(1 << 11);
     /// Neither bouncing nor cache work is allowed (`DMA_ATTR_REQUIRE_COHERENT`).
+    #[doc(alias = "DMA_ATTR_REQUIRE_COHERENT")]
     pub const REQUIRE_COHERENT: Self = Self(1 << 12);
     /// The memory is already shared with the host (`DMA_ATTR_CC_SHARED`).
+    #[doc(alias = "DMA_ATTR_CC_SHARED")]
     pub const CC_SHARED: Self = Self(1 << 13);
     /// The memory to be allocated shall be shared (internal `ALLOC_CC_SHARED`).
     pub const ALLOC_CC_SHARED: Self = Self(1 << 14);
@@ -47,6 +59,7 @@ impl Attrs {
 
     /// The call may sleep (`DMA_ATTR_MAY_SLEEP`, a proposal that Linux did not take): a buffer of its
     /// own ([`crate::Policy::PerBuffer`]) may then be waited for.
+    #[doc(alias = "DMA_ATTR_MAY_SLEEP")]
     pub const MAY_SLEEP: Self = Self(1 << 32);
 
     /// The attributes and the names by which trace lines call them.

@@ -61,6 +61,7 @@ impl Swiotlb {
     /// If no slots were found, the pool does not suit the device, or the original is not memory. No
     /// slot is taken then; in the last case the search cursor has moved on, the high-water mark may
     /// be higher, and the device's sync calls are no longer skipped.
+    #[doc(alias = "swiotlb_tbl_map_single")]
     #[inline(always)]
     pub fn tbl_map_single<M: PhysMemory + ?Sized>(
         &self,
@@ -245,6 +246,7 @@ impl Swiotlb {
     /// # Errors
     /// As [`Swiotlb::tbl_map_single`]; or if the device cannot address the bounce buffer, which is
     /// then released again without a copy.
+    #[doc(alias = "swiotlb_map")]
     pub fn map<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

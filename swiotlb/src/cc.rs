@@ -13,6 +13,7 @@ pub enum AddressMarker {
 }
 
 /// Whether, and on which side, memory is encrypted.
+#[doc(alias = "cc_platform_has")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CcPlatform {
     /// No memory encryption.

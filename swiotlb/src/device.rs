@@ -15,6 +15,7 @@ use crate::sync_primitives::{AtomicU8, Ordering};
 use crate::transient::TransientPools;
 
 /// Returns the mask of the lowest `bits` bits (`DMA_BIT_MASK`); all ones from 64 on.
+#[doc(alias = "DMA_BIT_MASK")]
 #[must_use]
 pub const fn bit_mask(bits: u32) -> u64 {
     if bits >= 64 {
@@ -122,6 +123,7 @@ impl Device {
 
     /// Puts the device behind an IOMMU (`iommu_attach_device` and `iommu_setup_dma_ops`): its
     /// mappings go through the domain from then on.
+    #[doc(alias = "dma_iommu")]
     #[must_use]
     pub fn with_iommu(mut self, domain: Arc<IommuDomain>) -> Self {
         self.iommu = Some(Attachment::new(domain, self.is_pci));
@@ -130,6 +132,7 @@ impl Device {
 
     /// Lets the device, already behind an IOMMU, go around it while its mask and bus reach all
     /// memory (`dma_ops_bypass`). Without this call an IOMMU is never bypassed.
+    #[doc(alias = "dma_ops_bypass")]
     #[must_use]
     pub fn with_ops_bypass(mut self) -> Self {
         if let Some(attachment) = &mut self.iommu {
@@ -140,6 +143,7 @@ impl Device {
 
     /// Says that the device is external or otherwise not trusted (`dev->untrusted`): behind an
     /// IOMMU it is shown nothing but its buffers.
+    #[doc(alias = "untrusted")]
     #[must_use]
     pub const fn with_untrusted(mut self, is_untrusted: bool) -> Self {
         self.is_untrusted = is_untrusted;
@@ -207,6 +211,7 @@ impl Device {
     }
 
     /// Says whether the device snoops the CPU's caches.
+    #[doc(alias = "dma_coherent")]
     #[must_use]
     pub const fn with_coherency(mut self, is_coherent: bool) -> Self {
         self.is_coherent = is_coherent;
@@ -233,6 +238,7 @@ impl Device {
     }
 
     /// Returns the name of the driver, empty if the device is bound to none (`dev_driver_string`).
+    #[doc(alias = "dev_driver_string")]
     #[must_use]
     pub fn driver(&self) -> &str {
         &self.driver
@@ -245,6 +251,7 @@ impl Device {
     }
 
     /// Returns the streaming mask, or the 32-bit mask if absent or zero (`dma_get_mask`).
+    #[doc(alias = "dma_get_mask")]
     #[must_use]
     pub const fn mask(&self) -> u64 {
         match self.dma_mask {
@@ -269,6 +276,7 @@ impl Device {
     }
 
     /// Returns the mask for coherent memory.
+    #[doc(alias = "coherent_dma_mask")]
     #[must_use]
     pub const fn coherent_mask(&self) -> u64 {
         self.coherent_dma_mask
@@ -293,18 +301,21 @@ impl Device {
     }
 
     /// Returns the address bits that a bounce buffer must keep.
+    #[doc(alias = "dma_get_min_align_mask")]
     #[must_use]
     pub const fn min_align_mask(&self) -> u32 {
         self.min_align_mask
     }
 
     /// Returns the segment boundary as a mask.
+    #[doc(alias = "dma_get_seg_boundary")]
     #[must_use]
     pub const fn seg_boundary_mask(&self) -> u64 {
         self.seg_boundary_mask
     }
 
     /// Returns the longest segment in bytes.
+    #[doc(alias = "dma_get_max_seg_size")]
     #[must_use]
     pub const fn max_segment_bytes(&self) -> u32 {
         self.max_segment_bytes
@@ -323,6 +334,7 @@ impl Device {
     }
 
     /// Returns the device's place behind an IOMMU, if it has one (`use_dma_iommu`).
+    #[doc(alias = "use_dma_iommu")]
     #[must_use]
     pub const fn iommu(&self) -> Option<&Attachment> {
         self.iommu.as_ref()

@@ -3,6 +3,7 @@
 use std::fmt;
 
 /// Who writes and who reads a mapped buffer (`enum dma_data_direction`).
+#[doc(alias = "dma_data_direction")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DataDirection {
     /// The device reads and writes (`DMA_BIDIRECTIONAL`).

@@ -84,6 +84,7 @@ impl DmaPool {
     /// # Errors
     /// If a new chunk was needed and there is no memory for it, see [`Dma::alloc_attrs`]; if the pool
     /// is destroyed, or belongs to another device.
+    #[doc(alias = "dma_pool_alloc")]
     pub fn alloc<M: PhysMemory + ?Sized>(
         &self,
         dma: &Dma,
@@ -114,6 +115,7 @@ impl DmaPool {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "dma_pool_zalloc")]
     pub fn zalloc<M: PhysMemory + ?Sized>(
         &self,
         dma: &Dma,
@@ -163,6 +165,7 @@ impl DmaPool {
     ///
     /// # Errors
     /// If it belongs to another pool or device; the block comes back.
+    #[doc(alias = "dma_pool_free")]
     pub fn free<M: PhysMemory + ?Sized>(
         &self,
         dma: &Dma,
@@ -232,6 +235,7 @@ impl DmaPool {
     /// # Errors
     /// If blocks are still out ([`DmaError::Busy`]): the pool's memory leaks. If a chunk could not be
     /// given back, see [`Dma::free_attrs`]; the others are.
+    #[doc(alias("dma_pool_destroy", "dmam_pool_destroy"))]
     pub fn destroy<M: PhysMemory + ?Sized>(
         self,
         dma: &Dma,

@@ -46,6 +46,8 @@
 //!
 //! # Linux names
 //!
+//! Searching these pages for a Linux name finds the item too, where one item stands for it.
+//!
 //! | Linux | here |
 //! |---|---|
 //! | **Bounce layer** | |
@@ -56,6 +58,7 @@
 //! | `swiotlb_update_mem_attributes` | [`Swiotlb::update_mem_attributes`] |
 //! | `swiotlb_exit` | [`Swiotlb::exit`] |
 //! | `swiotlb_print_info` | [`Swiotlb::print_info`] |
+//! | `IO_TLB_SHIFT`, `IO_TLB_SIZE`, `IO_TLB_SEGSIZE`, `IO_TLB_MIN_SLABS` | [`SLOT_SHIFT`], [`SLOT_BYTES`], [`SLOT_SET_SLOTS`], [`MIN_SLOTS`] |
 //! | `struct io_tlb_mem`, `io_tlb_pool`, `io_tlb_area`, `io_tlb_slot` | [`AllocatorId`], [`PoolId`] and [`PoolSnapshot`], [`Area`], [`SlotInfo`] |
 //! | `swiotlb_tbl_map_single`, `swiotlb_tbl_unmap_single` | [`Swiotlb::tbl_map_single`], [`Swiotlb::tbl_unmap_single`] |
 //! | `swiotlb_sync_single_for_device`, `_for_cpu` | [`Swiotlb::sync_single_for_device`], [`Swiotlb::sync_single_for_cpu`] |
@@ -74,7 +77,11 @@
 //! | `cc_platform_has`, `dma_kmalloc_needs_bounce` | [`CcPlatform`], [`KmallocBounce`] |
 //! | `pr_warn`, `dev_warn`, `_once`, `_ratelimited` | [`Message`], [`DmaMessage`], [`Swiotlb::drain_events`] |
 //! | `struct device`, `dev_driver_string`, `dma_coherent` | [`Device`], [`Device::driver`], [`Device::with_coherency`] |
-//! | `enum dma_data_direction`, `DMA_ATTR_*`, `gfp_t`, `DMA_MAPPING_ERROR` | [`DataDirection`], [`Attrs`], [`Gfp`], [`DmaAddr::MAPPING_ERROR`] |
+//! | `enum dma_data_direction`, `gfp_t`, `DMA_MAPPING_ERROR`, `DMA_BIT_MASK` | [`DataDirection`], [`Gfp`], [`DmaAddr::MAPPING_ERROR`], [`bit_mask`] |
+//! | `DMA_ATTR_WEAK_ORDERING`, `DMA_ATTR_WRITE_COMBINE` | [`Attrs::WEAK_ORDERING`], [`Attrs::WRITE_COMBINE`] |
+//! | `DMA_ATTR_NO_KERNEL_MAPPING`, `DMA_ATTR_FORCE_CONTIGUOUS`, `DMA_ATTR_ALLOC_SINGLE_PAGES` | [`Attrs::NO_KERNEL_MAPPING`], [`Attrs::FORCE_CONTIGUOUS`], [`Attrs::ALLOC_SINGLE_PAGES`] |
+//! | `DMA_ATTR_SKIP_CPU_SYNC`, `DMA_ATTR_NO_WARN`, `DMA_ATTR_PRIVILEGED`, `DMA_ATTR_MMIO` | [`Attrs::SKIP_CPU_SYNC`], [`Attrs::NO_WARN`], [`Attrs::PRIVILEGED`], [`Attrs::MMIO`] |
+//! | `DMA_ATTR_DEBUGGING_IGNORE_CACHELINES`, `DMA_ATTR_REQUIRE_COHERENT`, `DMA_ATTR_CC_SHARED` | [`Attrs::DEBUGGING_IGNORE_CACHELINES`], [`Attrs::REQUIRE_COHERENT`], [`Attrs::CC_SHARED`] |
 //! | `dma_set_mask`, `dma_set_coherent_mask`, `dma_set_mask_and_coherent`, `dma_coerce_mask_and_coherent` | [`Dma::set_mask`], [`Dma::set_coherent_mask`], [`Dma::set_mask_and_coherent`], [`Dma::coerce_mask_and_coherent`] |
 //! | `dma_get_mask`, `coherent_dma_mask` | [`Device::mask`], [`Device::coherent_mask`] |
 //! | `dma_get_required_mask`, `dma_addressing_limited` | [`Dma::required_mask`], [`Dma::is_addressing_limited`] |
@@ -98,6 +105,7 @@
 //! | `dma_sync_sg_for_cpu`, `_for_device`, `dma_sync_sgtable_*` | [`Dma::sync_sg_for_cpu`], [`Dma::sync_sg_for_device`], [`Dma::sync_sgtable_for_cpu`], [`Dma::sync_sgtable_for_device`]; of a value [`Dma::sync_list_for_cpu`], [`Dma::sync_list_for_device`] |
 //! | **Memory for both** | |
 //! | `dma_alloc_coherent`, `dma_alloc_attrs`, `dma_free_coherent`, `dma_free_attrs` | [`Dma::alloc_coherent`], [`Dma::alloc_attrs`], [`Dma::free_coherent`], [`Dma::free_attrs`] |
+//! | `dma_alloc_wc`, `dma_free_wc` | [`Dma::alloc_attrs`] with [`Attrs::WRITE_COMBINE`], [`Dma::free_attrs`] |
 //! | `dmam_alloc_coherent`, `dmam_alloc_attrs`, `dmam_free_coherent` | [`Dma::dmam_alloc_coherent`], [`Dma::dmam_alloc_attrs`], [`Dma::dmam_free_coherent`], [`Dma::detach_driver`] |
 //! | `vmap` of coherent memory, `dma_common_find_pages` | [`CpuAddr`], [`Dma::coherent_view`] |
 //! | `dma_declare_coherent_memory`, `dma_release_coherent_memory`, `shared-dma-pool`, `linux,dma-default` | [`Dma::declare_coherent_memory`], [`Dma::release_coherent_memory`], [`Dma::declare_shared_dma_pool`], [`Dma::declare_global_region`] |
@@ -107,7 +115,7 @@
 //! | `dma_alloc_noncontiguous`, `dma_free_noncontiguous` | [`Dma::alloc_noncontiguous`], [`Dma::free_noncontiguous`] |
 //! | `dma_vmap_noncontiguous`, `dma_vunmap_noncontiguous`, `dma_mmap_noncontiguous` | [`Dma::vmap_noncontiguous`], the drop of [`CpuView`], [`Dma::mmap_noncontiguous`] |
 //! | `dma_mmap_attrs`, `dma_mmap_pages`, `dma_can_mmap`, `dma_get_sgtable` | [`Dma::mmap_attrs`], [`Dma::mmap_pages`], [`Dma::can_mmap`], [`Dma::get_sgtable`] |
-//! | `dma_pool_create`, `dmam_pool_create`, `dma_pool_alloc`, `dma_pool_zalloc`, `dma_pool_free`, `dma_pool_destroy` | [`DmaPool::create`], [`DmaPool::create_managed`], [`DmaPool::alloc`], [`DmaPool::zalloc`], [`DmaPool::free`], [`DmaPool::destroy`] |
+//! | `dma_pool_create`, `dmam_pool_create`, `dma_pool_alloc`, `dma_pool_zalloc`, `dma_pool_free`, `dma_pool_destroy`, `dmam_pool_destroy` | [`DmaPool::create`], [`DmaPool::create_managed`], [`DmaPool::alloc`], [`DmaPool::zalloc`], [`DmaPool::free`], [`DmaPool::destroy`] for both |
 //! | sysfs `pools` | [`Dma::pools_text`], [`DmaPool::info`] |
 //! | **IOMMU** | |
 //! | `dev->dma_iommu`, `dev->untrusted`, `dma_ops_bypass` | [`Device::with_iommu`], [`Device::with_untrusted`], [`Device::with_ops_bypass`] |

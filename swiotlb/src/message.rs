@@ -1,9 +1,14 @@
 //! What the kernel would log or trace, as values that the caller drains.
+//!
+//! Three of the kernel's messages cannot arise here. That the slot array or the areas of a pool could
+//! not be allocated: they lie in the host's memory, and a host without memory ends the program. That a
+//! restricted pool must be accessible within the linear mapping: all physical memory is.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::addr::{DmaAddr, PhysAddr};
+use crate::device::Device;
 use crate::dma::{DmaMessage, DmaTrace};
 use crate::sync_primitives::{AtomicBool, AtomicU32, AtomicU64, Lock, Ordering};
 
@@ -19,6 +24,7 @@ pub enum Level {
 }
 
 /// A message of the allocator or of the mapping layer, with its fields.
+#[doc(alias("pr_warn", "dev_warn"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
@@ -169,6 +175,9 @@ pub enum Message {
     },
 }
 
+/// The function that the two failures of boot memory name: the start at boot is their only site.
+const INIT_FUNCTION: &str = "swiotlb_init_remap";
+
 /// Number of rate-limited sites.
 const RATE_LIMITED_SITES: usize = 3;
 
@@ -247,9 +256,14 @@ impl fmt::Display for Message {
             ),
             Self::NoLowMem => f.write_str("No low mem"),
             Self::PoolAllocFailed { bytes } => {
-                write!(f, "Failed to allocate {bytes} bytes tlb structure")
+                write!(
+                    f,
+                    "{INIT_FUNCTION}: Failed to allocate {bytes} bytes tlb structure"
+                )
             }
-            Self::RemapFailed { bytes } => write!(f, "Failed to remap {bytes} bytes"),
+            Self::RemapFailed { bytes } => {
+                write!(f, "{INIT_FUNCTION}: Failed to remap {bytes} bytes")
+            }
             Self::GrowFailed => f.write_str("Failed to allocate new pool"),
             Self::OnlyAbleToAllocate { mib } => write!(f, "only able to allocate {mib} MB"),
             Self::DecryptDefaultFailed => f.write_str("Failed to decrypt default memory pool"),
@@ -323,6 +337,7 @@ impl fmt::Display for Message {
 }
 
 /// The tracepoint `swiotlb_bounced`: a mapping is about to bounce, or to fail trying.
+#[doc(alias = "trace_swiotlb_bounced")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BouncedTrace {
     /// Name of the device.
@@ -357,6 +372,9 @@ impl fmt::Display for BouncedTrace {
 pub enum Event {
     /// A line of the log.
     Message {
+        /// Name of the device's driver, or `None` for a message of the allocator or of a device that
+        /// is bound to no driver.
+        driver: Option<String>,
         /// Name of the device, or `None` for a message of the allocator.
         device: Option<String>,
         /// What it says.
@@ -373,12 +391,19 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message {
+                driver: Some(driver),
+                device: Some(device),
+                message,
+            } => write!(f, "{driver} {device}: {message}"),
+            Self::Message {
+                driver: None,
                 device: Some(device),
                 message,
             } => write!(f, "{device}: {message}"),
             Self::Message {
                 device: None,
                 message,
+                ..
             } => write!(f, "software IO TLB: {message}"),
             Self::Bounced(trace) => trace.fmt(f),
             Self::Dma(trace) => trace.fmt(f),
@@ -455,7 +480,7 @@ impl EventLog {
     }
 
     #[cold]
-    pub(crate) fn push(&self, device: Option<&str>, message: Message) {
+    pub(crate) fn push(&self, device: Option<&Device>, message: Message) {
         match message.class() {
             Class::Always => self.lines.lock().store(device, message),
             Class::Once(site) => {
@@ -493,9 +518,11 @@ impl EventLog {
 }
 
 impl Lines {
-    fn store(&mut self, device: Option<&str>, message: Message) {
+    fn store(&mut self, device: Option<&Device>, message: Message) {
+        let driver = device.map(Device::driver);
         self.events.push(Event::Message {
-            device: device.map(str::to_owned),
+            driver: driver.filter(|name| !name.is_empty()).map(str::to_owned),
+            device: device.map(|device| device.name().to_owned()),
             message,
         });
     }
@@ -516,18 +543,19 @@ mod tests {
     #[test]
     fn a_rate_limited_site_prints_ten_in_five_seconds_and_then_counts() {
         let log = EventLog::default();
+        let nic = Device::new("nic").with_driver("virtio");
         for _ in 0..13 {
-            log.push(Some("nic"), full());
+            log.push(Some(&nic), full());
         }
         assert_eq!(log.drain().len(), 10);
         log.set_time(Duration::from_secs(6));
-        log.push(Some("nic"), full());
+        log.push(Some(&nic), full());
         let texts: Vec<String> = log.drain().iter().map(Event::to_string).collect();
         assert_eq!(
             texts,
             [
                 "software IO TLB: 3 callbacks suppressed",
-                "nic: swiotlb buffer is full (sz: 5000 bytes), total 512 (slots), used 510 (slots)",
+                "virtio nic: swiotlb buffer is full (sz: 5000 bytes), total 512 (slots), used 510 (slots)",
             ]
         );
     }
@@ -535,8 +563,8 @@ mod tests {
     #[test]
     fn a_once_message_comes_once_for_all_devices() {
         let log = EventLog::default();
-        log.push(Some("a"), Message::AlignMayPrevent);
-        log.push(Some("b"), Message::AlignMayPrevent);
+        log.push(Some(&Device::new("a")), Message::AlignMayPrevent);
+        log.push(Some(&Device::new("b")), Message::AlignMayPrevent);
         assert_eq!(log.drain().len(), 1);
     }
 

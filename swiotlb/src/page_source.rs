@@ -46,6 +46,7 @@ pub struct PageRequest {
 }
 
 /// Memory for pools, implemented by whoever owns physical memory.
+#[doc(alias("set_memory_decrypted", "set_memory_encrypted"))]
 pub trait PageSource {
     /// Gives contiguous memory for `request`, or `None`.
     fn alloc(&mut self, request: &PageRequest) -> Option<PhysAddr>;

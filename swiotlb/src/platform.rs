@@ -51,6 +51,7 @@ pub struct RamRange {
 }
 
 /// The kmalloc rule of platforms that bounce small buffers which share cache lines.
+#[doc(alias = "dma_kmalloc_needs_bounce")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KmallocBounce {
     /// `ARCH_DMA_MINALIGN`: buffers of twice this size are always safe.

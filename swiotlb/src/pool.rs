@@ -18,6 +18,7 @@ pub const MAX_POOL_SLOTS: u32 = 1 << 22;
 const AREA_BYTES: u64 = std::mem::size_of::<crate::area::Area>() as u64;
 
 /// Names an allocator: the default one or one of the restricted pools.
+#[doc(alias = "io_tlb_mem")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AllocatorId(pub(crate) u32);
 
@@ -33,6 +34,7 @@ impl AllocatorId {
 }
 
 /// Names a pool. A number is never given twice in the life of a [`crate::Swiotlb`].
+#[doc(alias = "io_tlb_pool")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub(crate) u32);
 

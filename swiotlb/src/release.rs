@@ -41,6 +41,7 @@ impl Swiotlb {
     /// `min_align_mask` is not that of the mapping; nothing has changed. In both modes, if the
     /// release would reach out of the pool (nothing has changed), or the original is not memory (the
     /// slots are free then).
+    #[doc(alias = "swiotlb_tbl_unmap_single")]
     #[inline(always)]
     pub fn tbl_unmap_single<M: PhysMemory + ?Sized>(
         &self,

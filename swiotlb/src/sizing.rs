@@ -112,6 +112,7 @@ impl BootConfig {
     }
 
     /// Returns the default size in bytes (`swiotlb_size_or_default`).
+    #[doc(alias = "swiotlb_size_or_default")]
     #[must_use]
     pub const fn size_or_default(&self) -> u64 {
         self.default_slots.wrapping_mul(SLOT_BYTES)
@@ -179,6 +180,7 @@ impl BootConfig {
 
     /// Asks for another default size on behalf of the platform (`swiotlb_adjust_size`). Ignored,
     /// with `false`, unless the size still is the compiled-in default, whoever wrote it.
+    #[doc(alias = "swiotlb_adjust_size")]
     pub fn adjust_size(&mut self, bytes: u64) -> bool {
         if self.default_slots != Self::compiled_slots(self.options) {
             return false;

@@ -3,14 +3,18 @@
 use crate::addr::PhysAddr;
 
 /// Binary logarithm of [`SLOT_BYTES`] (`IO_TLB_SHIFT`).
+#[doc(alias = "IO_TLB_SHIFT")]
 pub const SLOT_SHIFT: u32 = 11;
 /// Bytes of a slot (`IO_TLB_SIZE`).
+#[doc(alias = "IO_TLB_SIZE")]
 pub const SLOT_BYTES: u64 = 1 << SLOT_SHIFT;
 /// Slots of a slot set, which is also the longest run (`IO_TLB_SEGSIZE`).
+#[doc(alias = "IO_TLB_SEGSIZE")]
 pub const SLOT_SET_SLOTS: u32 = 128;
 /// Bytes of the largest allocation, offset and padding included (256 KiB).
 pub const MAX_ALLOC_BYTES: u64 = SLOT_SET_SLOTS as u64 * SLOT_BYTES;
 /// Fewest slots with which a reduced pool is tried (`IO_TLB_MIN_SLABS`, 1 MiB).
+#[doc(alias = "IO_TLB_MIN_SLABS")]
 pub const MIN_SLOTS: u64 = 512;
 
 /// Byte offset mask inside a slot.
@@ -32,6 +36,7 @@ pub(crate) const fn align_up(value: u64, align: u64) -> u64 {
 }
 
 /// What a slot descriptor says of one slot (`struct io_tlb_slot`), as in [`crate::PoolSnapshot`].
+#[doc(alias = "io_tlb_slot")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotInfo {
     /// Original address of byte `off` of this slot (`off` is the alignment offset below 2048, the

@@ -260,7 +260,7 @@ impl Swiotlb {
     }
 
     pub(crate) fn warn(&self, dev: &Device, message: Message) {
-        self.shared.log.push(Some(dev.name()), message);
+        self.shared.log.push(Some(dev), message);
     }
 
     /// Emits the tracepoint of a mapping that is about to bounce.
@@ -294,6 +294,7 @@ impl Swiotlb {
     }
 
     /// Returns whether the device's allocator has slots (`is_swiotlb_active`).
+    #[doc(alias = "is_swiotlb_active")]
     #[must_use]
     pub fn is_active(&self, dev: &Device) -> bool {
         self.allocator(dev.allocator())
@@ -301,12 +302,14 @@ impl Swiotlb {
     }
 
     /// Returns whether the default allocator has slots (`is_swiotlb_allocated`).
+    #[doc(alias = "is_swiotlb_allocated")]
     #[must_use]
     pub fn is_allocated(&self) -> bool {
         self.allocators[0].total_slots() > 0
     }
 
     /// Returns whether every streaming mapping of the device bounces (`is_swiotlb_force_bounce`).
+    #[doc(alias = "is_swiotlb_force_bounce")]
     #[must_use]
     pub fn is_force_bounce(&self, dev: &Device) -> bool {
         self.allocator(dev.allocator())
@@ -314,6 +317,7 @@ impl Swiotlb {
     }
 
     /// Returns whether the device's coherent memory comes from its pool (`is_swiotlb_for_alloc`).
+    #[doc(alias = "is_swiotlb_for_alloc")]
     #[must_use]
     pub fn is_for_alloc(&self, dev: &Device) -> bool {
         self.allocator(dev.allocator())
@@ -322,6 +326,7 @@ impl Swiotlb {
 
     /// Returns the largest mapping that fits wherever the buffer lies
     /// (`swiotlb_max_mapping_size`).
+    #[doc(alias = "swiotlb_max_mapping_size")]
     #[must_use]
     pub const fn max_mapping_size(&self, dev: &Device) -> u64 {
         let room = (dev.min_align_mask() as u64).next_multiple_of(SLOT_BYTES);
@@ -332,6 +337,7 @@ impl Swiotlb {
     ///
     /// The only test of "is this a bounce buffer": it looks at whole pools, not at mappings. A buffer
     /// of its own ([`Policy::PerBuffer`]) has a number like a pool.
+    #[doc(alias = "swiotlb_find_pool")]
     #[must_use]
     pub fn find_pool(&self, dev: &Device, addr: PhysAddr) -> Option<PoolId> {
         if let Some(buffer) = dev.own_buffers.touch(addr) {
@@ -385,6 +391,7 @@ impl Swiotlb {
 
     /// Returns the first byte of the default pool (`default_swiotlb_base`). As in the kernel, asking
     /// ends growth for ever; what is queued still runs.
+    #[doc(alias = "default_swiotlb_base")]
     #[must_use]
     pub fn default_base(&self) -> Option<PhysAddr> {
         self.allocators[0].growth.forbid();
@@ -393,6 +400,7 @@ impl Swiotlb {
 
     /// Returns the highest address that growth may use, or, where there is no growth, the last byte
     /// of the default pool (`default_swiotlb_limit`).
+    #[doc(alias = "default_swiotlb_limit")]
     #[must_use]
     pub fn default_limit(&self) -> Option<PhysAddr> {
         if let Some(limit) = self.growth_limit() {
@@ -405,6 +413,12 @@ impl Swiotlb {
     }
 
     /// Returns the counters of an allocator, or `None` if there is no such allocator.
+    #[doc(alias(
+        "io_tlb_nslabs",
+        "io_tlb_used",
+        "io_tlb_used_hiwater",
+        "io_tlb_transient_nslabs"
+    ))]
     #[must_use]
     pub fn stats(&self, id: AllocatorId) -> Option<Stats> {
         let allocator = self.allocator(id)?;
@@ -422,6 +436,7 @@ impl Swiotlb {
     ///
     /// # Errors
     /// For any other value (`-EINVAL`), and if there is no such allocator.
+    #[doc(alias = "io_tlb_used_hiwater")]
     pub fn reset_hiwater(&self, id: AllocatorId, value: u64) -> Result<(), InvalidHiwater> {
         if value != 0 {
             return Err(InvalidHiwater::Value { value });

@@ -24,6 +24,7 @@ impl Swiotlb {
     ///
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
+    #[doc(alias = "swiotlb_sync_single_for_device")]
     pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -42,6 +43,7 @@ impl Swiotlb {
     ///
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
+    #[doc(alias = "swiotlb_sync_single_for_cpu")]
     pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

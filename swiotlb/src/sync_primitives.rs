@@ -1,5 +1,7 @@
-//! Locks and atomics, all from one place: built with `--cfg shuttle`, they are those of a model
-//! checker, which then tries one interleaving of threads after the other.
+//! Locks and atomics of the bounce layer, all from one place: built with `--cfg shuttle`, they are
+//! those of a model checker, which then tries one interleaving of threads after the other. What lies
+//! above the layer (coherent memory, dma pools, IOMMU domains, the debug layer) has plain locks of
+//! `std`, which the model checker does not see.
 
 #[cfg(shuttle)]
 mod imp {

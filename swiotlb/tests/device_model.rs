@@ -37,6 +37,7 @@ fn a_limit_needs_parms_and_the_lack_is_reported_once() {
     assert_eq!(
         events,
         [Event::Message {
+            driver: None,
             device: Some("d".to_owned()),
             message: Message::Dma(DmaMessage::NoDmaParms)
         }]

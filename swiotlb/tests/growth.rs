@@ -139,6 +139,7 @@ fn without_a_source_of_pages_a_full_layer_says_so_and_the_worker_complains() {
     );
     let events = machine.dma.swiotlb().drain_events();
     assert!(events.contains(&Event::Message {
+        driver: None,
         device: None,
         message: Message::GrowFailed
     }));

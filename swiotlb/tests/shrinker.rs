@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -237,6 +238,69 @@ fn s2_other_pools_keep_order_slots_and_cursors() {
     assert_eq!(next.bounced().unwrap().first_slot, 3);
     machine.unmap(held);
     machine.unmap(next);
+}
+
+/// Three pools, of which the oldest added is full, and the other two are empty with cursors that have
+/// moved. Returns what fills it.
+fn full_in_the_middle(machine: &mut Shrinking) -> Vec<Mapping> {
+    machine.grow();
+    machine.grow();
+    let middle = machine.pools()[1];
+    let all: Vec<Mapping> = (0..12).map(|_| machine.map(256 << 10)).collect();
+    let is_kept = |mapping: &Mapping| mapping.bounced().unwrap().pool == middle;
+    let (kept, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_kept);
+    assert_eq!(kept.len(), 4);
+    for mapping in others {
+        machine.unmap(mapping);
+    }
+    kept
+}
+
+/// Where a long run of maps and unmaps puts its buffers.
+fn placements(machine: &mut Shrinking) -> Vec<u64> {
+    let mut live: Vec<Mapping> = Vec::new();
+    let mut places = Vec::new();
+    for step in 0..600_u64 {
+        // Any order will do that repeats late.
+        let choice = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        if live.len() >= 70 || (choice.is_multiple_of(3) && !live.is_empty()) {
+            let index = usize::try_from(choice).unwrap() % live.len();
+            machine.unmap(live.swap_remove(index));
+        } else {
+            let mapping = machine.map(1 + choice % 30_000);
+            places.push(mapping.bounced().unwrap().tlb_addr.raw());
+            live.push(mapping);
+        }
+    }
+    for mapping in live {
+        machine.unmap(mapping);
+    }
+    places
+}
+
+#[test]
+fn s2_all_later_placements_are_those_of_a_run_in_which_the_removed_pool_is_full() {
+    let mut with_full = Shrinking::eager();
+    let kept = full_in_the_middle(&mut with_full);
+    let mut without = Shrinking::eager();
+    for mapping in full_in_the_middle(&mut without) {
+        without.unmap(mapping);
+    }
+    without.at(1000);
+    let middle = without.pools()[1];
+    assert_eq!(without.swiotlb().shrinker_scan(1, NORMAL), 512);
+    assert!(!without.pools().contains(&middle));
+    let places = placements(&mut without);
+    assert_eq!(places, placements(&mut with_full));
+    let pools = without.pools().len();
+    let used = places
+        .iter()
+        .map(|place| place >> 20)
+        .collect::<BTreeSet<_>>();
+    assert_eq!(used.len(), pools, "some pool was never used: {used:x?}");
+    for mapping in kept {
+        with_full.unmap(mapping);
+    }
 }
 
 #[test]

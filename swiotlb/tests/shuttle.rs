@@ -3,6 +3,9 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+// Counters over all schedules are the test's own, unknown to the model checker.
+use std::sync::Arc as StdArc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use shuttle::sync::{Arc, Mutex};
@@ -38,13 +41,18 @@ impl PhysMemory for NoBytes {
     }
 }
 
+/// Parameters that have slots counted, so that each mapping goes the general way.
+const COUNTED: &str = ",,track_hiwater";
+/// Parameters that have nothing counted, so that common mappings go the short way.
+const UNCOUNTED: &str = "";
+
 /// A layer with one pool of 128 slots per area, so that it is soon full.
-fn layer(policy: Policy, areas: u32) -> Swiotlb {
+fn layer(policy: Policy, areas: u32, parameters: &str) -> Swiotlb {
     let mut boot = BootConfig::new(BootOptions {
         policy,
         ..BootOptions::default()
     });
-    boot.parse(",,track_hiwater");
+    boot.parse(parameters);
     let geometry = PoolGeometry {
         base: PhysAddr::new(POOL),
         slots: 128 * areas,
@@ -136,7 +144,7 @@ fn use_slots(swiotlb: &Swiotlb, dev: &Device, in_use: &InUse, cpu: u32) {
 #[test]
 fn two_areas_and_their_neighbours_never_give_the_same_slots() {
     let check = || {
-        let swiotlb = Arc::new(layer(Policy::Static, 2));
+        let swiotlb = Arc::new(layer(Policy::Static, 2, COUNTED));
         let dev = Arc::new(Device::new("d"));
         let in_use = Arc::new(InUse::default());
         let threads: Vec<_> = (0..3)
@@ -154,17 +162,67 @@ fn two_areas_and_their_neighbours_never_give_the_same_slots() {
     shuttle::check_random(check, RUNS);
 }
 
+/// Whether a mapping leaves a high-water mark: if not, nothing keeps a common one from the short way.
+fn is_counted(swiotlb: &Swiotlb) -> bool {
+    let dev = Device::new("probe");
+    let bounce = map(swiotlb, &dev, 2048, 0).unwrap();
+    unmap(swiotlb, &dev, &bounce, 2048);
+    swiotlb.stats(AllocatorId::DEFAULT).unwrap().used_hiwater > 0
+}
+
+/// Holds mappings of several lengths at a time in one area: below a page, of a page, of some slots,
+/// and more than half a slot set.
+fn hold_slots(swiotlb: &Swiotlb, dev: &Device, in_use: &InUse) {
+    let mut held = Vec::new();
+    for bytes in [2048, 4096, 6000, 140 << 10] {
+        let Ok(bounce) = map(swiotlb, dev, bytes, 0) else {
+            continue;
+        };
+        in_use.enter(bounce.tlb_addr.raw(), bytes);
+        held.push((bounce, bytes));
+    }
+    for (bounce, bytes) in held {
+        in_use.leave(bounce.tlb_addr.raw());
+        unmap(swiotlb, dev, &bounce, bytes);
+    }
+}
+
 #[test]
-fn pools_are_added_while_others_map_and_look_addresses_up() {
+fn threads_in_one_area_never_get_the_same_slots_the_short_way() {
     let check = || {
-        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1));
+        let swiotlb = Arc::new(layer(Policy::Static, 1, UNCOUNTED));
+        assert!(!is_counted(&swiotlb));
+        let dev = Arc::new(Device::new("d"));
+        let in_use = Arc::new(InUse::default());
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
+                let in_use = Arc::clone(&in_use);
+                thread::spawn(move || hold_slots(&swiotlb, &dev, &in_use))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        check_end(&swiotlb);
+    };
+    shuttle::check_random(check, RUNS);
+}
+
+/// Two mappers in one area and the worker that adds pools.
+fn check_growth(parameters: &'static str, use_slots: fn(&Swiotlb, &Device, &InUse)) {
+    let added = StdArc::new(AtomicU64::new(0));
+    let seen = StdArc::clone(&added);
+    let check = move || {
+        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1, parameters));
+        assert_eq!(is_counted(&swiotlb), parameters == COUNTED);
         let dev = Arc::new(Device::new("d"));
         let in_use = Arc::new(InUse::default());
         let mappers: Vec<_> = (0..2)
-            .map(|cpu| {
+            .map(|_| {
                 let (swiotlb, dev) = (Arc::clone(&swiotlb), Arc::clone(&dev));
                 let in_use = Arc::clone(&in_use);
-                thread::spawn(move || use_slots(&swiotlb, &dev, &in_use, cpu))
+                thread::spawn(move || use_slots(&swiotlb, &dev, &in_use))
             })
             .collect();
         let worker = {
@@ -180,15 +238,38 @@ fn pools_are_added_while_others_map_and_look_addresses_up() {
         worker.join().unwrap();
         swiotlb.run_pending_work(&mut NoBytes);
         assert!(!swiotlb.has_pending_work());
+        let pools = swiotlb.pools(AllocatorId::DEFAULT).count() as u64;
+        seen.fetch_add(pools - 1, Ordering::Relaxed);
         check_end(&swiotlb);
     };
     shuttle::check_random(check, RUNS);
+    assert!(
+        added.load(Ordering::Relaxed) > 0,
+        "no schedule added a pool"
+    );
+}
+
+#[test]
+fn pools_are_added_while_others_map_and_look_addresses_up() {
+    check_growth(COUNTED, |swiotlb, dev, in_use| {
+        use_slots(swiotlb, dev, in_use, 0)
+    });
+}
+
+#[test]
+fn pools_are_added_while_others_map_the_short_way() {
+    check_growth(UNCOUNTED, |swiotlb, dev, in_use| {
+        use_slots(swiotlb, dev, in_use, 0)
+    });
+    check_growth(UNCOUNTED, hold_slots);
 }
 
 #[test]
 fn a_pool_is_removed_only_between_mappings() {
-    let check = || {
-        let swiotlb = Arc::new(layer(shrinker(), 1));
+    let removed_slots = StdArc::new(AtomicU64::new(0));
+    let seen = StdArc::clone(&removed_slots);
+    let check = move || {
+        let swiotlb = Arc::new(layer(shrinker(), 1, COUNTED));
         let dev = Arc::new(Device::new("d"));
         // Two pools, both empty.
         let held = map(&swiotlb, &dev, 256 << 10, 0).unwrap();
@@ -219,15 +300,19 @@ fn a_pool_is_removed_only_between_mappings() {
         }
         shrinker.join().unwrap();
         swiotlb.run_pending_work(&mut NoBytes);
+        let stats = swiotlb.stats(AllocatorId::DEFAULT).unwrap();
+        seen.fetch_add(stats.shrinker.slots_removed, Ordering::Relaxed);
         check_end(&swiotlb);
     };
     shuttle::check_random(check, RUNS);
+    let removed = removed_slots.load(Ordering::Relaxed);
+    assert!(removed > 0, "no schedule removed a pool");
 }
 
 #[test]
 fn a_pool_of_one_mapping_is_found_by_its_device_until_it_is_unmapped() {
     let check = || {
-        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1));
+        let swiotlb = Arc::new(layer(Policy::DynamicPools, 1, COUNTED));
         let dev = Arc::new(Device::new("d"));
         let held = map(&swiotlb, &dev, 256 << 10, 0).unwrap();
         let threads: Vec<_> = (0..2)

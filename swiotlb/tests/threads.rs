@@ -4,6 +4,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use swiotlb::{
     AllocatorId, BootConfig, BootOptions, CpuId, DataDirection, Device, Dma, MapRequest, Mapping,
@@ -46,7 +47,12 @@ fn ranges() -> Vec<RamRange> {
     vec![range(0, 0x400_0000), range(HIGH, 0x100_0000)]
 }
 
-fn machine(policy: Policy, slots: u32, areas: u32) -> (SharedMemory, Dma) {
+/// Parameters that have slots counted, so that each mapping goes the general way.
+const COUNTED: &str = ",,track_hiwater";
+/// Parameters that have nothing counted, so that common mappings go the short way.
+const UNCOUNTED: &str = "";
+
+fn machine(policy: Policy, slots: u32, areas: u32, parameters: &str) -> (SharedMemory, Dma) {
     let mut mem = SparseMemory::new(&ranges()).unwrap();
     let platform = Platform {
         ram: ranges(),
@@ -56,7 +62,7 @@ fn machine(policy: Policy, slots: u32, areas: u32) -> (SharedMemory, Dma) {
         policy,
         ..BootOptions::default()
     });
-    boot.parse(",,track_hiwater");
+    boot.parse(parameters);
     let geometry = PoolGeometry {
         base: PhysAddr::new(POOL),
         slots,
@@ -117,7 +123,7 @@ fn work(mem: &SharedMemory, dma: &Dma, dev: &Device, thread: u32) {
 
 /// Runs the threads, with one more that does the pending work and shrinks, and checks the end.
 fn check_machine(policy: Policy, slots: u32, areas: u32) -> Stats {
-    let (mem, dma) = machine(policy, slots, areas);
+    let (mem, dma) = machine(policy, slots, areas, COUNTED);
     let mappers = AtomicU32::new(THREADS);
     // One thread alone finds too little in a pool that can grow.
     let holder = Device::new("holder");
@@ -151,6 +157,10 @@ fn check_machine(policy: Policy, slots: u32, areas: u32) -> Stats {
     for mapping in held {
         dma.unmap_single(&mut &mem, &holder, mapping).unwrap();
     }
+    dma.swiotlb().run_pending_work(&mut &mem);
+    // Whatever was removed on the way: what is empty now can go.
+    dma.swiotlb().set_time(Duration::from_secs(3600));
+    dma.swiotlb().shrinker_scan(u64::MAX, ShrinkPressure::High);
     dma.swiotlb().run_pending_work(&mut &mem);
     assert!(!dma.swiotlb().has_pending_work());
     let stats = dma.swiotlb().stats(AllocatorId::DEFAULT).unwrap();
@@ -193,15 +203,77 @@ fn threads_keep_to_their_buffers_while_pools_come_and_go() {
     };
     let stats = check_machine(Policy::Shrinker(config), 128, 1);
     let counters = stats.shrinker;
+    assert!(counters.pools_removed > 0, "nothing was removed");
     assert!(counters.pools_added >= counters.pools_removed);
     let pools_left = 1 + counters.pools_added - counters.pools_removed;
     assert_eq!(stats.total_slots, 128 * pools_left);
 }
 
+/// Maps for reading by the device and unmaps, several mappings at a time, all on one CPU. The
+/// "device" finds what the driver wrote, until the unmap.
+fn send(mem: &SharedMemory, dma: &Dma, dev: &Device, thread: u32) {
+    const LENGTHS: [u64; 6] = [100, 2048, 4096, 6000, 20_000, 140 << 10];
+    let mut mem = mem;
+    let mut choices = Choices(u64::from(thread));
+    let mut live: Vec<(Mapping, u8)> = Vec::new();
+    for round in 0..ROUNDS {
+        if live.len() == 4 || (!live.is_empty() && choices.below(2) == 0) {
+            let index = usize::try_from(choices.below(live.len() as u64)).unwrap();
+            let (mapping, byte) = live.swap_remove(index);
+            let mut seen = vec![0; usize::try_from(mapping.bytes()).unwrap()];
+            mem.read(mapping.bounced().unwrap().tlb_addr, &mut seen)
+                .unwrap();
+            assert!(seen.iter().all(|&found| found == byte), "round {round}");
+            dma.unmap_single(&mut mem, dev, mapping).unwrap();
+            continue;
+        }
+        let orig = PhysAddr::new(HIGH + u64::from(thread) * 0x40_0000);
+        let bytes = LENGTHS[usize::try_from(choices.below(6)).unwrap()];
+        let byte = u8::try_from(choices.below(256)).unwrap();
+        mem.write(orig, &vec![byte; usize::try_from(bytes).unwrap()])
+            .unwrap();
+        let request = MapRequest::new(orig, bytes, DataDirection::ToDevice).on_cpu(CpuId(0));
+        live.push((dma.map_single(&mut mem, dev, request).unwrap(), byte));
+    }
+    for (mapping, _) in live {
+        dma.unmap_single(&mut mem, dev, mapping).unwrap();
+    }
+}
+
+/// All threads map the short way in one area: nothing is counted, which the high-water mark shows,
+/// so that nothing keeps them from it.
+fn check_short_way(policy: Policy, slots: u32) {
+    let (mem, dma) = machine(policy, slots, 1, UNCOUNTED);
+    let dev = Device::new("d");
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (mem, dma, dev) = (&mem, &dma, &dev);
+            scope.spawn(move || send(mem, dma, dev, thread));
+        }
+    });
+    dma.swiotlb().run_pending_work(&mut &mem);
+    let stats = dma.swiotlb().stats(AllocatorId::DEFAULT).unwrap();
+    assert_eq!((stats.used_slots, stats.used_hiwater), (0, 0));
+    for pool in dma.swiotlb().pools(AllocatorId::DEFAULT) {
+        assert_eq!(dma.swiotlb().check_invariants(pool), Ok(()));
+        assert!(dma.swiotlb().snapshot(pool).unwrap().occupancy.not_any());
+    }
+}
+
+#[test]
+fn threads_keep_to_their_buffers_the_short_way_in_one_area() {
+    check_short_way(Policy::Static, 4096);
+}
+
+#[test]
+fn threads_keep_to_their_buffers_the_short_way_where_pools_may_come() {
+    check_short_way(Policy::DynamicPools, 4096);
+}
+
 #[test]
 fn the_layer_and_its_devices_can_be_shared() {
     fn check_shared<T: Send + Sync>(_: &T) {}
-    let (_, dma) = machine(Policy::Static, 512, 1);
+    let (_, dma) = machine(Policy::Static, 512, 1, COUNTED);
     check_shared(&dma);
     check_shared(dma.swiotlb());
     check_shared(&Device::new("d"));

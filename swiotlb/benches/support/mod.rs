@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use swiotlb::{
-    Attrs, BootConfig, BounceRequest, CpuId, DataDirection, Device, MemoryError, Mode, PhysAddr,
-    PhysMemory, Platform, PoolGeometry, Swiotlb,
+    Attrs, BootConfig, BootOptions, BounceRequest, CpuId, DataDirection, Device, MemoryError, Mode,
+    PhysAddr, PhysMemory, Platform, Policy, PoolGeometry, Swiotlb,
 };
 
 /// Slots of the pool: 64 MiB.
@@ -127,16 +127,38 @@ pub(crate) fn request(bytes: u64, cpu: u32) -> BounceRequest {
 
 impl Bench {
     /// Makes a pool, fills it with blocks of `block` slots, and releases a random part of them so
-    /// that `occupancy` per cent stay.
+    /// that `occupancy` per cent stay. As the reference was: able to hold several pools, with one,
+    /// and growth switched off.
     pub(crate) fn new(bytes: u64, occupancy: u32, block: u32, areas: u32) -> Self {
+        Self::with_policy(Policy::DynamicPools, bytes, occupancy, block, areas)
+    }
+
+    /// As [`Bench::new`], with a policy other than the reference's.
+    pub(crate) fn with_policy(
+        policy: Policy,
+        bytes: u64,
+        occupancy: u32,
+        block: u32,
+        areas: u32,
+    ) -> Self {
         let geometry = PoolGeometry {
             base: PhysAddr::new(POOL_BASE),
             slots: POOL_SLOTS,
             areas,
         };
-        let (platform, boot) = (Platform::default(), BootConfig::default());
+        let boot = BootConfig::new(BootOptions {
+            policy,
+            ..BootOptions::default()
+        });
+        let platform = Platform::default();
         let swiotlb = Swiotlb::with_pool(&mut NoCopy, platform, boot, Mode::Kernel, geometry)
             .expect("a pool of 64 MiB");
+        let base = swiotlb.default_base();
+        assert_eq!(
+            base,
+            Some(geometry.base),
+            "asking where the pool is ends growth"
+        );
         let mut bench = Self {
             swiotlb,
             dev: Device::new("bench"),

@@ -111,6 +111,7 @@ impl DmaDebug {
     /// Enters what `map_single`, `map_page`, `map_phys` or `map_resource` has mapped
     /// (`debug_dma_map_phys`). As in the kernel, this marks an older mapping at the same address as
     /// checked, if one is not.
+    #[doc(alias = "debug_dma_map_phys")]
     pub fn map_phys(&mut self, dev: &Device, range: &MappedRange, context: MapContext) {
         if self.is_disabled || range.dma == DmaAddr::MAPPING_ERROR {
             return;
@@ -134,6 +135,7 @@ impl DmaDebug {
 
     /// Enters the segments of a list of which the first `mapped` carry DMA addresses
     /// (`debug_dma_map_sg`).
+    #[doc(alias = "debug_dma_map_sg")]
     pub fn map_sg(
         &mut self,
         dev: &Device,
@@ -167,6 +169,7 @@ impl DmaDebug {
     }
 
     /// Enters coherent memory (`debug_dma_alloc_coherent`). Memory of a private region is not told.
+    #[doc(alias = "debug_dma_alloc_coherent")]
     pub fn alloc_coherent(&mut self, dev: &Device, range: &MappedRange, context: MapContext) {
         self.enter_allocation(dev, range, MappingKind::Coherent, context);
     }

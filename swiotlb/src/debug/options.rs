@@ -88,6 +88,7 @@ impl DmaDebugOptions {
     /// `dma_debug_entries=N` or `dma_debug_driver=NAME`.
     ///
     /// Never fails: what is not understood has no effect, and is reported.
+    #[doc(alias("dma_debug", "dma_debug_entries", "dma_debug_driver"))]
     pub fn parse(&mut self, parameter: &str) -> Option<DebugParamWarning> {
         match parameter.split_once('=') {
             Some(("dma_debug", value)) if value.starts_with("off") => {

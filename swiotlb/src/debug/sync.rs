@@ -12,6 +12,7 @@ use crate::dma::SyncOwner;
 
 impl DmaDebug {
     /// Judges a sync for the CPU (`debug_dma_sync_single_for_cpu`).
+    #[doc(alias = "debug_dma_sync_single_for_cpu")]
     pub fn sync_single_for_cpu(
         &mut self,
         dev: &Device,
@@ -24,6 +25,7 @@ impl DmaDebug {
     }
 
     /// Judges a sync for the device (`debug_dma_sync_single_for_device`).
+    #[doc(alias = "debug_dma_sync_single_for_device")]
     pub fn sync_single_for_device(
         &mut self,
         dev: &Device,

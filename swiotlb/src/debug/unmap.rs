@@ -20,12 +20,14 @@ const MUST_AGREE: Attrs = Attrs::NO_KERNEL_MAPPING
 impl DmaDebug {
     /// Judges an unmap of a single mapping, and removes it (`debug_dma_unmap_phys`). `range.phys` is
     /// not looked at. The mapping layer calls this after it has unmapped.
+    #[doc(alias = "debug_dma_unmap_phys")]
     pub fn unmap_phys(&mut self, dev: &Device, range: &MappedRange) {
         self.check_unmap(dev, &range.claim(dev, MappingKind::Phys));
     }
 
     /// Judges an unmap of a list, and removes its segments (`debug_dma_unmap_sg`). `segments` has
     /// the driver's number of entries. The mapping layer calls this before it unmaps.
+    #[doc(alias = "debug_dma_unmap_sg")]
     pub fn unmap_sg(
         &mut self,
         dev: &Device,
@@ -53,6 +55,7 @@ impl DmaDebug {
 
     /// Judges a free of coherent memory, and removes it (`debug_dma_free_coherent`). The mapping
     /// layer calls this before it frees.
+    #[doc(alias = "debug_dma_free_coherent")]
     pub fn free_coherent(&mut self, dev: &Device, range: &MappedRange) {
         self.check_unmap(dev, &range.claim(dev, MappingKind::Coherent));
     }

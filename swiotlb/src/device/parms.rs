@@ -29,6 +29,7 @@ impl Device {
 
     /// Takes windows as firmware gives them (`dma-ranges`): nothing above their highest DMA address
     /// passes the bus, and both masks are cut to what just covers it. No window changes nothing.
+    #[doc(alias = "dma-ranges")]
     #[must_use]
     pub fn with_firmware_ranges(mut self, ranges: Vec<DmaRange>) -> Self {
         self.take_firmware_ranges(ranges);

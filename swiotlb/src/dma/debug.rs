@@ -17,6 +17,7 @@ use crate::error::MapError;
 impl Dma {
     /// Lets a debug layer watch all calls (`CONFIG_DMA_API_DEBUG`). As where the kernel is built
     /// with it, syncs are then never skipped. If the layer knows no RAM, it takes the platform's.
+    #[doc(alias = "CONFIG_DMA_API_DEBUG")]
     #[must_use]
     pub fn with_debug(mut self, mut debug: DmaDebug) -> Self {
         let layout = debug.layout_mut();

@@ -40,6 +40,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device cannot do DMA, or the mask is too narrow for this machine.
+    #[doc(alias = "dma_set_mask")]
     pub fn set_mask(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         if !dev.has_dma_mask() {
             return Err(MaskError::NoDmaMask);
@@ -54,6 +55,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the mask is too narrow for this machine.
+    #[doc(alias = "dma_set_coherent_mask")]
     pub fn set_coherent_mask(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         self.check_mask(dev, mask)?;
         dev.store_coherent_mask(mask);
@@ -64,6 +66,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::set_mask`]. What becomes of the coherent mask is not told, as in the kernel.
+    #[doc(alias = "dma_set_mask_and_coherent")]
     pub fn set_mask_and_coherent(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         self.set_mask(dev, mask)?;
         let _ = self.set_coherent_mask(dev, mask);
@@ -71,6 +74,7 @@ impl Dma {
     }
 
     /// Returns the mask that would reach all memory directly (`dma_get_required_mask`).
+    #[doc(alias = "dma_get_required_mask")]
     #[must_use]
     pub fn required_mask(&self, dev: &Device) -> u64 {
         match self.route(dev) {
@@ -87,6 +91,7 @@ impl Dma {
     }
 
     /// Returns whether some memory is out of the device's reach (`dma_addressing_limited`).
+    #[doc(alias = "dma_addressing_limited")]
     #[must_use]
     pub fn is_addressing_limited(&self, dev: &Device) -> bool {
         let reach = min_not_zero(dev.mask(), dev.bus_limit());
@@ -100,6 +105,7 @@ impl Dma {
     }
 
     /// Returns the largest mapping a driver may ask for (`dma_max_mapping_size`).
+    #[doc(alias = "dma_max_mapping_size")]
     #[must_use]
     pub fn max_mapping_size(&self, dev: &Device) -> u64 {
         if !dev.has_dma_mask() {

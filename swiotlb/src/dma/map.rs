@@ -125,6 +125,7 @@ impl Dma {
     /// With the cause, in strict mode also for a buffer without a byte or one that reaches over the
     /// end of the address space; the kernel's callers see [`DmaAddr::MAPPING_ERROR`] for each, see
     /// [`Dma::map_phys_addr`].
+    #[doc(alias = "dma_map_phys")]
     pub fn map_phys<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -177,6 +178,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::map_phys`].
+    #[doc(alias = "dma_map_resource")]
     pub fn map_resource<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -292,6 +294,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`crate::Swiotlb::tbl_unmap_single`].
+    #[doc(alias = "dma_unmap_phys")]
     pub fn unmap_phys<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -350,6 +353,7 @@ impl Dma {
 
     /// Returns whether `addr` stands for a failed mapping (`dma_mapping_error`), and notes in the
     /// debug layer that the driver asked.
+    #[doc(alias = "dma_mapping_error")]
     #[must_use]
     pub fn mapping_error(&self, dev: &Device, addr: DmaAddr) -> bool {
         if let Some(mut debug) = self.debug() {

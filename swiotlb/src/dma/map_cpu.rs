@@ -17,6 +17,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the attributes say MMIO; otherwise as [`Dma::map_phys`].
+    #[doc(alias("dma_map_page", "dma_map_page_attrs"))]
     pub fn map_page<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -36,6 +37,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::unmap_phys`].
+    #[doc(alias("dma_unmap_page", "dma_unmap_page_attrs"))]
     pub fn unmap_page<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -81,6 +83,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::unmap_phys`].
+    #[doc(alias = "dma_unmap_resource")]
     pub fn unmap_resource<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

@@ -25,6 +25,7 @@ impl Dma {
     /// For an untrusted device, and if any entry may share cache lines by its length, each entry is
     /// mapped on its own and the first one is marked. Nothing ever clears the mark: such a list must
     /// be made anew before it is used for another device.
+    #[doc(alias("dma_map_sg", "dma_map_sg_attrs"))]
     pub fn map_sg<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -43,6 +44,7 @@ impl Dma {
     /// If an entry could not be mapped ([`DmaError::Entry`], `-EIO`), a peer is out of reach
     /// ([`DmaError::RemoteIo`]), the IOMMU has no room or refuses ([`DmaError::List`]), the attributes ask for coherency that the device does not have
     /// ([`DmaError::NotSupported`]), or the table is empty ([`DmaError::Io`]). Nothing stays mapped.
+    #[doc(alias = "dma_map_sgtable")]
     pub fn map_sgtable<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -181,6 +183,7 @@ impl Dma {
     /// # Errors
     /// The first that an entry gave, as [`Dma::unmap_phys`]; the other entries are unmapped all the
     /// same.
+    #[doc(alias("dma_unmap_sg", "dma_unmap_sg_attrs"))]
     pub fn unmap_sg<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -207,6 +210,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::unmap_sg`].
+    #[doc(alias = "dma_unmap_sgtable")]
     pub fn unmap_sgtable<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

@@ -118,6 +118,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::map_phys`], and if the debug layer says that the buffer is device memory.
+    #[doc(alias("dma_map_single", "dma_map_single_attrs"))]
     pub fn map_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -141,6 +142,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::unmap_single_attrs`].
+    #[doc(alias("dma_unmap_single", "dma_unmap_single_attrs"))]
     pub fn unmap_single<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

@@ -23,6 +23,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device has no `dma_parms`; nothing has changed then.
+    #[doc(alias = "dma_set_max_seg_size")]
     pub fn set_max_seg_size(&self, dev: &mut Device, bytes: u32) -> Result<(), DmaError> {
         self.check_parms(dev)?;
         dev.store_max_segment(bytes);
@@ -34,6 +35,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device has no `dma_parms`; nothing has changed then.
+    #[doc(alias = "dma_set_seg_boundary")]
     pub fn set_seg_boundary(&self, dev: &mut Device, mask: u64) -> Result<(), DmaError> {
         self.check_parms(dev)?;
         dev.store_seg_boundary(mask);
@@ -44,6 +46,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device has no `dma_parms`; nothing has changed then.
+    #[doc(alias = "dma_set_min_align_mask")]
     pub fn set_min_align_mask(&self, dev: &mut Device, mask: u32) -> Result<(), DmaError> {
         self.check_parms(dev)?;
         dev.store_min_align_mask(mask);
@@ -55,6 +58,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::set_mask_and_coherent`].
+    #[doc(alias = "dma_coerce_mask_and_coherent")]
     pub fn coerce_mask_and_coherent(&self, dev: &mut Device, mask: u64) -> Result<(), MaskError> {
         dev.join_masks();
         self.set_mask_and_coherent(dev, mask)
@@ -90,6 +94,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device has windows already (`-EINVAL`).
+    #[doc(alias = "dma_direct_set_offset")]
     pub fn set_offset(
         &self,
         dev: &mut Device,
@@ -108,6 +113,7 @@ impl Dma {
     }
 
     /// Sets the highest DMA address that the bus passes; 0 means no limit.
+    #[doc(alias = "bus_dma_limit")]
     pub const fn set_bus_limit(&self, dev: &mut Device, limit: u64) {
         dev.set_bus_limit(limit);
     }
@@ -126,6 +132,7 @@ impl Dma {
     }
 
     /// Returns whether the device can use `bytes` bytes at `addr` (`dma_capable`).
+    #[doc(alias = "dma_capable")]
     #[must_use]
     pub fn capable(&self, dev: &Device, addr: DmaAddr, bytes: u64, attrs: Attrs) -> bool {
         dev.is_capable(addr, bytes, attrs, self.swiotlb().platform().cc)

@@ -22,6 +22,7 @@ pub enum Peer {
 }
 
 /// One entry of a list (`struct scatterlist`).
+#[doc(alias = "scatterlist")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sg {
     /// First byte.
@@ -65,6 +66,7 @@ impl Sg {
 }
 
 /// A list with what its map made of it (`struct sg_table`).
+#[doc(alias = "sg_table")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SgTable {
     /// Entries. Their number is the original count, which unmap and sync go by.

@@ -6,6 +6,7 @@ use crate::dma::Dma;
 impl Dma {
     /// Returns the alignment at which two buffers share no cache line
     /// (`dma_get_cache_alignment`): a power of two.
+    #[doc(alias = "dma_get_cache_alignment")]
     #[must_use]
     pub fn cache_alignment(&self) -> u32 {
         let rule = self.swiotlb().platform().kmalloc;

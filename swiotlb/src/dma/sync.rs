@@ -50,6 +50,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
+    #[doc(alias = "dma_sync_single_for_cpu")]
     pub fn sync_single_for_cpu<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -115,6 +116,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the direction is none, or the copy reaches what is not memory.
+    #[doc(alias = "dma_sync_single_for_device")]
     pub fn sync_single_for_device<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -160,6 +162,7 @@ impl Dma {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "dma_sync_single_range_for_cpu")]
     pub fn sync_single_range_for_cpu<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -176,6 +179,7 @@ impl Dma {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "dma_sync_single_range_for_device")]
     pub fn sync_single_range_for_device<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -189,6 +193,7 @@ impl Dma {
     }
 
     /// Returns whether syncs of this mapping have an effect (`dma_need_sync`).
+    #[doc(alias = "dma_need_sync")]
     #[must_use]
     pub fn needs_sync(&self, dev: &Device, addr: DmaAddr) -> bool {
         if self.drops_syncs(dev) {
@@ -203,6 +208,7 @@ impl Dma {
 
     /// Returns whether unmaps have an effect (`dma_need_unmap`); meaningful only after all
     /// mappings have been made. With a debug layer they always have.
+    #[doc(alias = "dma_need_unmap")]
     #[must_use]
     pub fn needs_unmap(&self, dev: &Device) -> bool {
         !self.drops_syncs(dev) || matches!(self.route(dev), Route::Iommu(_))

@@ -17,6 +17,7 @@ impl Dma {
     /// # Errors
     /// If the direction is none, or a copy reaches what is not memory; the entries before are synced
     /// then.
+    #[doc(alias = "dma_sync_sg_for_cpu")]
     pub fn sync_sg_for_cpu<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -31,6 +32,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::sync_sg_for_cpu`].
+    #[doc(alias = "dma_sync_sg_for_device")]
     pub fn sync_sg_for_device<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -45,6 +47,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::sync_sg_for_cpu`].
+    #[doc(alias = "dma_sync_sgtable_for_cpu")]
     pub fn sync_sgtable_for_cpu<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -59,6 +62,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`Dma::sync_sg_for_cpu`].
+    #[doc(alias = "dma_sync_sgtable_for_device")]
     pub fn sync_sgtable_for_device<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

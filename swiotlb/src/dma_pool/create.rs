@@ -16,6 +16,7 @@ impl DmaPool {
     /// # Errors
     /// If the size is 0 or above 2^31 - 1, the alignment is no power of two, or the boundary is no
     /// power of two or below a block.
+    #[doc(alias = "dma_pool_create")]
     pub fn create(
         dma: &Dma,
         dev: &Device,
@@ -39,6 +40,7 @@ impl DmaPool {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "dmam_pool_create")]
     pub fn create_managed(
         dma: &Dma,
         dev: &Device,

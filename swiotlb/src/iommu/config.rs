@@ -137,6 +137,7 @@ impl DomainConfig {
     }
 
     /// Sets when unmapped ranges are flushed.
+    #[doc(alias = "iommu.strict")]
     #[must_use]
     pub const fn with_flush(mut self, flush: FlushMode) -> Self {
         self.flush = flush;
@@ -144,6 +145,7 @@ impl DomainConfig {
     }
 
     /// Lets PCI devices have addresses above 4 GiB from the start (`iommu.forcedac`).
+    #[doc(alias = "iommu.forcedac")]
     #[must_use]
     pub const fn with_forced_dac(mut self) -> Self {
         self.is_forcing_dac = true;

@@ -36,6 +36,7 @@ pub struct DomainStats {
 /// One space of I/O virtual addresses, shared by the devices that are attached to it.
 ///
 /// Devices, driver and simulated bus hold it together, so calls take `&self`.
+#[doc(alias = "iommu_domain")]
 pub struct IommuDomain {
     granule: Granule,
     aperture: Aperture,
@@ -74,6 +75,7 @@ impl IommuDomain {
     ///
     /// # Errors
     /// If page sizes, aperture, reserved regions or queue cannot be (`-EINVAL`).
+    #[doc(alias = "iommu_dma_init_domain")]
     pub fn new(config: &DomainConfig) -> Result<Self, DomainError> {
         let granule = config.granule()?;
         let aperture = config.aperture;
@@ -159,6 +161,7 @@ impl IommuDomain {
     ///
     /// # Errors
     /// If nothing is asked for, or no place is free.
+    #[doc(alias = "iommu_dma_alloc_iova")]
     pub fn alloc_iova(&self, bytes: u64, limit: u64, cpu: CpuId) -> Result<DmaAddr, IommuError> {
         self.alloc_within(bytes, limit, cpu, true)
     }
@@ -190,6 +193,7 @@ impl IommuDomain {
     ///
     /// # Errors
     /// If no range that was given out begins at `iova`.
+    #[doc(alias = "free_iova_fast")]
     pub fn free_iova(&self, iova: DmaAddr) -> Result<(), IommuError> {
         let page = self.granule.page_of(iova.raw());
         if self.granule.offset(iova.raw()) == 0 && self.state().free(page) {
@@ -207,6 +211,7 @@ impl IommuDomain {
     }
 
     /// Forgets all that was unmapped, and frees its addresses (`iommu_flush_iotlb_all`).
+    #[doc(alias = "iommu_flush_iotlb_all")]
     pub fn flush(&self) {
         self.state().flush();
     }

@@ -45,6 +45,7 @@ pub enum FaultReason {
 }
 
 /// An access that the IOMMU stopped.
+#[doc(alias = "report_iommu_fault")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct Fault {
     /// The access.

@@ -19,6 +19,7 @@ const USES_SWIOTLB: u64 = 1 << 63;
 /// A range of I/O virtual addresses that a driver fills (`struct dma_iova_state`).
 ///
 /// A copy stands for the same range, as in the kernel.
+#[doc(alias = "dma_iova_state")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IovaState {
     addr: DmaAddr,
@@ -42,12 +43,14 @@ impl IovaState {
     }
 
     /// Returns whether there is a range (`dma_use_iova`); if not, the driver maps as ever.
+    #[doc(alias = "dma_use_iova")]
     #[must_use]
     pub const fn is_used(&self) -> bool {
         self.size != 0
     }
 
     /// Returns the length in bytes (`dma_iova_size`).
+    #[doc(alias = "dma_iova_size")]
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.size & !USES_SWIOTLB
@@ -82,6 +85,7 @@ impl Dma {
     /// (`dma_iova_try_alloc`). Of `phys`, the address of the first buffer, only the offset in its
     /// granule counts. Returns whether there is a range; if not, the state is empty and the driver
     /// must map as ever.
+    #[doc(alias = "dma_iova_try_alloc")]
     pub fn iova_try_alloc(
         &self,
         dev: &Device,
@@ -118,6 +122,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the device's domain has not given out the range.
+    #[doc(alias = "dma_iova_free")]
     pub fn iova_free(&self, dev: &Device, state: &mut IovaState) -> Result<(), IovaError> {
         let attachment = self.iova_attachment(dev).ok_or(IommuError::NoIommu)?;
         let granule = attachment.domain().granule();
@@ -136,6 +141,7 @@ impl Dma {
     /// # Errors
     /// As [`Dma::iova_unlink`] and [`Dma::iova_free`]. If a bounce buffer could not be released
     /// properly, the range is freed all the same.
+    #[doc(alias = "dma_iova_destroy")]
     pub fn iova_destroy<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,
@@ -161,6 +167,7 @@ impl Dma {
     ///
     /// # Errors
     /// If the part leaves the range, or the device is not behind an IOMMU.
+    #[doc(alias = "dma_iova_sync")]
     pub fn iova_sync(
         &self,
         dev: &Device,

@@ -80,6 +80,7 @@ impl Dma {
     ///
     /// # Errors
     /// As [`IovaError`] lists. What this call had linked is unlinked again.
+    #[doc(alias = "dma_iova_link")]
     pub fn iova_link<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

@@ -24,6 +24,7 @@ pub enum Route<'a> {
 
 impl Dma {
     /// Returns which way the device's streaming mappings go (`dma_go_direct`).
+    #[doc(alias = "dma_go_direct")]
     #[must_use]
     pub fn route<'a>(&self, dev: &'a Device) -> Route<'a> {
         self.route_for_mask(dev, dev.raw_mask())
@@ -47,6 +48,7 @@ impl Dma {
 
     /// Returns the mask of the boundaries at which segments can be joined; 0 if they cannot
     /// (`dma_get_merge_boundary`).
+    #[doc(alias = "dma_get_merge_boundary")]
     #[must_use]
     pub fn merge_boundary(&self, dev: &Device) -> u64 {
         match self.route(dev) {
@@ -56,6 +58,7 @@ impl Dma {
     }
 
     /// Returns the largest mapping that is fast (`dma_opt_mapping_size`).
+    #[doc(alias = "dma_opt_mapping_size")]
     #[must_use]
     pub fn opt_mapping_size(&self, dev: &Device) -> u64 {
         let largest = self.max_mapping_size(dev);

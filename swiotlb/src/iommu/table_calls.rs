@@ -31,6 +31,7 @@ impl IommuDomain {
     /// # Errors
     /// If address or size is not aligned to the granule, nothing would be mapped or allowed, the
     /// range leaves the aperture, or part of it is mapped.
+    #[doc(alias = "iommu_map")]
     pub fn map(
         &self,
         iova: DmaAddr,
@@ -46,6 +47,7 @@ impl IommuDomain {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "iommu_map_nosync")]
     pub fn map_nosync(
         &self,
         iova: DmaAddr,
@@ -141,6 +143,7 @@ impl IommuDomain {
     }
 
     /// Lets the device use what was mapped without a sync (`iommu_sync_map`).
+    #[doc(alias = "iommu_sync_map")]
     pub fn sync_map(&self, iova: DmaAddr, bytes: u64) {
         let pages = self.pages(iova, bytes);
         self.state().unsynced.remove(&pages);
@@ -148,6 +151,7 @@ impl IommuDomain {
 
     /// Unmaps all granules that a range touches, for the device too, and returns the bytes that
     /// were mapped (`iommu_unmap`).
+    #[doc(alias = "iommu_unmap")]
     pub fn unmap(&self, iova: DmaAddr, bytes: u64) -> u64 {
         let pages = self.pages(iova, bytes);
         let mut state = self.state();

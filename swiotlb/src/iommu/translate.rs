@@ -67,6 +67,7 @@ impl IommuDomain {
     }
 
     /// Returns the physical address behind `iova`, whatever the rights (`iommu_iova_to_phys`).
+    #[doc(alias = "iommu_iova_to_phys")]
     #[must_use]
     pub fn iova_to_phys(&self, iova: DmaAddr) -> Option<PhysAddr> {
         let state = self.state();

@@ -40,6 +40,7 @@ impl Dma {
         clippy::too_many_arguments,
         reason = "those of the kernel, and the memory"
     )]
+    #[doc(alias = "dma_iova_unlink")]
     pub fn iova_unlink<M: PhysMemory + ?Sized>(
         &self,
         mem: &mut M,

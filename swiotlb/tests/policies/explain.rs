@@ -19,6 +19,8 @@ enum Place {
     Misaligned,
     WrongSide,
     CrossesBoundary,
+    /// Suitable, but its area counts too few free slots.
+    NoRoom,
     /// Suitable, but the search did not come there.
     Missed,
 }
@@ -30,7 +32,14 @@ fn is_free(snapshot: &PoolSnapshot, first: usize, count: usize) -> bool {
     is_inside && snapshot.slots[first..end].iter().all(|slot| slot.list != 0)
 }
 
-fn judge(asked: &Asked, start: u64, count: u64) -> Place {
+/// Returns whether the area of a slot counts so many free ones.
+fn has_room(snapshot: &PoolSnapshot, first: usize, count: u64) -> bool {
+    let area_slots = snapshot.slots.len() / snapshot.areas.len();
+    let used = snapshot.areas[first / area_slots].used;
+    used + count <= area_slots as u64
+}
+
+fn judge(asked: &Asked, start: u64, count: u64, has_room: bool) -> Place {
     let Masks {
         min_align,
         boundary,
@@ -44,8 +53,10 @@ fn judge(asked: &Asked, start: u64, count: u64) -> Place {
         Place::WrongSide
     } else if start & !boundary != (start + count * 2048 - 1) & !boundary {
         Place::CrossesBoundary
-    } else {
+    } else if has_room {
         Place::Missed
+    } else {
+        Place::NoRoom
     }
 }
 
@@ -82,7 +93,8 @@ pub(crate) fn check(world: &World, asked: &Asked, why: FullReason) {
             longest_run = longest_run.max(run.count());
             if is_free(&snapshot, slot, len) {
                 let start = snapshot.geometry.base.raw() + slot as u64 * 2048;
-                best = best.max(Some(judge(asked, start, count)));
+                let has_room = has_room(&snapshot, slot, count);
+                best = best.max(Some(judge(asked, start, count, has_room)));
             }
         }
     }
@@ -100,10 +112,8 @@ pub(crate) fn check(world: &World, asked: &Asked, why: FullReason) {
         (Some(Place::CrossesBoundary), FullReason::CrossesBoundary { mask }) => {
             mask == asked.masks.boundary
         }
-        (
-            Some(Place::Missed),
-            FullReason::SteppedOver { .. } | FullReason::AreasExhausted { .. },
-        ) => true,
+        (Some(Place::NoRoom), FullReason::AreasExhausted { searched_areas }) => searched_areas > 0,
+        (Some(Place::Missed), FullReason::SteppedOver { .. }) => true,
         _ => false,
     };
     assert!(

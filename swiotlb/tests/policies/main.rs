@@ -274,10 +274,14 @@ fn the_random_calls_reach_what_each_policy_knows() {
         "misaligned",
         "wrong side",
         "crosses boundary",
+        "too long",
     ];
     let common = [&full[..], &["slots", "padding"]].concat();
     reached(Setting::Static, &common);
+    reached(Setting::Static, &["areas exhausted"]);
+    // A restricted pool has one area.
     reached(Setting::Restricted, &common);
+    reached(Setting::Restricted, &["stepped over"]);
     reached(Setting::PerBuffer, &["slots", "own buffer", "few free"]);
     reached(
         Setting::DynamicPools,
