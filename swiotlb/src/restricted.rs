@@ -173,13 +173,10 @@ impl Swiotlb {
         allocator.is_shared = is_shared;
         allocator.is_forced = true;
         allocator.is_for_alloc = true;
-        self.warn(
-            dev,
-            Message::RestrictedCreated {
-                base: region.base,
-                mib: region.bytes >> 20,
-            },
-        );
+        self.say(Message::RestrictedCreated {
+            base: region.base,
+            mib: region.bytes >> 20,
+        });
         Ok(())
     }
 

@@ -187,7 +187,7 @@ const TABLE: [Provocation; 9] = [
     ),
     (
         restricted_created,
-        "nvme 0000:01:00.0: created restricted DMA pool at 0x1000000, size 1 MiB",
+        "software IO TLB: created restricted DMA pool at 0x1000000, size 1 MiB",
     ),
     (
         tearing_down,
