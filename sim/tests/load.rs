@@ -83,8 +83,8 @@ fn a_library_of_another_abi_is_refused() {
     "#;
     let error = refusal(|_, path| compile(source, path));
     assert!(
-        error.contains("expected a core library of abi 1 with")
-            && error.contains("got abi 2 with 8"),
+        error.contains("expected a core library of abi 2 with")
+            && error.contains("got abi 3 with 8"),
         "{error}"
     );
 }

@@ -69,7 +69,9 @@ fn assert_sound(core: &str) {
         "{}",
         text(&found.output)
     );
-    assert!(found.runs.len() > 30, "{}", text(&found.output));
+    // Each core lacks a few scenarios' subjects: an interrupt, a stream, an address beyond its limit.
+    assert!(found.runs.len() >= 28, "{}", text(&found.output));
+    assert_eq!(found.runs.len() + found.skipped.len(), 38);
     assert!(found.skipped.values().all(|reason| !reason.is_empty()));
 }
 
