@@ -191,8 +191,19 @@ fn x9_memory_that_is_forbidden_is_forbidden_until_it_is_permitted() {
         breaches[0].to_string(),
         "device access: expected memory for it, found a private page, 8 bytes at phys 0x4ffc"
     );
-    owners.permit(page);
+    owners.permit(page, 4096);
     assert!(!owners.on_memory_access(12, page, 8));
+}
+
+#[test]
+fn x9_what_lies_beside_permitted_memory_stays_forbidden() {
+    let mut owners = Ownership::new();
+    let at = |offset| PhysAddr::new(0x5000 + offset);
+    owners.forbid(at(0), 4096, "a private page");
+    owners.permit(at(1024), 2048);
+    let mut forbids = |offset| owners.on_memory_access(10, at(offset), 8);
+    assert!(forbids(0) && forbids(1016) && forbids(3072) && forbids(4088));
+    assert!(!forbids(1024) && !forbids(3064) && !forbids(4096));
 }
 
 #[test]

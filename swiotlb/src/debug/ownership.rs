@@ -274,9 +274,25 @@ impl Ownership {
         self.forbidden.push(Forbidden { start, bytes, why });
     }
 
-    /// Takes back what was forbidden from `start` on.
-    pub fn permit(&mut self, start: PhysAddr) {
-        self.forbidden.retain(|range| range.start != start);
+    /// Allows the device some memory again; what is forbidden beside it stays so.
+    pub fn permit(&mut self, start: PhysAddr, bytes: u64) {
+        let end = start.raw().saturating_add(bytes);
+        let mut kept = Vec::new();
+        for range in self.forbidden.drain(..) {
+            let range_end = range.start.raw().saturating_add(range.bytes);
+            let before = (range.start.raw(), range_end.min(start.raw()));
+            let behind = (range.start.raw().max(end), range_end);
+            for (from, to) in [before, behind] {
+                if from < to {
+                    kept.push(Forbidden {
+                        start: PhysAddr::new(from),
+                        bytes: to - from,
+                        why: range.why,
+                    });
+                }
+            }
+        }
+        self.forbidden = kept;
     }
 
     /// Judges a device access by the memory that it reaches, mapped or not. Returns whether it was

@@ -12,6 +12,7 @@ use swiotlb::{
 };
 
 use super::pages::Pages;
+use super::spare::{SpareChange, SpareLog};
 use crate::scoreboard::{self, HandOver, MappingId, Scoreboard};
 
 /// Cycles that a driver lets pass before it maps again when the pool was full.
@@ -115,6 +116,7 @@ pub struct Mapper {
     dma: RefCell<Dma>,
     device: Device,
     pages: RefCell<Pages>,
+    spare: SpareLog,
     board: Rc<RefCell<Scoreboard>>,
     counts: RefCell<MapperCounts>,
 }
@@ -128,6 +130,7 @@ impl Mapper {
             dma: RefCell::new(dma),
             device,
             pages: RefCell::default(),
+            spare: SpareLog::default(),
             board,
             counts: RefCell::default(),
         }
@@ -140,6 +143,12 @@ impl Mapper {
             pages: RefCell::new(pages),
             ..self
         }
+    }
+
+    /// Sets where the memory of pools that come and go is noted.
+    #[must_use]
+    pub fn with_spare(self, spare: SpareLog) -> Self {
+        Self { spare, ..self }
     }
 
     /// Returns the longest mapping that the driver may ask for.
@@ -176,6 +185,18 @@ impl Mapper {
         swiotlb.set_time(Duration::from_nanos(self.host.cycle()));
         swiotlb.shrinker_scan(u64::MAX, ShrinkPressure::Normal);
         swiotlb.run_pending_work(&mut *self.host.memory());
+        self.tell_of_spare();
+    }
+
+    /// Tells the scoreboard what memory the bounce layer has got and given back.
+    fn tell_of_spare(&self) {
+        for change in self.spare.take() {
+            let mut board = self.board.borrow_mut();
+            match change {
+                SpareChange::Given(range) => board.pool_memory_given(range),
+                SpareChange::Returned(range) => board.pool_memory_returned(range),
+            }
+        }
     }
 
     fn stats(&self) -> Stats {
@@ -397,6 +418,7 @@ impl Mapper {
 
     /// Hands what the debug layer has found to the scoreboard.
     pub(super) fn drain(&self, transfer: Option<usize>) {
+        self.tell_of_spare();
         let dma = self.dma.borrow();
         let Some(mut debug) = dma.debug() else {
             return;

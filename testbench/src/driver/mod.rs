@@ -13,10 +13,12 @@ mod misuse;
 mod overreach;
 mod pages;
 mod ring;
+mod spare;
 mod transfer;
 mod turn;
 
 pub use mapper::{Lease, Mapper, MapperCounts, RETRY_CYCLES, Request};
 pub use pages::Pages;
 pub use ring::POLL_CYCLES;
+pub use spare::{SpareChange, SpareLog, SpareMemory};
 pub use transfer::Driver;

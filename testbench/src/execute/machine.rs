@@ -7,10 +7,10 @@ use rebound_sim::memory::{HostMemory, PageAttribute};
 use swiotlb::{
     AddressMarker, BootConfig, BootOptions, CcPlatform, Device, Dma, DmaDebug, DmaDebugOptions,
     DomainConfig, InitError, IommuDomain, Mode, PageRequest, PageSource, PhysAddr, Platform,
-    Policy, PoolGeometry, RamRange, RegionSource, RestrictedRegion, SLOT_BYTES, ShrinkerConfig,
-    Swiotlb,
+    Policy, PoolGeometry, RamRange, RestrictedRegion, SLOT_BYTES, ShrinkerConfig, Swiotlb,
 };
 
+use crate::driver::{SpareLog, SpareMemory};
 use crate::error::UsageError;
 use crate::scenario::plan::{IOMMU_PAGE_BYTES, Plan, PoolKind, PoolPlan};
 
@@ -39,10 +39,12 @@ pub(crate) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
     Ok(memory)
 }
 
-/// Makes the bounce layer of the machine and the device as the driver declares it.
+/// Makes the bounce layer of the machine and the device as the driver declares it. Memory of pools that come and
+/// go is noted in `spare`.
 pub(crate) fn mapping_layer(
     plan: &Plan,
     memory: &mut HostMemory,
+    spare: &SpareLog,
 ) -> Result<(Dma, Device), UsageError> {
     // The engine's length register has 32 bits: no segment is too long for it.
     let mut device = Device::new("dma_engine")
@@ -60,7 +62,7 @@ pub(crate) fn mapping_layer(
     let swiotlb = match &plan.machine.pool {
         None => Swiotlb::new(platform(plan), BootConfig::default(), Mode::Kernel),
         Some(pool) => {
-            let swiotlb = bounce_layer(plan, pool, memory, &mut device)
+            let swiotlb = bounce_layer(plan, pool, memory, &mut device, spare)
                 .map_err(|error| UsageError::from_error("the plan's pool", &error))?;
             if plan.bus.refuse_private {
                 let base = PhysAddr::new(pool.base);
@@ -87,6 +89,7 @@ fn bounce_layer(
     pool: &PoolPlan,
     memory: &mut HostMemory,
     device: &mut Device,
+    spare: &SpareLog,
 ) -> Result<Swiotlb, InitError> {
     let boot = boot(pool);
     if pool.kind == PoolKind::Restricted {
@@ -105,8 +108,8 @@ fn bounce_layer(
         areas: pool.areas,
     };
     let mut swiotlb = Swiotlb::with_pool(memory, platform(plan), boot, Mode::Kernel, geometry)?;
-    if let Some(spare) = pool.spare {
-        let source = RegionSource::new(PhysAddr::new(spare.base), spare.bytes);
+    if let Some(range) = pool.spare {
+        let source = SpareMemory::new(range, spare.clone());
         swiotlb.set_page_source(Box::new(source));
     }
     swiotlb.update_mem_attributes(&mut NoPages);

@@ -20,7 +20,7 @@ use swiotlb::{PhysAddr, PhysMemory as _};
 
 use crate::budget;
 use crate::driver::engine::Engine;
-use crate::driver::{Driver, Mapper, MapperCounts, Pages};
+use crate::driver::{Driver, Mapper, MapperCounts, Pages, SpareLog};
 use crate::error::UsageError;
 use crate::result::{Counts, RunResult};
 use crate::scenario::plan::{BufferUse, Demand, Mistake, Plan};
@@ -58,7 +58,8 @@ where
             .write(PhysAddr::new(buffer.guarded_phys()), buffer.guarded())
             .map_err(|error| UsageError::from_error(&buffer.name, &error))?;
     }
-    let (dma, dma_device) = machine::mapping_layer(&plan, &mut memory)?;
+    let spare = SpareLog::default();
+    let (dma, dma_device) = machine::mapping_layer(&plan, &mut memory, &spare)?;
     let mut simulation = Simulation::new(device, memory, &options(&plan))
         .map_err(|error| UsageError::from_error("the plan's bus and costs", &error))?;
     if simulation.host().ports().managers.is_empty() {
@@ -71,7 +72,8 @@ where
         host.set_iommu(PORT, Some(Box::new(iommu)));
     }
     let mapper = Mapper::new(host.clone(), dma, dma_device, Rc::clone(&board));
-    let mapper = Rc::new(mapper.with_pages(Pages::new(&plan.machine.pages)));
+    let mapper = mapper.with_pages(Pages::new(&plan.machine.pages));
+    let mapper = Rc::new(mapper.with_spare(spare));
     let start = Start {
         plan: Rc::clone(&plan),
         mapper: Rc::clone(&mapper),
@@ -208,7 +210,9 @@ fn observe_beat(board: &mut Scoreboard, beat: &BeatEvent) {
     }
     let data = &bytes[..lanes.len()];
     if let (Response::Okay, Some(phys)) = (beat.response, beat.lane0_phys) {
-        board.judge_target(beat.cycle, addr, phys.wrapping_add(first.into()));
+        let phys = phys.wrapping_add(first.into());
+        board.judge_target(beat.cycle, addr, phys);
+        board.device_reached(beat.cycle, phys, data.len() as u64);
     }
     let strobe = |position: usize| beat.lanes >> (first as usize + position) & 1 != 0;
     match (beat.direction, beat.response) {

@@ -44,6 +44,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         plan: use_after_unmap,
     },
     Scenario {
+        name: "control/retired-pool",
+        stimulus: "As control/use-after-unmap, but the mapping has a pool for itself, which is given back after the unmap.",
+        checking: "The first beats after the unmap are caught, and those into the given-back memory as such.",
+        plan: retired_pool,
+    },
+    Scenario {
         name: "control/leak",
         stimulus: "The driver forgets to unmap one of three bounced buffers.",
         checking: "The mapping and its slots are found at the end.",
@@ -263,6 +269,21 @@ fn use_after_unmap(seed: Seed) -> Plan {
     layout.receive(0, Above, 8192, 0).mistake = Some(Mistake::UnmapsEarly);
     layout
         .with(|plan| plan.expect = caught(Check::UseAfterUnmap, &[Check::NotWritten]))
+        .finish()
+}
+
+fn retired_pool(seed: Seed) -> Plan {
+    swiotlb::three_for_two(seed, Some(Mistake::UnmapsEarly))
+        .with(|plan| {
+            let returned = Wanted {
+                check: Check::Ownership,
+                words: Some("X9 device access".to_owned()),
+            };
+            plan.expect = Expect::Caught {
+                must: vec![returned, Check::UseAfterUnmap.into()],
+                may: vec![Check::NotWritten],
+            };
+        })
         .finish()
 }
 

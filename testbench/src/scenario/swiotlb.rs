@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::layout::{Layout, Placement};
-use crate::scenario::plan::{Demand, IommuPlan, Plan, PoolKind, Usage};
+use crate::scenario::plan::{Demand, IommuPlan, Mistake, Plan, PoolKind, Usage};
 use crate::seed::Seed;
 
 use Placement::{Above, Across, Below};
@@ -130,16 +130,19 @@ fn growth(seed: Seed) -> Plan {
 }
 
 fn transient(seed: Seed) -> Plan {
+    three_for_two(seed, None).finish()
+}
+
+/// Three mappings in a pool that has room for two; the driver of the third one may make a mistake.
+pub(super) fn three_for_two(seed: Seed, mistake: Option<Mistake>) -> Layout {
     let mut layout = Layout::new(seed, 32)
         .pool(128, 1)
         .cpus(3)
         .kind(PoolKind::Growing);
     layout.send(0, Above, LARGE_BYTES, 0);
     layout.receive(1, Above, LARGE_BYTES, 0);
-    layout.receive(2, Above, LARGE_BYTES, 0);
-    layout
-        .with(|plan| plan.demands.push(Demand::TransientPool))
-        .finish()
+    layout.receive(2, Above, LARGE_BYTES, 0).mistake = mistake;
+    layout.with(|plan| plan.demands.push(Demand::TransientPool))
 }
 
 fn per_buffer(seed: Seed) -> Plan {

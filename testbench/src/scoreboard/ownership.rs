@@ -5,6 +5,7 @@ use swiotlb::{Attrs, Breach, Caller, CpuId, Held, OwnershipBreach, OwnershipId, 
 
 use super::beats::Access;
 use super::{Mapping, MappingId, Scoreboard};
+use crate::scenario::plan::Range;
 use crate::violation::{Check, Place, Violation};
 
 /// To whom a sync hands a part of a mapping.
@@ -58,6 +59,25 @@ impl Scoreboard {
     pub fn device_finished(&mut self, id: MappingId) {
         if let Some(owner) = self.ledger.entry(id).owner {
             self.owners.device_finished(owner);
+        }
+    }
+
+    /// Says that the bounce layer was given memory for a pool or a buffer.
+    pub fn pool_memory_given(&mut self, range: Range) {
+        self.owners.permit(PhysAddr::new(range.base), range.bytes);
+    }
+
+    /// Says that the bounce layer has given memory back: the device has no business there any more.
+    pub fn pool_memory_returned(&mut self, range: Range) {
+        let why = "that of a bounce pool that was given back";
+        self.owners
+            .forbid(PhysAddr::new(range.base), range.bytes, why);
+    }
+
+    /// Judges a device access by the memory that it has reached, mapped or not.
+    pub fn device_reached(&mut self, cycle: u64, phys: PhysAddr, bytes: u64) {
+        if self.owners.on_memory_access(cycle, phys, bytes) {
+            self.report_ownership();
         }
     }
 

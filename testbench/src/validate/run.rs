@@ -13,7 +13,7 @@ use swiotlb::{PhysAddr, PhysMemory as _};
 use super::driver::{Driver, Progress};
 use super::profile::Profile;
 use super::trial::Trial;
-use crate::driver::Mapper;
+use crate::driver::{Mapper, SpareLog};
 use crate::error::UsageError;
 use crate::execute::{self, machine};
 use crate::result::{Counts, RunResult};
@@ -46,7 +46,7 @@ where
             .write(PhysAddr::new(buffer.guarded_phys()), buffer.guarded())
             .map_err(|error| UsageError::from_error(&buffer.name, &error))?;
     }
-    let (dma, dma_device) = machine::mapping_layer(world, &mut memory)?;
+    let (dma, dma_device) = machine::mapping_layer(world, &mut memory, &SpareLog::default())?;
     let mut simulation = Simulation::new(device, memory, &execute::options(world))
         .map_err(|error| UsageError::from_error("the trial's bus and costs", &error))?;
     let host = simulation.host();
