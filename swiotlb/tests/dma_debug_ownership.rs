@@ -198,7 +198,7 @@ fn x9_memory_that_is_forbidden_is_forbidden_until_it_is_permitted() {
 #[test]
 fn x9_what_lies_beside_permitted_memory_stays_forbidden() {
     let mut owners = Ownership::new();
-    let at = |offset| PhysAddr::new(0x5000 + offset);
+    let at = |offset: u64| PhysAddr::new(0x5000 + offset);
     owners.forbid(at(0), 4096, "a private page");
     owners.permit(at(1024), 2048);
     let mut forbids = |offset| owners.on_memory_access(10, at(offset), 8);
