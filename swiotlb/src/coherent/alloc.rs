@@ -28,12 +28,7 @@ impl Dma {
         bytes: u64,
         gfp: Gfp,
     ) -> Result<Coherent, DmaError> {
-        let attrs = if gfp.is_silent() {
-            Attrs::NO_WARN
-        } else {
-            Attrs::NONE
-        };
-        let request = AllocRequest::new(bytes).with_gfp(gfp).with_attrs(attrs);
+        let request = AllocRequest::coherent(bytes, gfp);
         self.alloc_attrs(mem, pages, dev, &request)
     }
 

@@ -83,18 +83,7 @@ impl Dma {
         let phys = self.take_pages(pages, dev, bytes, request)?;
         let block_bytes = self.block_bytes(bytes);
         if is_shared && let Err(code) = pages.make_shared(phys, block_bytes) {
-            self.warn(
-                dev,
-                DmaMessage::Leaking {
-                    phys,
-                    bytes: block_bytes,
-                },
-            );
-            return Err(DmaError::Leaked {
-                phys,
-                bytes: block_bytes,
-                code,
-            });
+            return Err(self.leaked(dev, phys, block_bytes, code));
         }
         if let Err(error) = mem.zero(phys, bytes) {
             self.return_pages(pages, dev, phys, bytes, is_shared)?;
@@ -183,6 +172,12 @@ impl Dma {
         }
     }
 
+    /// Says that pages are lost, because whether they are shared is not known any more.
+    fn leaked(&self, dev: &Device, phys: PhysAddr, bytes: u64, code: i32) -> DmaError {
+        self.warn(dev, DmaMessage::Leaking { phys, bytes });
+        DmaError::Leaked { phys, bytes, code }
+    }
+
     /// Gives pages back to their source; pages that stay shared leak.
     pub(crate) fn return_pages(
         &self,
@@ -194,18 +189,7 @@ impl Dma {
     ) -> Result<(), DmaError> {
         let block_bytes = self.block_bytes(bytes);
         if is_shared && let Err(code) = pages.make_private(phys, block_bytes) {
-            self.warn(
-                dev,
-                DmaMessage::Leaking {
-                    phys,
-                    bytes: block_bytes,
-                },
-            );
-            return Err(DmaError::Leaked {
-                phys,
-                bytes: block_bytes,
-                code,
-            });
+            return Err(self.leaked(dev, phys, block_bytes, code));
         }
         let count = bytes / self.swiotlb().platform().page_size.bytes();
         let cma = &mut self.coherent().cma;

@@ -72,6 +72,16 @@ impl AllocRequest {
         }
     }
 
+    /// Asks as `dma_alloc_coherent` does: silent flags become `NO_WARN`.
+    pub(super) const fn coherent(bytes: u64, gfp: Gfp) -> Self {
+        let attrs = if gfp.is_silent() {
+            Attrs::NO_WARN
+        } else {
+            Attrs::NONE
+        };
+        Self::new(bytes).with_gfp(gfp).with_attrs(attrs)
+    }
+
     /// Sets how the allocation may be made.
     #[must_use]
     pub const fn with_gfp(mut self, gfp: Gfp) -> Self {

@@ -1,7 +1,6 @@
 //! Managed memory: freed when the driver leaves its device (`dmam_*`).
 
 use crate::addr::DmaAddr;
-use crate::attrs::Attrs;
 use crate::coherent::gfp::Gfp;
 use crate::coherent::handle::{AllocRequest, CoherentParts, CpuAddr};
 use crate::device::Device;
@@ -41,12 +40,7 @@ impl Dma {
         bytes: u64,
         gfp: Gfp,
     ) -> Result<CoherentParts, DmaError> {
-        let attrs = if gfp.is_silent() {
-            Attrs::NO_WARN
-        } else {
-            Attrs::NONE
-        };
-        let request = AllocRequest::new(bytes).with_gfp(gfp).with_attrs(attrs);
+        let request = AllocRequest::coherent(bytes, gfp);
         self.dmam_alloc_attrs(mem, pages, dev, &request)
     }
 
