@@ -228,7 +228,7 @@ pub use iommu::{
     FlushMode, FlushQueues, Granule, IommuDomain, IommuError, IovaError, IovaState, Linked, Prot,
     ReservedRegion, Route, Translation, Unlinked,
 };
-pub use memory::{MemoryError, PhysMemory};
+pub use memory::{MemoryError, NoBytes, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
 pub use page_source::{PageOrigin, PageRequest, PageSource, RegionSource, Zone};
 pub use param::ParamWarning;

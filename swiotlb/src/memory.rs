@@ -41,3 +41,31 @@ pub trait PhysMemory {
     /// If any byte of the range is not memory.
     fn zero(&mut self, addr: PhysAddr, bytes: u64) -> Result<(), MemoryError>;
 }
+
+/// Memory everywhere, but without bytes: reads give zeros, writes are lost. For those who want places
+/// and counts alone: the replay of a trace, a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NoBytes;
+
+impl PhysMemory for NoBytes {
+    #[inline]
+    fn read(&self, _: PhysAddr, buf: &mut [u8]) -> Result<(), MemoryError> {
+        buf.fill(0);
+        Ok(())
+    }
+
+    #[inline]
+    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    #[inline]
+    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    #[inline]
+    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}

@@ -7,34 +7,13 @@ use std::hint::black_box;
 use allocation_counter::measure;
 use swiotlb::{
     Attrs, BootConfig, BootOptions, BounceInfo, BounceRequest, CpuId, DataDirection, Device, Dma,
-    MapError, MapRequest, MemoryError, Mode, PhysAddr, PhysMemory, Platform, Policy, PoolGeometry,
-    RegionSource, ShrinkerConfig, Swiotlb,
+    MapError, MapRequest, Mode, NoBytes, PhysAddr, Platform, Policy, PoolGeometry, RegionSource,
+    ShrinkerConfig, Swiotlb,
 };
 
 const ORIG: u64 = 0x1_0000_0a10;
 /// From common ones of one slot and of a page to one that no half of a slot set holds.
 const LENGTHS: [u64; 5] = [100, 2048, 4096, 20_000, 200 << 10];
-
-/// Memory without bytes: what is counted is the layer's own.
-struct NoBytes;
-
-impl PhysMemory for NoBytes {
-    fn read(&self, _: PhysAddr, _: &mut [u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-}
 
 fn layer(policy: Policy, parameters: &str, mode: Mode) -> Swiotlb {
     let mut boot = BootConfig::new(BootOptions {

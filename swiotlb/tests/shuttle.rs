@@ -12,34 +12,13 @@ use shuttle::sync::{Arc, Mutex};
 use shuttle::thread;
 use swiotlb::{
     AllocatorId, Attrs, BootConfig, BootOptions, BounceInfo, BounceRequest, CpuId, DataDirection,
-    Device, MapError, MemoryError, Mode, PhysAddr, PhysMemory, Platform, Policy, PoolGeometry,
-    RegionSource, ShrinkPressure, ShrinkerConfig, Swiotlb,
+    Device, MapError, Mode, NoBytes, PhysAddr, Platform, Policy, PoolGeometry, RegionSource,
+    ShrinkPressure, ShrinkerConfig, Swiotlb,
 };
 
 const POOL: u64 = 0x100_0000;
 const PAGES: u64 = 0x200_0000;
 const RUNS: usize = 2000;
-
-/// Memory without bytes: what is checked here is who owns which slots.
-struct NoBytes;
-
-impl PhysMemory for NoBytes {
-    fn read(&self, _: PhysAddr, _: &mut [u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-}
 
 /// Parameters that have slots counted, so that each mapping goes the general way.
 const COUNTED: &str = ",,track_hiwater";

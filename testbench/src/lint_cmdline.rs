@@ -2,12 +2,10 @@
 
 use serde::Serialize;
 use swiotlb::{
-    BootConfig, BootOptions, EarlyInit, InitOutcome, Mode, ParamWarning, PhysAddr, Platform,
-    Policy, RamRange, RegionSource, SLOT_BYTES, SLOT_SET_SLOTS, Swiotlb, bit_mask,
+    BootConfig, BootOptions, EarlyInit, InitOutcome, Mode, NoBytes, ParamWarning, PhysAddr,
+    Platform, Policy, RamRange, RegionSource, SLOT_BYTES, SLOT_SET_SLOTS, Swiotlb, bit_mask,
     coco_default_size,
 };
-
-use crate::replay::NoMemory;
 
 /// The machine that the command line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,7 +302,7 @@ fn start(boot: BootConfig, target: Target) -> PoolFate {
         has_addressing_limit: target.is_confidential || target.ram_bytes > LOW_RAM_BYTES,
         ..EarlyInit::default()
     };
-    match swiotlb.init_early(&mut NoMemory, &mut source, how) {
+    match swiotlb.init_early(&mut NoBytes, &mut source, how) {
         Ok(InitOutcome::Ready(geometry)) => PoolFate::Made {
             slots: u64::from(geometry.slots),
             areas: geometry.areas,

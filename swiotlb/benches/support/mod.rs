@@ -3,7 +3,7 @@
 
 use swiotlb::{
     Attrs, BootConfig, BootOptions, BounceRequest, CpuId, DataDirection, Device, MemoryError, Mode,
-    PhysAddr, PhysMemory, Platform, Policy, PoolGeometry, Swiotlb,
+    NoBytes, PhysAddr, PhysMemory, Platform, Policy, PoolGeometry, Swiotlb,
 };
 
 /// Slots of the pool: 64 MiB.
@@ -12,28 +12,6 @@ pub(crate) const POOL_SLOTS: u32 = 32768;
 pub(crate) const POOL_BASE: u64 = 0x400_0000;
 /// Where the original buffer of the first thread lies; the next ones are 16 MiB apart.
 pub(crate) const ORIGINAL: u64 = 0x4000_0000;
-
-/// Memory whose copies cost nothing: the reference counts the allocator alone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NoCopy;
-
-impl PhysMemory for NoCopy {
-    fn read(&self, _: PhysAddr, _: &mut [u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-}
 
 /// The original and the pool, each one piece of memory.
 #[derive(Debug)]
@@ -151,7 +129,7 @@ impl Bench {
             ..BootOptions::default()
         });
         let platform = Platform::default();
-        let swiotlb = Swiotlb::with_pool(&mut NoCopy, platform, boot, Mode::Kernel, geometry)
+        let swiotlb = Swiotlb::with_pool(&mut NoBytes, platform, boot, Mode::Kernel, geometry)
             .expect("a pool of 64 MiB");
         let base = swiotlb.default_base();
         assert_eq!(
@@ -201,14 +179,16 @@ impl Bench {
     /// As [`Bench::take`], for another device.
     #[inline]
     pub(crate) fn take_for(&self, dev: &Device, request: &BounceRequest) -> PhysAddr {
-        let bounce = self.swiotlb.tbl_map_single(&mut NoCopy, dev, request);
+        let bounce = self.swiotlb.tbl_map_single(&mut NoBytes, dev, request);
         bounce.expect("slots are free").tlb_addr
     }
 
     /// Maps in vain.
     #[inline]
     pub(crate) fn fail(&self, request: &BounceRequest) -> bool {
-        let bounce = self.swiotlb.tbl_map_single(&mut NoCopy, &self.dev, request);
+        let bounce = self
+            .swiotlb
+            .tbl_map_single(&mut NoBytes, &self.dev, request);
         bounce.is_err()
     }
 
@@ -224,7 +204,7 @@ impl Bench {
         let (dir, attrs) = (DataDirection::ToDevice, Attrs::NONE);
         let released = self
             .swiotlb
-            .tbl_unmap_single(&mut NoCopy, dev, addr, bytes, dir, attrs);
+            .tbl_unmap_single(&mut NoBytes, dev, addr, bytes, dir, attrs);
         released.expect("the buffer is mapped");
     }
 

@@ -5,35 +5,12 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use swiotlb::{
     AllocatorId, Attrs, BounceRequest, CpuId, DataDirection, Device, DmaAddr, InitError, MapError,
-    MemoryError, PhysAddr, PhysMemory, PoolId, ShrinkPressure, Swiotlb,
+    NoBytes, PhysAddr, PoolId, ShrinkPressure, Swiotlb,
 };
 
 use crate::replay::machine::Machine;
 use crate::replay::op::{MapOp, MappingId};
 use crate::trace::Dir;
-
-/// Memory without bytes: a trace holds none, and only places and counts are wanted.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoMemory;
-
-impl PhysMemory for NoMemory {
-    fn read(&self, _: PhysAddr, buf: &mut [u8]) -> Result<(), MemoryError> {
-        buf.fill(0);
-        Ok(())
-    }
-
-    fn write(&mut self, _: PhysAddr, _: &[u8]) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: PhysAddr, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-
-    fn zero(&mut self, _: PhysAddr, _: u64) -> Result<(), MemoryError> {
-        Ok(())
-    }
-}
 
 /// A live mapping of the replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +52,7 @@ pub enum Answer {
 pub struct Engine {
     machine: Machine,
     swiotlb: Swiotlb,
-    memory: NoMemory,
+    memory: NoBytes,
     devices: Vec<Device>,
     pool: Option<PoolId>,
     live: FxHashMap<MappingId, Held>,
@@ -92,7 +69,7 @@ impl Engine {
     /// # Errors
     /// If there can be no such pool.
     pub fn new(machine: Machine) -> Result<Self, InitError> {
-        let mut memory = NoMemory;
+        let mut memory = NoBytes;
         let swiotlb = machine.start(&mut memory)?;
         let pool = swiotlb.pools(AllocatorId::DEFAULT).next();
         Ok(Self {

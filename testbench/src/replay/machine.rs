@@ -1,11 +1,10 @@
 //! The machine to replay on: that of the trace, as far as it tells, or another one.
 
 use swiotlb::{
-    BootConfig, BootOptions, Device, Mode, PageSource, PhysAddr, Platform, Policy, PoolGeometry,
-    RamRange, RegionSource, SLOT_BYTES, Swiotlb, bit_mask,
+    BootConfig, BootOptions, Device, Mode, NoBytes, PageSource, PhysAddr, Platform, Policy,
+    PoolGeometry, RamRange, RegionSource, SLOT_BYTES, Swiotlb, bit_mask,
 };
 
-use crate::replay::engine::NoMemory;
 use crate::replay::survey::Survey;
 
 /// A device as the bounce layer sees it.
@@ -243,7 +242,7 @@ impl Machine {
     ///
     /// # Errors
     /// If there can be no such pool.
-    pub fn start(&self, mem: &mut NoMemory) -> Result<Swiotlb, swiotlb::InitError> {
+    pub fn start(&self, mem: &mut NoBytes) -> Result<Swiotlb, swiotlb::InitError> {
         let options = BootOptions {
             policy: self.policy,
             ..BootOptions::default()

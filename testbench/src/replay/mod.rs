@@ -24,7 +24,7 @@ mod whatif;
 
 pub use check::{Cause, Difference, SelfCheck};
 pub use doubts::doubts;
-pub use engine::{Answer, Engine, Held, NoMemory};
+pub use engine::{Answer, Engine, Held};
 pub use figures::{Cell, Figures, Level, Lifetimes, POINTS, PhaseFigures, Point};
 pub use machine::{DeviceConfig, Known, Machine, Recorded, Source};
 pub use op::{MapOp, MappingId, Op, OpKind, Seen};
