@@ -36,8 +36,45 @@ package dma_pkg;
         ErrAddrLimit = 4'd3,
         ErrOverrun   = 4'd4,
         ErrBadKeep   = 4'd5,
-        ErrAborted   = 4'd6
+        ErrAborted   = 4'd6,
+        ErrTimeout   = 4'd7
     } error_kind_e;
+
+    // What failed; the values are those of RING_STATUS.error_source.
+    typedef enum logic [1:0] {
+        SourceData      = 2'd0,
+        SourceFetch     = 2'd1,
+        SourceWriteback = 2'd2
+    } error_source_e;
+
+    // Descriptors of a ring are one beat of its port.
+    localparam int unsigned RingDataWidth   = 128;
+    localparam int unsigned DescriptorBytes = 16;
+    // Width of an index into a ring.
+    localparam int unsigned RingBits        = 16;
+
+    // A descriptor as the channel sees it. Not packed, like what the registers and the channels tell each other: a
+    // simulator then keeps a variable for each member.
+    typedef struct {
+        // What happened when it was read: none, slverr, decerr or addr_limit.
+        error_kind_e           fetch_error;
+        // The driver wants an interrupt when it is written back.
+        logic                  irq;
+        // mm2s: the packet goes on with the next one. s2mm: so may the packet.
+        logic                  more;
+        logic [LengthBits-1:0] length;
+        logic [63:0]           addr;
+    } descriptor_t;
+
+    // What is written back into a descriptor.
+    typedef struct packed {
+        error_kind_e           kind;
+        logic                  packet_end;
+        logic                  zero_length;
+        logic                  irq;
+        logic                  more;
+        logic [LengthBits-1:0] bytes;
+    } completion_t;
 
     // How a channel's transfer ended. Addresses are as wide as the bus.
     typedef struct packed {
@@ -45,15 +82,25 @@ package dma_pkg;
         logic [63:0] fail_addr;
     } failure_t;
 
-    // What the registers ask of a channel. Not packed, like the types of the register block: a simulator then
-    // keeps a variable for each member.
+    // What a mover says of a transfer when it is done.
+    typedef struct packed {
+        failure_t              failure;
+        logic [LengthBits-1:0] bytes;
+        // The transfer took the end of its packet.
+        logic                  packet_end;
+    } result_t;
+
+    // What the registers ask of a channel.
     typedef struct {
         // High in the cycle in which the bit is written.
         logic                  start;
         logic                  stop;
         logic                  keep_open;
+        // STATUS.error is set.
+        logic                  is_failed;
         logic [63:0]           addr;
         logic [LengthBits-1:0] length;
+        logic [31:0]           timeout;
     } command_t;
 
     // What a channel tells the registers: events are high for one cycle.
@@ -68,6 +115,48 @@ package dma_pkg;
         logic [LengthBits-1:0] bytes_done;
         failure_t              failure;
     } status_t;
+
+    // What the registers ask of a channel's ring.
+    typedef struct {
+        logic                  enable;
+        // High for one cycle.
+        logic                  clear;
+        logic                  resume;
+        logic                  irq;
+        logic [63:0]           base;
+        logic [RingBits-1:0]   size;
+        logic [RingBits-1:0]   tail;
+        logic [7:0]            coalesce_count;
+        logic [15:0]           coalesce_time;
+    } ring_command_t;
+
+    // What a ring tells the registers.
+    typedef struct {
+        logic                  busy;
+        logic                  sets_halted;
+        logic                  sets_irq;
+        logic [RingBits-1:0]   head;
+        logic [RingBits-1:0]   fail_index;
+        error_source_e         error_source;
+    } ring_status_t;
+
+    // What a mover tells the counters: each high in the cycles that are counted.
+    typedef struct {
+        logic                  beat;
+        logic                  stalls_address;
+        logic                  stalls_data;
+        logic                  stalls_stream;
+        logic [8:0]            outstanding;
+    } activity_t;
+
+    typedef struct {
+        logic [31:0]           busy;
+        logic [31:0]           beats;
+        logic [31:0]           stalls_address;
+        logic [31:0]           stalls_data;
+        logic [31:0]           stalls_stream;
+        logic [8:0]            outstanding;
+    } counts_t;
 
     // Faults that PlantedFault can plant, so that a testbench can prove that it would notice. README.md
     // says which rule or check each of them provokes.

@@ -12,6 +12,7 @@ module dma_registers #(
     parameter int unsigned MaxReads      = 16,
     parameter int unsigned MaxWrites     = 16,
     parameter int unsigned FifoDepth     = 512,
+    parameter int unsigned RingDepth     = 64,
     parameter int unsigned PlantedFault  = 0
 ) (
     input  logic              clk_i,
@@ -39,8 +40,18 @@ module dma_registers #(
     output logic              soft_reset_o,
     output dma_pkg::command_t mm2s_o,
     input  dma_pkg::status_t  mm2s_i,
+    output dma_pkg::ring_command_t mm2s_ring_o,
+    input  dma_pkg::ring_status_t  mm2s_ring_i,
+    output logic              mm2s_counters_enable_o,
+    output logic              mm2s_counters_clear_o,
+    input  dma_pkg::counts_t  mm2s_counts_i,
     output dma_pkg::command_t s2mm_o,
     input  dma_pkg::status_t  s2mm_i,
+    output dma_pkg::ring_command_t s2mm_ring_o,
+    input  dma_pkg::ring_status_t  s2mm_ring_i,
+    output logic              s2mm_counters_enable_o,
+    output logic              s2mm_counters_clear_o,
+    input  dma_pkg::counts_t  s2mm_counts_i,
     output logic              irq_o
 );
     import dma_pkg::*;
@@ -105,23 +116,58 @@ module dma_registers #(
 
     // ---- Commands ----
 
-    logic write_sets_start;
+    // A start comes before the fields that are written with it show in the register.
+    logic write_sets_start, mm2s_starts, s2mm_starts;
 
     assign write_sets_start = req_wdata[0] && req_wmask[0];
     assign loopback_o       = regs_out.CONTROL.loopback.value;
     assign soft_reset_o     = regs_out.CONTROL.soft_reset.value;
 
-    assign mm2s_o.start     = regs_out.MM2S.CONTROL.start.swmod && write_sets_start;
+    assign mm2s_starts      = regs_out.MM2S.CONTROL.start.swmod && write_sets_start;
+    assign mm2s_o.start     = mm2s_starts;
     assign mm2s_o.stop      = regs_out.MM2S.CONTROL.stop.value;
-    assign mm2s_o.keep_open = regs_out.MM2S.CONTROL.keep_open.value;
+    assign mm2s_o.keep_open = (mm2s_starts && req_wmask[8]) ? req_wdata[8] : regs_out.MM2S.CONTROL.keep_open.value;
+    assign mm2s_o.is_failed = regs_out.MM2S.STATUS.error.value;
     assign mm2s_o.addr      = {regs_out.MM2S.ADDR_HI.value.value, regs_out.MM2S.ADDR_LO.value.value};
     assign mm2s_o.length    = regs_out.MM2S.LENGTH.bytes.value;
+    assign mm2s_o.timeout   = regs_out.MM2S.TIMEOUT.cycles.value;
 
-    assign s2mm_o.start     = regs_out.S2MM.CONTROL.start.swmod && write_sets_start;
+    assign mm2s_ring_o.enable         = regs_out.MM2S.CONTROL.ring_enable.value;
+    assign mm2s_ring_o.clear          = regs_out.MM2S.CONTROL.ring_reset.value;
+    assign mm2s_ring_o.resume         = regs_out.MM2S.RING_STATUS.halted.swmod && req_wdata[1] && req_wmask[1];
+    assign mm2s_ring_o.irq            = regs_out.MM2S.RING_STATUS.irq.value;
+    assign mm2s_ring_o.base           = {regs_out.MM2S.RING_BASE_HI.value.value, regs_out.MM2S.RING_BASE_LO.value.value,
+                                       4'b0000};
+    assign mm2s_ring_o.size           = regs_out.MM2S.RING_SIZE.count.value;
+    assign mm2s_ring_o.tail           = regs_out.MM2S.RING_TAIL.index.value;
+    assign mm2s_ring_o.coalesce_count = regs_out.MM2S.RING_COALESCE.count.value;
+    assign mm2s_ring_o.coalesce_time  = regs_out.MM2S.RING_COALESCE.delay.value;
+
+    assign mm2s_counters_enable_o = regs_out.MM2S.CONTROL.counters_enable.value;
+    assign mm2s_counters_clear_o  = regs_out.MM2S.CONTROL.counters_reset.value;
+
+    assign s2mm_starts      = regs_out.S2MM.CONTROL.start.swmod && write_sets_start;
+    assign s2mm_o.start     = s2mm_starts;
     assign s2mm_o.stop      = regs_out.S2MM.CONTROL.stop.value;
-    assign s2mm_o.keep_open = regs_out.S2MM.CONTROL.keep_open.value;
+    assign s2mm_o.keep_open = (s2mm_starts && req_wmask[8]) ? req_wdata[8] : regs_out.S2MM.CONTROL.keep_open.value;
+    assign s2mm_o.is_failed = regs_out.S2MM.STATUS.error.value;
     assign s2mm_o.addr      = {regs_out.S2MM.ADDR_HI.value.value, regs_out.S2MM.ADDR_LO.value.value};
     assign s2mm_o.length    = regs_out.S2MM.LENGTH.bytes.value;
+    assign s2mm_o.timeout   = regs_out.S2MM.TIMEOUT.cycles.value;
+
+    assign s2mm_ring_o.enable         = regs_out.S2MM.CONTROL.ring_enable.value;
+    assign s2mm_ring_o.clear          = regs_out.S2MM.CONTROL.ring_reset.value;
+    assign s2mm_ring_o.resume         = regs_out.S2MM.RING_STATUS.halted.swmod && req_wdata[1] && req_wmask[1];
+    assign s2mm_ring_o.irq            = regs_out.S2MM.RING_STATUS.irq.value;
+    assign s2mm_ring_o.base           = {regs_out.S2MM.RING_BASE_HI.value.value, regs_out.S2MM.RING_BASE_LO.value.value,
+                                       4'b0000};
+    assign s2mm_ring_o.size           = regs_out.S2MM.RING_SIZE.count.value;
+    assign s2mm_ring_o.tail           = regs_out.S2MM.RING_TAIL.index.value;
+    assign s2mm_ring_o.coalesce_count = regs_out.S2MM.RING_COALESCE.count.value;
+    assign s2mm_ring_o.coalesce_time  = regs_out.S2MM.RING_COALESCE.delay.value;
+
+    assign s2mm_counters_enable_o = regs_out.S2MM.CONTROL.counters_enable.value;
+    assign s2mm_counters_clear_o  = regs_out.S2MM.CONTROL.counters_reset.value;
 
     // ---- Status ----
 
@@ -132,6 +178,7 @@ module dma_registers #(
     assign regs_in.CAPS1.max_burst_beats.next    = 9'(MaxBurstBeats);
     assign regs_in.CAPS1.max_reads.next          = 8'(MaxReads);
     assign regs_in.CAPS1.max_writes.next         = 8'(MaxWrites);
+    assign regs_in.CAPS2.ring_descriptors.next = 8'(RingDepth);
     assign regs_in.CAPS2.fifo_beats.next         = 16'(FifoDepth);
 
     assign regs_in.CONTROL.loopback.swwel   = mm2s_i.busy || s2mm_i.busy;
@@ -165,18 +212,53 @@ module dma_registers #(
     assign regs_in.S2MM.FAIL_ADDR_LO.value.next    = s2mm_i.failure.fail_addr[31:0];
     assign regs_in.S2MM.FAIL_ADDR_HI.value.next    = s2mm_i.failure.fail_addr[63:32];
 
+    assign regs_in.MM2S.RING_HEAD.index.next           = mm2s_ring_i.head;
+    assign regs_in.MM2S.RING_TAIL.index.hwclr          = mm2s_ring_o.clear && !mm2s_ring_o.enable;
+    assign regs_in.MM2S.RING_STATUS.busy.next          = mm2s_ring_i.busy;
+    assign regs_in.MM2S.RING_STATUS.halted.hwset       = mm2s_ring_i.sets_halted;
+    assign regs_in.MM2S.RING_STATUS.halted.hwclr       = mm2s_ring_o.clear && !mm2s_ring_o.enable;
+    assign regs_in.MM2S.RING_STATUS.irq.hwset          = mm2s_ring_i.sets_irq;
+    assign regs_in.MM2S.RING_STATUS.irq.hwclr          = mm2s_ring_o.clear && !mm2s_ring_o.enable;
+    assign regs_in.MM2S.RING_STATUS.error_source.next  = mm2s_ring_i.error_source;
+    assign regs_in.MM2S.RING_FAIL.index.next           = mm2s_ring_i.fail_index;
+    assign regs_in.MM2S.COUNT_BUSY.cycles.next         = mm2s_counts_i.busy;
+    assign regs_in.MM2S.COUNT_BEATS.beats.next         = mm2s_counts_i.beats;
+    assign regs_in.MM2S.COUNT_STALL_ADDRESS.cycles.next = mm2s_counts_i.stalls_address;
+    assign regs_in.MM2S.COUNT_STALL_DATA.cycles.next   = mm2s_counts_i.stalls_data;
+    assign regs_in.MM2S.COUNT_STALL_STREAM.cycles.next = mm2s_counts_i.stalls_stream;
+    assign regs_in.MM2S.COUNT_OUTSTANDING.bursts.next  = mm2s_counts_i.outstanding;
+
+    assign regs_in.S2MM.RING_HEAD.index.next           = s2mm_ring_i.head;
+    assign regs_in.S2MM.RING_TAIL.index.hwclr          = s2mm_ring_o.clear && !s2mm_ring_o.enable;
+    assign regs_in.S2MM.RING_STATUS.busy.next          = s2mm_ring_i.busy;
+    assign regs_in.S2MM.RING_STATUS.halted.hwset       = s2mm_ring_i.sets_halted;
+    assign regs_in.S2MM.RING_STATUS.halted.hwclr       = s2mm_ring_o.clear && !s2mm_ring_o.enable;
+    assign regs_in.S2MM.RING_STATUS.irq.hwset          = s2mm_ring_i.sets_irq;
+    assign regs_in.S2MM.RING_STATUS.irq.hwclr          = s2mm_ring_o.clear && !s2mm_ring_o.enable;
+    assign regs_in.S2MM.RING_STATUS.error_source.next  = s2mm_ring_i.error_source;
+    assign regs_in.S2MM.RING_FAIL.index.next           = s2mm_ring_i.fail_index;
+    assign regs_in.S2MM.COUNT_BUSY.cycles.next         = s2mm_counts_i.busy;
+    assign regs_in.S2MM.COUNT_BEATS.beats.next         = s2mm_counts_i.beats;
+    assign regs_in.S2MM.COUNT_STALL_ADDRESS.cycles.next = s2mm_counts_i.stalls_address;
+    assign regs_in.S2MM.COUNT_STALL_DATA.cycles.next   = s2mm_counts_i.stalls_data;
+    assign regs_in.S2MM.COUNT_STALL_STREAM.cycles.next = s2mm_counts_i.stalls_stream;
+    assign regs_in.S2MM.COUNT_OUTSTANDING.bursts.next  = s2mm_counts_i.outstanding;
+
     // ---- Interrupt ----
 
-    logic [3:0] int_status, int_enable;
+    logic [5:0] int_status, int_enable;
 
-    assign int_status = {regs_out.S2MM.STATUS.error.value, regs_out.S2MM.STATUS.done.value,
-                         regs_out.MM2S.STATUS.error.value, regs_out.MM2S.STATUS.done.value};
-    assign int_enable = {regs_out.INT_ENABLE.s2mm_error.value, regs_out.INT_ENABLE.s2mm_done.value,
+    assign int_status = {s2mm_ring_o.irq, regs_out.S2MM.STATUS.error.value, regs_out.S2MM.STATUS.done.value,
+                         mm2s_ring_o.irq, regs_out.MM2S.STATUS.error.value, regs_out.MM2S.STATUS.done.value};
+    assign int_enable = {regs_out.INT_ENABLE.s2mm_ring.value, regs_out.INT_ENABLE.s2mm_error.value,
+                         regs_out.INT_ENABLE.s2mm_done.value, regs_out.INT_ENABLE.mm2s_ring.value,
                          regs_out.INT_ENABLE.mm2s_error.value, regs_out.INT_ENABLE.mm2s_done.value};
     assign irq_o      = |(int_status & int_enable);
 
     assign regs_in.INT_STATUS.mm2s_done.next  = int_status[0];
     assign regs_in.INT_STATUS.mm2s_error.next = int_status[1];
-    assign regs_in.INT_STATUS.s2mm_done.next  = int_status[2];
-    assign regs_in.INT_STATUS.s2mm_error.next = int_status[3];
+    assign regs_in.INT_STATUS.mm2s_ring.next  = int_status[2];
+    assign regs_in.INT_STATUS.s2mm_done.next  = int_status[3];
+    assign regs_in.INT_STATUS.s2mm_error.next = int_status[4];
+    assign regs_in.INT_STATUS.s2mm_ring.next  = int_status[5];
 endmodule

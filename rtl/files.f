@@ -13,7 +13,14 @@ dma_read.sv
 dma_write.sv
 dma_stream_out.sv
 dma_stream_in.sv
+dma_watchdog.sv
+dma_counters.sv
 dma_channel.sv
+dma_ring_fetch.sv
+dma_ring_writeback.sv
+dma_irq_coalesce.sv
+dma_ring.sv
+dma_ring_port.sv
 dma_axil.sv
 dma_registers.sv
 dma_fault.sv

@@ -82,6 +82,8 @@ for bits in 16 24 32 40; do
 done
 lint dma_engine -GMaxBurstBeats=1 -GMaxReads=1 -GMaxWrites=1 -GFifoDepth=4 -GIdWidth=1
 lint dma_engine -GMaxBurstBeats=5 -GMaxReads=3 -GMaxWrites=255 -GFifoDepth=8 -GIdWidth=8
+lint dma_engine -GRingDepth=8
+lint dma_engine -GRingDepth=128 -GAddrBits=64 -GAddrMode=1
 fault=1
 while [ $fault -le 21 ]; do
     lint dma_engine -GPlantedFault=$fault
@@ -96,6 +98,7 @@ refuse "MaxReads must be 1 to 255" -GMaxReads=0
 refuse "MaxWrites must be 1 to 255" -GMaxWrites=256
 refuse "FifoDepth must be a power of two" -GFifoDepth=48
 refuse "FifoDepth must hold a burst" -GFifoDepth=16 -GMaxBurstBeats=32
+refuse "RingDepth must be 8, 16, 32, 64 or 128" -GRingDepth=48
 refuse "IdWidth must be 1 to 32" -GIdWidth=0
 refuse "PlantedFault must be one of" -GPlantedFault=99
 

@@ -50,6 +50,8 @@ public:
     // The cycle of the last response.
     uint64_t last_response = 0;
 
+    bool is_idle() const { return reads_.empty() && writes_.empty() && responses_.empty(); }
+
     // Before the rising edge: what the core sees in this cycle.
     void drive(uint64_t cycle) {
         *pins_.arready = *pins_.awready = *pins_.wready = 1;

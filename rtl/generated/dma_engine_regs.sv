@@ -86,6 +86,21 @@ module dma_engine_regs (
             logic BYTES_DONE;
             logic FAIL_ADDR_LO;
             logic FAIL_ADDR_HI;
+            logic TIMEOUT;
+            logic RING_BASE_LO;
+            logic RING_BASE_HI;
+            logic RING_SIZE;
+            logic RING_HEAD;
+            logic RING_TAIL;
+            logic RING_COALESCE;
+            logic RING_STATUS;
+            logic RING_FAIL;
+            logic COUNT_BUSY;
+            logic COUNT_BEATS;
+            logic COUNT_STALL_ADDRESS;
+            logic COUNT_STALL_DATA;
+            logic COUNT_STALL_STREAM;
+            logic COUNT_OUTSTANDING;
         } MM2S;
         struct {
             logic CONTROL;
@@ -96,6 +111,21 @@ module dma_engine_regs (
             logic BYTES_DONE;
             logic FAIL_ADDR_LO;
             logic FAIL_ADDR_HI;
+            logic TIMEOUT;
+            logic RING_BASE_LO;
+            logic RING_BASE_HI;
+            logic RING_SIZE;
+            logic RING_HEAD;
+            logic RING_TAIL;
+            logic RING_COALESCE;
+            logic RING_STATUS;
+            logic RING_FAIL;
+            logic COUNT_BUSY;
+            logic COUNT_BEATS;
+            logic COUNT_STALL_ADDRESS;
+            logic COUNT_STALL_DATA;
+            logic COUNT_STALL_STREAM;
+            logic COUNT_OUTSTANDING;
         } S2MM;
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
@@ -127,6 +157,21 @@ module dma_engine_regs (
         decoded_reg_strb.MM2S.BYTES_DONE = cpuif_req_masked & (cpuif_addr == 12'h114) & !cpuif_req_is_wr;
         decoded_reg_strb.MM2S.FAIL_ADDR_LO = cpuif_req_masked & (cpuif_addr == 12'h118) & !cpuif_req_is_wr;
         decoded_reg_strb.MM2S.FAIL_ADDR_HI = cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.TIMEOUT = cpuif_req_masked & (cpuif_addr == 12'h120);
+        decoded_reg_strb.MM2S.RING_BASE_LO = cpuif_req_masked & (cpuif_addr == 12'h140);
+        decoded_reg_strb.MM2S.RING_BASE_HI = cpuif_req_masked & (cpuif_addr == 12'h144);
+        decoded_reg_strb.MM2S.RING_SIZE = cpuif_req_masked & (cpuif_addr == 12'h148);
+        decoded_reg_strb.MM2S.RING_HEAD = cpuif_req_masked & (cpuif_addr == 12'h14c) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.RING_TAIL = cpuif_req_masked & (cpuif_addr == 12'h150);
+        decoded_reg_strb.MM2S.RING_COALESCE = cpuif_req_masked & (cpuif_addr == 12'h154);
+        decoded_reg_strb.MM2S.RING_STATUS = cpuif_req_masked & (cpuif_addr == 12'h158);
+        decoded_reg_strb.MM2S.RING_FAIL = cpuif_req_masked & (cpuif_addr == 12'h160) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_BUSY = cpuif_req_masked & (cpuif_addr == 12'h180) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_BEATS = cpuif_req_masked & (cpuif_addr == 12'h184) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_STALL_ADDRESS = cpuif_req_masked & (cpuif_addr == 12'h188) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_STALL_DATA = cpuif_req_masked & (cpuif_addr == 12'h18c) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_STALL_STREAM = cpuif_req_masked & (cpuif_addr == 12'h190) & !cpuif_req_is_wr;
+        decoded_reg_strb.MM2S.COUNT_OUTSTANDING = cpuif_req_masked & (cpuif_addr == 12'h194) & !cpuif_req_is_wr;
         decoded_reg_strb.S2MM.CONTROL = cpuif_req_masked & (cpuif_addr == 12'h200);
         decoded_reg_strb.S2MM.STATUS = cpuif_req_masked & (cpuif_addr == 12'h204);
         decoded_reg_strb.S2MM.ADDR_LO = cpuif_req_masked & (cpuif_addr == 12'h208);
@@ -135,6 +180,21 @@ module dma_engine_regs (
         decoded_reg_strb.S2MM.BYTES_DONE = cpuif_req_masked & (cpuif_addr == 12'h214) & !cpuif_req_is_wr;
         decoded_reg_strb.S2MM.FAIL_ADDR_LO = cpuif_req_masked & (cpuif_addr == 12'h218) & !cpuif_req_is_wr;
         decoded_reg_strb.S2MM.FAIL_ADDR_HI = cpuif_req_masked & (cpuif_addr == 12'h21c) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.TIMEOUT = cpuif_req_masked & (cpuif_addr == 12'h220);
+        decoded_reg_strb.S2MM.RING_BASE_LO = cpuif_req_masked & (cpuif_addr == 12'h240);
+        decoded_reg_strb.S2MM.RING_BASE_HI = cpuif_req_masked & (cpuif_addr == 12'h244);
+        decoded_reg_strb.S2MM.RING_SIZE = cpuif_req_masked & (cpuif_addr == 12'h248);
+        decoded_reg_strb.S2MM.RING_HEAD = cpuif_req_masked & (cpuif_addr == 12'h24c) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.RING_TAIL = cpuif_req_masked & (cpuif_addr == 12'h250);
+        decoded_reg_strb.S2MM.RING_COALESCE = cpuif_req_masked & (cpuif_addr == 12'h254);
+        decoded_reg_strb.S2MM.RING_STATUS = cpuif_req_masked & (cpuif_addr == 12'h258);
+        decoded_reg_strb.S2MM.RING_FAIL = cpuif_req_masked & (cpuif_addr == 12'h260) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_BUSY = cpuif_req_masked & (cpuif_addr == 12'h280) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_BEATS = cpuif_req_masked & (cpuif_addr == 12'h284) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_STALL_ADDRESS = cpuif_req_masked & (cpuif_addr == 12'h288) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_STALL_DATA = cpuif_req_masked & (cpuif_addr == 12'h28c) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_STALL_STREAM = cpuif_req_masked & (cpuif_addr == 12'h290) & !cpuif_req_is_wr;
+        decoded_reg_strb.S2MM.COUNT_OUTSTANDING = cpuif_req_masked & (cpuif_addr == 12'h294) & !cpuif_req_is_wr;
         decoded_err = '0;
     end
 
@@ -171,11 +231,19 @@ module dma_engine_regs (
             struct {
                 logic next;
                 logic load_next;
+            } mm2s_ring;
+            struct {
+                logic next;
+                logic load_next;
             } s2mm_done;
             struct {
                 logic next;
                 logic load_next;
             } s2mm_error;
+            struct {
+                logic next;
+                logic load_next;
+            } s2mm_ring;
         } INT_ENABLE;
         struct {
             struct {
@@ -190,7 +258,23 @@ module dma_engine_regs (
                 struct {
                     logic next;
                     logic load_next;
+                } ring_reset;
+                struct {
+                    logic next;
+                    logic load_next;
+                } counters_reset;
+                struct {
+                    logic next;
+                    logic load_next;
                 } keep_open;
+                struct {
+                    logic next;
+                    logic load_next;
+                } ring_enable;
+                struct {
+                    logic next;
+                    logic load_next;
+                } counters_enable;
             } CONTROL;
             struct {
                 struct {
@@ -224,6 +308,56 @@ module dma_engine_regs (
                     logic load_next;
                 } bytes;
             } LENGTH;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } cycles;
+            } TIMEOUT;
+            struct {
+                struct {
+                    logic [27:0] next;
+                    logic load_next;
+                } value;
+            } RING_BASE_LO;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } value;
+            } RING_BASE_HI;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } count;
+            } RING_SIZE;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } index;
+            } RING_TAIL;
+            struct {
+                struct {
+                    logic [7:0] next;
+                    logic load_next;
+                } count;
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } delay;
+            } RING_COALESCE;
+            struct {
+                struct {
+                    logic next;
+                    logic load_next;
+                } halted;
+                struct {
+                    logic next;
+                    logic load_next;
+                } irq;
+            } RING_STATUS;
         } MM2S;
         struct {
             struct {
@@ -238,7 +372,23 @@ module dma_engine_regs (
                 struct {
                     logic next;
                     logic load_next;
+                } ring_reset;
+                struct {
+                    logic next;
+                    logic load_next;
+                } counters_reset;
+                struct {
+                    logic next;
+                    logic load_next;
                 } keep_open;
+                struct {
+                    logic next;
+                    logic load_next;
+                } ring_enable;
+                struct {
+                    logic next;
+                    logic load_next;
+                } counters_enable;
             } CONTROL;
             struct {
                 struct {
@@ -272,6 +422,56 @@ module dma_engine_regs (
                     logic load_next;
                 } bytes;
             } LENGTH;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } cycles;
+            } TIMEOUT;
+            struct {
+                struct {
+                    logic [27:0] next;
+                    logic load_next;
+                } value;
+            } RING_BASE_LO;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } value;
+            } RING_BASE_HI;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } count;
+            } RING_SIZE;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } index;
+            } RING_TAIL;
+            struct {
+                struct {
+                    logic [7:0] next;
+                    logic load_next;
+                } count;
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } delay;
+            } RING_COALESCE;
+            struct {
+                struct {
+                    logic next;
+                    logic load_next;
+                } halted;
+                struct {
+                    logic next;
+                    logic load_next;
+                } irq;
+            } RING_STATUS;
         } S2MM;
     } field_combo_t;
     field_combo_t field_combo;
@@ -294,10 +494,16 @@ module dma_engine_regs (
             } mm2s_error;
             struct {
                 logic value;
+            } mm2s_ring;
+            struct {
+                logic value;
             } s2mm_done;
             struct {
                 logic value;
             } s2mm_error;
+            struct {
+                logic value;
+            } s2mm_ring;
         } INT_ENABLE;
         struct {
             struct {
@@ -309,7 +515,19 @@ module dma_engine_regs (
                 } stop;
                 struct {
                     logic value;
+                } ring_reset;
+                struct {
+                    logic value;
+                } counters_reset;
+                struct {
+                    logic value;
                 } keep_open;
+                struct {
+                    logic value;
+                } ring_enable;
+                struct {
+                    logic value;
+                } counters_enable;
             } CONTROL;
             struct {
                 struct {
@@ -337,6 +555,47 @@ module dma_engine_regs (
                     logic [31:0] value;
                 } bytes;
             } LENGTH;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } cycles;
+            } TIMEOUT;
+            struct {
+                struct {
+                    logic [27:0] value;
+                } value;
+            } RING_BASE_LO;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } value;
+            } RING_BASE_HI;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } count;
+            } RING_SIZE;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } index;
+            } RING_TAIL;
+            struct {
+                struct {
+                    logic [7:0] value;
+                } count;
+                struct {
+                    logic [15:0] value;
+                } delay;
+            } RING_COALESCE;
+            struct {
+                struct {
+                    logic value;
+                } halted;
+                struct {
+                    logic value;
+                } irq;
+            } RING_STATUS;
         } MM2S;
         struct {
             struct {
@@ -348,7 +607,19 @@ module dma_engine_regs (
                 } stop;
                 struct {
                     logic value;
+                } ring_reset;
+                struct {
+                    logic value;
+                } counters_reset;
+                struct {
+                    logic value;
                 } keep_open;
+                struct {
+                    logic value;
+                } ring_enable;
+                struct {
+                    logic value;
+                } counters_enable;
             } CONTROL;
             struct {
                 struct {
@@ -376,6 +647,47 @@ module dma_engine_regs (
                     logic [31:0] value;
                 } bytes;
             } LENGTH;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } cycles;
+            } TIMEOUT;
+            struct {
+                struct {
+                    logic [27:0] value;
+                } value;
+            } RING_BASE_LO;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } value;
+            } RING_BASE_HI;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } count;
+            } RING_SIZE;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } index;
+            } RING_TAIL;
+            struct {
+                struct {
+                    logic [7:0] value;
+                } count;
+                struct {
+                    logic [15:0] value;
+                } delay;
+            } RING_COALESCE;
+            struct {
+                struct {
+                    logic value;
+                } halted;
+                struct {
+                    logic value;
+                } irq;
+            } RING_STATUS;
         } S2MM;
     } field_storage_t;
     field_storage_t field_storage;
@@ -475,6 +787,29 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.INT_ENABLE.mm2s_error.value = field_storage.INT_ENABLE.mm2s_error.value;
+    // Field: dma_engine.INT_ENABLE.mm2s_ring
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.INT_ENABLE.mm2s_ring.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.INT_ENABLE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.INT_ENABLE.mm2s_ring.value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo.INT_ENABLE.mm2s_ring.next = next_c;
+        field_combo.INT_ENABLE.mm2s_ring.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.INT_ENABLE.mm2s_ring.value <= 1'h0;
+        end else begin
+            if(field_combo.INT_ENABLE.mm2s_ring.load_next) begin
+                field_storage.INT_ENABLE.mm2s_ring.value <= field_combo.INT_ENABLE.mm2s_ring.next;
+            end
+        end
+    end
+    assign hwif_out.INT_ENABLE.mm2s_ring.value = field_storage.INT_ENABLE.mm2s_ring.value;
     // Field: dma_engine.INT_ENABLE.s2mm_done
     always_comb begin
         automatic logic [0:0] next_c;
@@ -521,6 +856,29 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.INT_ENABLE.s2mm_error.value = field_storage.INT_ENABLE.s2mm_error.value;
+    // Field: dma_engine.INT_ENABLE.s2mm_ring
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.INT_ENABLE.s2mm_ring.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.INT_ENABLE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.INT_ENABLE.s2mm_ring.value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+            load_next_c = '1;
+        end
+        field_combo.INT_ENABLE.s2mm_ring.next = next_c;
+        field_combo.INT_ENABLE.s2mm_ring.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.INT_ENABLE.s2mm_ring.value <= 1'h0;
+        end else begin
+            if(field_combo.INT_ENABLE.s2mm_ring.load_next) begin
+                field_storage.INT_ENABLE.s2mm_ring.value <= field_combo.INT_ENABLE.s2mm_ring.next;
+            end
+        end
+    end
+    assign hwif_out.INT_ENABLE.s2mm_ring.value = field_storage.INT_ENABLE.s2mm_ring.value;
     // Field: dma_engine.MM2S.CONTROL.start
     always_comb begin
         automatic logic [0:0] next_c;
@@ -574,6 +932,58 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.MM2S.CONTROL.stop.value = field_storage.MM2S.CONTROL.stop.value;
+    // Field: dma_engine.MM2S.CONTROL.ring_reset
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.CONTROL.ring_reset.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.CONTROL.ring_reset.value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.MM2S.CONTROL.ring_reset.next = next_c;
+        field_combo.MM2S.CONTROL.ring_reset.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.CONTROL.ring_reset.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.CONTROL.ring_reset.load_next) begin
+                field_storage.MM2S.CONTROL.ring_reset.value <= field_combo.MM2S.CONTROL.ring_reset.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.CONTROL.ring_reset.value = field_storage.MM2S.CONTROL.ring_reset.value;
+    // Field: dma_engine.MM2S.CONTROL.counters_reset
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.CONTROL.counters_reset.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.CONTROL.counters_reset.value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.MM2S.CONTROL.counters_reset.next = next_c;
+        field_combo.MM2S.CONTROL.counters_reset.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.CONTROL.counters_reset.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.CONTROL.counters_reset.load_next) begin
+                field_storage.MM2S.CONTROL.counters_reset.value <= field_combo.MM2S.CONTROL.counters_reset.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.CONTROL.counters_reset.value = field_storage.MM2S.CONTROL.counters_reset.value;
     // Field: dma_engine.MM2S.CONTROL.keep_open
     always_comb begin
         automatic logic [0:0] next_c;
@@ -597,6 +1007,52 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.MM2S.CONTROL.keep_open.value = field_storage.MM2S.CONTROL.keep_open.value;
+    // Field: dma_engine.MM2S.CONTROL.ring_enable
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.CONTROL.ring_enable.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.CONTROL.ring_enable.value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.CONTROL.ring_enable.next = next_c;
+        field_combo.MM2S.CONTROL.ring_enable.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.CONTROL.ring_enable.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.CONTROL.ring_enable.load_next) begin
+                field_storage.MM2S.CONTROL.ring_enable.value <= field_combo.MM2S.CONTROL.ring_enable.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.CONTROL.ring_enable.value = field_storage.MM2S.CONTROL.ring_enable.value;
+    // Field: dma_engine.MM2S.CONTROL.counters_enable
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.CONTROL.counters_enable.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.CONTROL.counters_enable.value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.CONTROL.counters_enable.next = next_c;
+        field_combo.MM2S.CONTROL.counters_enable.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.CONTROL.counters_enable.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.CONTROL.counters_enable.load_next) begin
+                field_storage.MM2S.CONTROL.counters_enable.value <= field_combo.MM2S.CONTROL.counters_enable.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.CONTROL.counters_enable.value = field_storage.MM2S.CONTROL.counters_enable.value;
     // Field: dma_engine.MM2S.STATUS.done
     always_comb begin
         automatic logic [0:0] next_c;
@@ -752,6 +1208,229 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.MM2S.LENGTH.bytes.value = field_storage.MM2S.LENGTH.bytes.value;
+    // Field: dma_engine.MM2S.TIMEOUT.cycles
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.TIMEOUT.cycles.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.TIMEOUT && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.TIMEOUT.cycles.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.TIMEOUT.cycles.next = next_c;
+        field_combo.MM2S.TIMEOUT.cycles.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.TIMEOUT.cycles.value <= 32'h0;
+        end else begin
+            if(field_combo.MM2S.TIMEOUT.cycles.load_next) begin
+                field_storage.MM2S.TIMEOUT.cycles.value <= field_combo.MM2S.TIMEOUT.cycles.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.TIMEOUT.cycles.value = field_storage.MM2S.TIMEOUT.cycles.value;
+    // Field: dma_engine.MM2S.RING_BASE_LO.value
+    always_comb begin
+        automatic logic [27:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_BASE_LO.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_BASE_LO && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_BASE_LO.value.value & ~decoded_wr_biten[31:4]) | (decoded_wr_data[31:4] & decoded_wr_biten[31:4]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_BASE_LO.value.next = next_c;
+        field_combo.MM2S.RING_BASE_LO.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_BASE_LO.value.value <= 28'h0;
+        end else begin
+            if(field_combo.MM2S.RING_BASE_LO.value.load_next) begin
+                field_storage.MM2S.RING_BASE_LO.value.value <= field_combo.MM2S.RING_BASE_LO.value.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_BASE_LO.value.value = field_storage.MM2S.RING_BASE_LO.value.value;
+    // Field: dma_engine.MM2S.RING_BASE_HI.value
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_BASE_HI.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_BASE_HI && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_BASE_HI.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_BASE_HI.value.next = next_c;
+        field_combo.MM2S.RING_BASE_HI.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_BASE_HI.value.value <= 32'h0;
+        end else begin
+            if(field_combo.MM2S.RING_BASE_HI.value.load_next) begin
+                field_storage.MM2S.RING_BASE_HI.value.value <= field_combo.MM2S.RING_BASE_HI.value.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_BASE_HI.value.value = field_storage.MM2S.RING_BASE_HI.value.value;
+    // Field: dma_engine.MM2S.RING_SIZE.count
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_SIZE.count.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_SIZE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_SIZE.count.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_SIZE.count.next = next_c;
+        field_combo.MM2S.RING_SIZE.count.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_SIZE.count.value <= 16'h0;
+        end else begin
+            if(field_combo.MM2S.RING_SIZE.count.load_next) begin
+                field_storage.MM2S.RING_SIZE.count.value <= field_combo.MM2S.RING_SIZE.count.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_SIZE.count.value = field_storage.MM2S.RING_SIZE.count.value;
+    // Field: dma_engine.MM2S.RING_TAIL.index
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_TAIL.index.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_TAIL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_TAIL.index.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end else if(hwif_in.MM2S.RING_TAIL.index.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_TAIL.index.next = next_c;
+        field_combo.MM2S.RING_TAIL.index.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_TAIL.index.value <= 16'h0;
+        end else begin
+            if(field_combo.MM2S.RING_TAIL.index.load_next) begin
+                field_storage.MM2S.RING_TAIL.index.value <= field_combo.MM2S.RING_TAIL.index.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_TAIL.index.value = field_storage.MM2S.RING_TAIL.index.value;
+    // Field: dma_engine.MM2S.RING_COALESCE.count
+    always_comb begin
+        automatic logic [7:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_COALESCE.count.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_COALESCE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_COALESCE.count.value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_COALESCE.count.next = next_c;
+        field_combo.MM2S.RING_COALESCE.count.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_COALESCE.count.value <= 8'h1;
+        end else begin
+            if(field_combo.MM2S.RING_COALESCE.count.load_next) begin
+                field_storage.MM2S.RING_COALESCE.count.value <= field_combo.MM2S.RING_COALESCE.count.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_COALESCE.count.value = field_storage.MM2S.RING_COALESCE.count.value;
+    // Field: dma_engine.MM2S.RING_COALESCE.delay
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_COALESCE.delay.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.RING_COALESCE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.MM2S.RING_COALESCE.delay.value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_COALESCE.delay.next = next_c;
+        field_combo.MM2S.RING_COALESCE.delay.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_COALESCE.delay.value <= 16'h0;
+        end else begin
+            if(field_combo.MM2S.RING_COALESCE.delay.load_next) begin
+                field_storage.MM2S.RING_COALESCE.delay.value <= field_combo.MM2S.RING_COALESCE.delay.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_COALESCE.delay.value = field_storage.MM2S.RING_COALESCE.delay.value;
+    // Field: dma_engine.MM2S.RING_STATUS.halted
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_STATUS.halted.value;
+        load_next_c = '0;
+        if(hwif_in.MM2S.RING_STATUS.halted.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end else if(hwif_in.MM2S.RING_STATUS.halted.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.MM2S.RING_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.MM2S.RING_STATUS.halted.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_STATUS.halted.next = next_c;
+        field_combo.MM2S.RING_STATUS.halted.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_STATUS.halted.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.RING_STATUS.halted.load_next) begin
+                field_storage.MM2S.RING_STATUS.halted.value <= field_combo.MM2S.RING_STATUS.halted.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_STATUS.halted.value = field_storage.MM2S.RING_STATUS.halted.value;
+    assign hwif_out.MM2S.RING_STATUS.halted.swmod = decoded_reg_strb.MM2S.RING_STATUS && decoded_req_is_wr && |(decoded_wr_biten[1:1]);
+    // Field: dma_engine.MM2S.RING_STATUS.irq
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.RING_STATUS.irq.value;
+        load_next_c = '0;
+        if(hwif_in.MM2S.RING_STATUS.irq.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end else if(hwif_in.MM2S.RING_STATUS.irq.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.MM2S.RING_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.MM2S.RING_STATUS.irq.value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.RING_STATUS.irq.next = next_c;
+        field_combo.MM2S.RING_STATUS.irq.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.RING_STATUS.irq.value <= 1'h0;
+        end else begin
+            if(field_combo.MM2S.RING_STATUS.irq.load_next) begin
+                field_storage.MM2S.RING_STATUS.irq.value <= field_combo.MM2S.RING_STATUS.irq.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.RING_STATUS.irq.value = field_storage.MM2S.RING_STATUS.irq.value;
     // Field: dma_engine.S2MM.CONTROL.start
     always_comb begin
         automatic logic [0:0] next_c;
@@ -805,6 +1484,58 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.S2MM.CONTROL.stop.value = field_storage.S2MM.CONTROL.stop.value;
+    // Field: dma_engine.S2MM.CONTROL.ring_reset
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.CONTROL.ring_reset.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.CONTROL.ring_reset.value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.S2MM.CONTROL.ring_reset.next = next_c;
+        field_combo.S2MM.CONTROL.ring_reset.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.CONTROL.ring_reset.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.CONTROL.ring_reset.load_next) begin
+                field_storage.S2MM.CONTROL.ring_reset.value <= field_combo.S2MM.CONTROL.ring_reset.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.CONTROL.ring_reset.value = field_storage.S2MM.CONTROL.ring_reset.value;
+    // Field: dma_engine.S2MM.CONTROL.counters_reset
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.CONTROL.counters_reset.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.CONTROL.counters_reset.value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.S2MM.CONTROL.counters_reset.next = next_c;
+        field_combo.S2MM.CONTROL.counters_reset.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.CONTROL.counters_reset.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.CONTROL.counters_reset.load_next) begin
+                field_storage.S2MM.CONTROL.counters_reset.value <= field_combo.S2MM.CONTROL.counters_reset.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.CONTROL.counters_reset.value = field_storage.S2MM.CONTROL.counters_reset.value;
     // Field: dma_engine.S2MM.CONTROL.keep_open
     always_comb begin
         automatic logic [0:0] next_c;
@@ -828,6 +1559,52 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.S2MM.CONTROL.keep_open.value = field_storage.S2MM.CONTROL.keep_open.value;
+    // Field: dma_engine.S2MM.CONTROL.ring_enable
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.CONTROL.ring_enable.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.CONTROL.ring_enable.value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.CONTROL.ring_enable.next = next_c;
+        field_combo.S2MM.CONTROL.ring_enable.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.CONTROL.ring_enable.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.CONTROL.ring_enable.load_next) begin
+                field_storage.S2MM.CONTROL.ring_enable.value <= field_combo.S2MM.CONTROL.ring_enable.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.CONTROL.ring_enable.value = field_storage.S2MM.CONTROL.ring_enable.value;
+    // Field: dma_engine.S2MM.CONTROL.counters_enable
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.CONTROL.counters_enable.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.CONTROL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.CONTROL.counters_enable.value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.CONTROL.counters_enable.next = next_c;
+        field_combo.S2MM.CONTROL.counters_enable.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.CONTROL.counters_enable.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.CONTROL.counters_enable.load_next) begin
+                field_storage.S2MM.CONTROL.counters_enable.value <= field_combo.S2MM.CONTROL.counters_enable.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.CONTROL.counters_enable.value = field_storage.S2MM.CONTROL.counters_enable.value;
     // Field: dma_engine.S2MM.STATUS.done
     always_comb begin
         automatic logic [0:0] next_c;
@@ -983,6 +1760,229 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.S2MM.LENGTH.bytes.value = field_storage.S2MM.LENGTH.bytes.value;
+    // Field: dma_engine.S2MM.TIMEOUT.cycles
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.TIMEOUT.cycles.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.TIMEOUT && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.TIMEOUT.cycles.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.TIMEOUT.cycles.next = next_c;
+        field_combo.S2MM.TIMEOUT.cycles.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.TIMEOUT.cycles.value <= 32'h0;
+        end else begin
+            if(field_combo.S2MM.TIMEOUT.cycles.load_next) begin
+                field_storage.S2MM.TIMEOUT.cycles.value <= field_combo.S2MM.TIMEOUT.cycles.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.TIMEOUT.cycles.value = field_storage.S2MM.TIMEOUT.cycles.value;
+    // Field: dma_engine.S2MM.RING_BASE_LO.value
+    always_comb begin
+        automatic logic [27:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_BASE_LO.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_BASE_LO && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_BASE_LO.value.value & ~decoded_wr_biten[31:4]) | (decoded_wr_data[31:4] & decoded_wr_biten[31:4]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_BASE_LO.value.next = next_c;
+        field_combo.S2MM.RING_BASE_LO.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_BASE_LO.value.value <= 28'h0;
+        end else begin
+            if(field_combo.S2MM.RING_BASE_LO.value.load_next) begin
+                field_storage.S2MM.RING_BASE_LO.value.value <= field_combo.S2MM.RING_BASE_LO.value.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_BASE_LO.value.value = field_storage.S2MM.RING_BASE_LO.value.value;
+    // Field: dma_engine.S2MM.RING_BASE_HI.value
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_BASE_HI.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_BASE_HI && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_BASE_HI.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_BASE_HI.value.next = next_c;
+        field_combo.S2MM.RING_BASE_HI.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_BASE_HI.value.value <= 32'h0;
+        end else begin
+            if(field_combo.S2MM.RING_BASE_HI.value.load_next) begin
+                field_storage.S2MM.RING_BASE_HI.value.value <= field_combo.S2MM.RING_BASE_HI.value.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_BASE_HI.value.value = field_storage.S2MM.RING_BASE_HI.value.value;
+    // Field: dma_engine.S2MM.RING_SIZE.count
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_SIZE.count.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_SIZE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_SIZE.count.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_SIZE.count.next = next_c;
+        field_combo.S2MM.RING_SIZE.count.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_SIZE.count.value <= 16'h0;
+        end else begin
+            if(field_combo.S2MM.RING_SIZE.count.load_next) begin
+                field_storage.S2MM.RING_SIZE.count.value <= field_combo.S2MM.RING_SIZE.count.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_SIZE.count.value = field_storage.S2MM.RING_SIZE.count.value;
+    // Field: dma_engine.S2MM.RING_TAIL.index
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_TAIL.index.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_TAIL && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_TAIL.index.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end else if(hwif_in.S2MM.RING_TAIL.index.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_TAIL.index.next = next_c;
+        field_combo.S2MM.RING_TAIL.index.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_TAIL.index.value <= 16'h0;
+        end else begin
+            if(field_combo.S2MM.RING_TAIL.index.load_next) begin
+                field_storage.S2MM.RING_TAIL.index.value <= field_combo.S2MM.RING_TAIL.index.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_TAIL.index.value = field_storage.S2MM.RING_TAIL.index.value;
+    // Field: dma_engine.S2MM.RING_COALESCE.count
+    always_comb begin
+        automatic logic [7:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_COALESCE.count.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_COALESCE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_COALESCE.count.value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_COALESCE.count.next = next_c;
+        field_combo.S2MM.RING_COALESCE.count.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_COALESCE.count.value <= 8'h1;
+        end else begin
+            if(field_combo.S2MM.RING_COALESCE.count.load_next) begin
+                field_storage.S2MM.RING_COALESCE.count.value <= field_combo.S2MM.RING_COALESCE.count.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_COALESCE.count.value = field_storage.S2MM.RING_COALESCE.count.value;
+    // Field: dma_engine.S2MM.RING_COALESCE.delay
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_COALESCE.delay.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.RING_COALESCE && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.S2MM.RING_COALESCE.delay.value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_COALESCE.delay.next = next_c;
+        field_combo.S2MM.RING_COALESCE.delay.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_COALESCE.delay.value <= 16'h0;
+        end else begin
+            if(field_combo.S2MM.RING_COALESCE.delay.load_next) begin
+                field_storage.S2MM.RING_COALESCE.delay.value <= field_combo.S2MM.RING_COALESCE.delay.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_COALESCE.delay.value = field_storage.S2MM.RING_COALESCE.delay.value;
+    // Field: dma_engine.S2MM.RING_STATUS.halted
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_STATUS.halted.value;
+        load_next_c = '0;
+        if(hwif_in.S2MM.RING_STATUS.halted.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end else if(hwif_in.S2MM.RING_STATUS.halted.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.S2MM.RING_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.S2MM.RING_STATUS.halted.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_STATUS.halted.next = next_c;
+        field_combo.S2MM.RING_STATUS.halted.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_STATUS.halted.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.RING_STATUS.halted.load_next) begin
+                field_storage.S2MM.RING_STATUS.halted.value <= field_combo.S2MM.RING_STATUS.halted.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_STATUS.halted.value = field_storage.S2MM.RING_STATUS.halted.value;
+    assign hwif_out.S2MM.RING_STATUS.halted.swmod = decoded_reg_strb.S2MM.RING_STATUS && decoded_req_is_wr && |(decoded_wr_biten[1:1]);
+    // Field: dma_engine.S2MM.RING_STATUS.irq
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.RING_STATUS.irq.value;
+        load_next_c = '0;
+        if(hwif_in.S2MM.RING_STATUS.irq.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end else if(hwif_in.S2MM.RING_STATUS.irq.hwclr) begin // HW Clear
+            next_c = '0;
+            load_next_c = '1;
+        end else if(decoded_reg_strb.S2MM.RING_STATUS && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.S2MM.RING_STATUS.irq.value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.RING_STATUS.irq.next = next_c;
+        field_combo.S2MM.RING_STATUS.irq.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.RING_STATUS.irq.value <= 1'h0;
+        end else begin
+            if(field_combo.S2MM.RING_STATUS.irq.load_next) begin
+                field_storage.S2MM.RING_STATUS.irq.value <= field_combo.S2MM.RING_STATUS.irq.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.RING_STATUS.irq.value = field_storage.S2MM.RING_STATUS.irq.value;
 
     //--------------------------------------------------------------------------
     // Write response
@@ -1008,7 +2008,7 @@ module dma_engine_regs (
             readback_data_var[31:0] = 32'h52424445;
         end
         if(rd_mux_addr == 12'h4) begin
-            readback_data_var[15:0] = 16'h0;
+            readback_data_var[15:0] = 16'h1;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 12'h8) begin
@@ -1017,8 +2017,8 @@ module dma_engine_regs (
             readback_data_var[17:16] = hwif_in.CAPS0.addr_mode.next;
             readback_data_var[23:20] = 4'h2;
             readback_data_var[24] = 1'h1;
-            readback_data_var[25] = 1'h0;
-            readback_data_var[26] = 1'h0;
+            readback_data_var[25] = 1'h1;
+            readback_data_var[26] = 1'h1;
             readback_data_var[31] = hwif_in.CAPS0.has_planted_fault.next;
         end
         if(rd_mux_addr == 12'hc) begin
@@ -1028,6 +2028,7 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h10) begin
             readback_data_var[15:0] = hwif_in.CAPS2.fifo_beats.next;
+            readback_data_var[23:16] = hwif_in.CAPS2.ring_descriptors.next;
         end
         if(rd_mux_addr == 12'h20) begin
             readback_data_var[0] = field_storage.CONTROL.loopback.value;
@@ -1036,20 +2037,27 @@ module dma_engine_regs (
         if(rd_mux_addr == 12'h30) begin
             readback_data_var[0] = hwif_in.INT_STATUS.mm2s_done.next;
             readback_data_var[1] = hwif_in.INT_STATUS.mm2s_error.next;
+            readback_data_var[2] = hwif_in.INT_STATUS.mm2s_ring.next;
             readback_data_var[8] = hwif_in.INT_STATUS.s2mm_done.next;
             readback_data_var[9] = hwif_in.INT_STATUS.s2mm_error.next;
+            readback_data_var[10] = hwif_in.INT_STATUS.s2mm_ring.next;
         end
         if(rd_mux_addr == 12'h34) begin
             readback_data_var[0] = field_storage.INT_ENABLE.mm2s_done.value;
             readback_data_var[1] = field_storage.INT_ENABLE.mm2s_error.value;
+            readback_data_var[2] = field_storage.INT_ENABLE.mm2s_ring.value;
             readback_data_var[8] = field_storage.INT_ENABLE.s2mm_done.value;
             readback_data_var[9] = field_storage.INT_ENABLE.s2mm_error.value;
+            readback_data_var[10] = field_storage.INT_ENABLE.s2mm_ring.value;
         end
         if(rd_mux_addr == 12'h100) begin
             readback_data_var[0] = field_storage.MM2S.CONTROL.start.value;
             readback_data_var[1] = field_storage.MM2S.CONTROL.stop.value;
-            readback_data_var[2] = 1'h0;
+            readback_data_var[2] = field_storage.MM2S.CONTROL.ring_reset.value;
+            readback_data_var[3] = field_storage.MM2S.CONTROL.counters_reset.value;
             readback_data_var[8] = field_storage.MM2S.CONTROL.keep_open.value;
+            readback_data_var[9] = field_storage.MM2S.CONTROL.ring_enable.value;
+            readback_data_var[10] = field_storage.MM2S.CONTROL.counters_enable.value;
         end
         if(rd_mux_addr == 12'h104) begin
             readback_data_var[0] = hwif_in.MM2S.STATUS.busy.next;
@@ -1078,11 +2086,63 @@ module dma_engine_regs (
         if(rd_mux_addr == 12'h11c) begin
             readback_data_var[31:0] = hwif_in.MM2S.FAIL_ADDR_HI.value.next;
         end
+        if(rd_mux_addr == 12'h120) begin
+            readback_data_var[31:0] = field_storage.MM2S.TIMEOUT.cycles.value;
+        end
+        if(rd_mux_addr == 12'h140) begin
+            readback_data_var[31:4] = field_storage.MM2S.RING_BASE_LO.value.value;
+        end
+        if(rd_mux_addr == 12'h144) begin
+            readback_data_var[31:0] = field_storage.MM2S.RING_BASE_HI.value.value;
+        end
+        if(rd_mux_addr == 12'h148) begin
+            readback_data_var[15:0] = field_storage.MM2S.RING_SIZE.count.value;
+        end
+        if(rd_mux_addr == 12'h14c) begin
+            readback_data_var[15:0] = hwif_in.MM2S.RING_HEAD.index.next;
+        end
+        if(rd_mux_addr == 12'h150) begin
+            readback_data_var[15:0] = field_storage.MM2S.RING_TAIL.index.value;
+        end
+        if(rd_mux_addr == 12'h154) begin
+            readback_data_var[7:0] = field_storage.MM2S.RING_COALESCE.count.value;
+            readback_data_var[31:16] = field_storage.MM2S.RING_COALESCE.delay.value;
+        end
+        if(rd_mux_addr == 12'h158) begin
+            readback_data_var[0] = hwif_in.MM2S.RING_STATUS.busy.next;
+            readback_data_var[1] = field_storage.MM2S.RING_STATUS.halted.value;
+            readback_data_var[2] = field_storage.MM2S.RING_STATUS.irq.value;
+            readback_data_var[5:4] = hwif_in.MM2S.RING_STATUS.error_source.next;
+        end
+        if(rd_mux_addr == 12'h160) begin
+            readback_data_var[15:0] = hwif_in.MM2S.RING_FAIL.index.next;
+        end
+        if(rd_mux_addr == 12'h180) begin
+            readback_data_var[31:0] = hwif_in.MM2S.COUNT_BUSY.cycles.next;
+        end
+        if(rd_mux_addr == 12'h184) begin
+            readback_data_var[31:0] = hwif_in.MM2S.COUNT_BEATS.beats.next;
+        end
+        if(rd_mux_addr == 12'h188) begin
+            readback_data_var[31:0] = hwif_in.MM2S.COUNT_STALL_ADDRESS.cycles.next;
+        end
+        if(rd_mux_addr == 12'h18c) begin
+            readback_data_var[31:0] = hwif_in.MM2S.COUNT_STALL_DATA.cycles.next;
+        end
+        if(rd_mux_addr == 12'h190) begin
+            readback_data_var[31:0] = hwif_in.MM2S.COUNT_STALL_STREAM.cycles.next;
+        end
+        if(rd_mux_addr == 12'h194) begin
+            readback_data_var[8:0] = hwif_in.MM2S.COUNT_OUTSTANDING.bursts.next;
+        end
         if(rd_mux_addr == 12'h200) begin
             readback_data_var[0] = field_storage.S2MM.CONTROL.start.value;
             readback_data_var[1] = field_storage.S2MM.CONTROL.stop.value;
-            readback_data_var[2] = 1'h0;
+            readback_data_var[2] = field_storage.S2MM.CONTROL.ring_reset.value;
+            readback_data_var[3] = field_storage.S2MM.CONTROL.counters_reset.value;
             readback_data_var[8] = field_storage.S2MM.CONTROL.keep_open.value;
+            readback_data_var[9] = field_storage.S2MM.CONTROL.ring_enable.value;
+            readback_data_var[10] = field_storage.S2MM.CONTROL.counters_enable.value;
         end
         if(rd_mux_addr == 12'h204) begin
             readback_data_var[0] = hwif_in.S2MM.STATUS.busy.next;
@@ -1110,6 +2170,55 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h21c) begin
             readback_data_var[31:0] = hwif_in.S2MM.FAIL_ADDR_HI.value.next;
+        end
+        if(rd_mux_addr == 12'h220) begin
+            readback_data_var[31:0] = field_storage.S2MM.TIMEOUT.cycles.value;
+        end
+        if(rd_mux_addr == 12'h240) begin
+            readback_data_var[31:4] = field_storage.S2MM.RING_BASE_LO.value.value;
+        end
+        if(rd_mux_addr == 12'h244) begin
+            readback_data_var[31:0] = field_storage.S2MM.RING_BASE_HI.value.value;
+        end
+        if(rd_mux_addr == 12'h248) begin
+            readback_data_var[15:0] = field_storage.S2MM.RING_SIZE.count.value;
+        end
+        if(rd_mux_addr == 12'h24c) begin
+            readback_data_var[15:0] = hwif_in.S2MM.RING_HEAD.index.next;
+        end
+        if(rd_mux_addr == 12'h250) begin
+            readback_data_var[15:0] = field_storage.S2MM.RING_TAIL.index.value;
+        end
+        if(rd_mux_addr == 12'h254) begin
+            readback_data_var[7:0] = field_storage.S2MM.RING_COALESCE.count.value;
+            readback_data_var[31:16] = field_storage.S2MM.RING_COALESCE.delay.value;
+        end
+        if(rd_mux_addr == 12'h258) begin
+            readback_data_var[0] = hwif_in.S2MM.RING_STATUS.busy.next;
+            readback_data_var[1] = field_storage.S2MM.RING_STATUS.halted.value;
+            readback_data_var[2] = field_storage.S2MM.RING_STATUS.irq.value;
+            readback_data_var[5:4] = hwif_in.S2MM.RING_STATUS.error_source.next;
+        end
+        if(rd_mux_addr == 12'h260) begin
+            readback_data_var[15:0] = hwif_in.S2MM.RING_FAIL.index.next;
+        end
+        if(rd_mux_addr == 12'h280) begin
+            readback_data_var[31:0] = hwif_in.S2MM.COUNT_BUSY.cycles.next;
+        end
+        if(rd_mux_addr == 12'h284) begin
+            readback_data_var[31:0] = hwif_in.S2MM.COUNT_BEATS.beats.next;
+        end
+        if(rd_mux_addr == 12'h288) begin
+            readback_data_var[31:0] = hwif_in.S2MM.COUNT_STALL_ADDRESS.cycles.next;
+        end
+        if(rd_mux_addr == 12'h28c) begin
+            readback_data_var[31:0] = hwif_in.S2MM.COUNT_STALL_DATA.cycles.next;
+        end
+        if(rd_mux_addr == 12'h290) begin
+            readback_data_var[31:0] = hwif_in.S2MM.COUNT_STALL_STREAM.cycles.next;
+        end
+        if(rd_mux_addr == 12'h294) begin
+            readback_data_var[8:0] = hwif_in.S2MM.COUNT_OUTSTANDING.bursts.next;
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

@@ -7,7 +7,7 @@ package dma_engine_regs_pkg;
 
     localparam DMA_ENGINE_REGS_DATA_WIDTH = 32;
     localparam DMA_ENGINE_REGS_MIN_ADDR_WIDTH = 12;
-    localparam DMA_ENGINE_REGS_SIZE = 'h220;
+    localparam DMA_ENGINE_REGS_SIZE = 'h298;
 
     typedef struct {
         logic [3:0] next;
@@ -55,7 +55,12 @@ package dma_engine_regs_pkg;
     } dma_engine__CAPS2__fifo_beats__in_t;
 
     typedef struct {
+        logic [7:0] next;
+    } dma_engine__CAPS2__ring_descriptors__in_t;
+
+    typedef struct {
         dma_engine__CAPS2__fifo_beats__in_t fifo_beats;
+        dma_engine__CAPS2__ring_descriptors__in_t ring_descriptors;
     } dma_engine__CAPS2__in_t;
 
     typedef struct {
@@ -81,6 +86,10 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         logic next;
+    } dma_engine__INT_STATUS__mm2s_ring__in_t;
+
+    typedef struct {
+        logic next;
     } dma_engine__INT_STATUS__s2mm_done__in_t;
 
     typedef struct {
@@ -88,10 +97,16 @@ package dma_engine_regs_pkg;
     } dma_engine__INT_STATUS__s2mm_error__in_t;
 
     typedef struct {
+        logic next;
+    } dma_engine__INT_STATUS__s2mm_ring__in_t;
+
+    typedef struct {
         dma_engine__INT_STATUS__mm2s_done__in_t mm2s_done;
         dma_engine__INT_STATUS__mm2s_error__in_t mm2s_error;
+        dma_engine__INT_STATUS__mm2s_ring__in_t mm2s_ring;
         dma_engine__INT_STATUS__s2mm_done__in_t s2mm_done;
         dma_engine__INT_STATUS__s2mm_error__in_t s2mm_error;
+        dma_engine__INT_STATUS__s2mm_ring__in_t s2mm_ring;
     } dma_engine__INT_STATUS__in_t;
 
     typedef struct {
@@ -160,10 +175,117 @@ package dma_engine_regs_pkg;
     } dma_channel__FAIL_ADDR_HI__in_t;
 
     typedef struct {
+        logic [15:0] next;
+    } dma_channel__RING_HEAD__index__in_t;
+
+    typedef struct {
+        dma_channel__RING_HEAD__index__in_t index;
+    } dma_channel__RING_HEAD__in_t;
+
+    typedef struct {
+        logic hwclr;
+    } dma_channel__RING_TAIL__index__in_t;
+
+    typedef struct {
+        dma_channel__RING_TAIL__index__in_t index;
+    } dma_channel__RING_TAIL__in_t;
+
+    typedef struct {
+        logic next;
+    } dma_channel__RING_STATUS__busy__in_t;
+
+    typedef struct {
+        logic hwclr;
+        logic hwset;
+    } dma_channel__RING_STATUS__halted__in_t;
+
+    typedef struct {
+        logic hwclr;
+        logic hwset;
+    } dma_channel__RING_STATUS__irq__in_t;
+
+    typedef struct {
+        logic [1:0] next;
+    } dma_channel__RING_STATUS__error_source__in_t;
+
+    typedef struct {
+        dma_channel__RING_STATUS__busy__in_t busy;
+        dma_channel__RING_STATUS__halted__in_t halted;
+        dma_channel__RING_STATUS__irq__in_t irq;
+        dma_channel__RING_STATUS__error_source__in_t error_source;
+    } dma_channel__RING_STATUS__in_t;
+
+    typedef struct {
+        logic [15:0] next;
+    } dma_channel__RING_FAIL__index__in_t;
+
+    typedef struct {
+        dma_channel__RING_FAIL__index__in_t index;
+    } dma_channel__RING_FAIL__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } dma_channel__COUNT_BUSY__cycles__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_BUSY__cycles__in_t cycles;
+    } dma_channel__COUNT_BUSY__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } dma_channel__COUNT_BEATS__beats__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_BEATS__beats__in_t beats;
+    } dma_channel__COUNT_BEATS__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } dma_channel__COUNT_STALL_ADDRESS__cycles__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_STALL_ADDRESS__cycles__in_t cycles;
+    } dma_channel__COUNT_STALL_ADDRESS__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } dma_channel__COUNT_STALL_DATA__cycles__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_STALL_DATA__cycles__in_t cycles;
+    } dma_channel__COUNT_STALL_DATA__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } dma_channel__COUNT_STALL_STREAM__cycles__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_STALL_STREAM__cycles__in_t cycles;
+    } dma_channel__COUNT_STALL_STREAM__in_t;
+
+    typedef struct {
+        logic [8:0] next;
+    } dma_channel__COUNT_OUTSTANDING__bursts__in_t;
+
+    typedef struct {
+        dma_channel__COUNT_OUTSTANDING__bursts__in_t bursts;
+    } dma_channel__COUNT_OUTSTANDING__in_t;
+
+    typedef struct {
         dma_channel__STATUS__in_t STATUS;
         dma_channel__BYTES_DONE__in_t BYTES_DONE;
         dma_channel__FAIL_ADDR_LO__in_t FAIL_ADDR_LO;
         dma_channel__FAIL_ADDR_HI__in_t FAIL_ADDR_HI;
+        dma_channel__RING_HEAD__in_t RING_HEAD;
+        dma_channel__RING_TAIL__in_t RING_TAIL;
+        dma_channel__RING_STATUS__in_t RING_STATUS;
+        dma_channel__RING_FAIL__in_t RING_FAIL;
+        dma_channel__COUNT_BUSY__in_t COUNT_BUSY;
+        dma_channel__COUNT_BEATS__in_t COUNT_BEATS;
+        dma_channel__COUNT_STALL_ADDRESS__in_t COUNT_STALL_ADDRESS;
+        dma_channel__COUNT_STALL_DATA__in_t COUNT_STALL_DATA;
+        dma_channel__COUNT_STALL_STREAM__in_t COUNT_STALL_STREAM;
+        dma_channel__COUNT_OUTSTANDING__in_t COUNT_OUTSTANDING;
     } dma_channel__in_t;
 
     typedef struct {
@@ -199,6 +321,10 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         logic value;
+    } dma_engine__INT_ENABLE__mm2s_ring__out_t;
+
+    typedef struct {
+        logic value;
     } dma_engine__INT_ENABLE__s2mm_done__out_t;
 
     typedef struct {
@@ -206,10 +332,16 @@ package dma_engine_regs_pkg;
     } dma_engine__INT_ENABLE__s2mm_error__out_t;
 
     typedef struct {
+        logic value;
+    } dma_engine__INT_ENABLE__s2mm_ring__out_t;
+
+    typedef struct {
         dma_engine__INT_ENABLE__mm2s_done__out_t mm2s_done;
         dma_engine__INT_ENABLE__mm2s_error__out_t mm2s_error;
+        dma_engine__INT_ENABLE__mm2s_ring__out_t mm2s_ring;
         dma_engine__INT_ENABLE__s2mm_done__out_t s2mm_done;
         dma_engine__INT_ENABLE__s2mm_error__out_t s2mm_error;
+        dma_engine__INT_ENABLE__s2mm_ring__out_t s2mm_ring;
     } dma_engine__INT_ENABLE__out_t;
 
     typedef struct {
@@ -223,12 +355,32 @@ package dma_engine_regs_pkg;
 
     typedef struct {
         logic value;
+    } dma_channel__CONTROL__ring_reset__out_t;
+
+    typedef struct {
+        logic value;
+    } dma_channel__CONTROL__counters_reset__out_t;
+
+    typedef struct {
+        logic value;
     } dma_channel__CONTROL__keep_open__out_t;
+
+    typedef struct {
+        logic value;
+    } dma_channel__CONTROL__ring_enable__out_t;
+
+    typedef struct {
+        logic value;
+    } dma_channel__CONTROL__counters_enable__out_t;
 
     typedef struct {
         dma_channel__CONTROL__start__out_t start;
         dma_channel__CONTROL__stop__out_t stop;
+        dma_channel__CONTROL__ring_reset__out_t ring_reset;
+        dma_channel__CONTROL__counters_reset__out_t counters_reset;
         dma_channel__CONTROL__keep_open__out_t keep_open;
+        dma_channel__CONTROL__ring_enable__out_t ring_enable;
+        dma_channel__CONTROL__counters_enable__out_t counters_enable;
     } dma_channel__CONTROL__out_t;
 
     typedef struct {
@@ -269,11 +421,85 @@ package dma_engine_regs_pkg;
     } dma_channel__LENGTH__out_t;
 
     typedef struct {
+        logic [31:0] value;
+    } dma_channel__TIMEOUT__cycles__out_t;
+
+    typedef struct {
+        dma_channel__TIMEOUT__cycles__out_t cycles;
+    } dma_channel__TIMEOUT__out_t;
+
+    typedef struct {
+        logic [27:0] value;
+    } dma_channel__RING_BASE_LO__value__out_t;
+
+    typedef struct {
+        dma_channel__RING_BASE_LO__value__out_t value;
+    } dma_channel__RING_BASE_LO__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } dma_channel__RING_BASE_HI__value__out_t;
+
+    typedef struct {
+        dma_channel__RING_BASE_HI__value__out_t value;
+    } dma_channel__RING_BASE_HI__out_t;
+
+    typedef struct {
+        logic [15:0] value;
+    } dma_channel__RING_SIZE__count__out_t;
+
+    typedef struct {
+        dma_channel__RING_SIZE__count__out_t count;
+    } dma_channel__RING_SIZE__out_t;
+
+    typedef struct {
+        logic [15:0] value;
+    } dma_channel__RING_TAIL__index__out_t;
+
+    typedef struct {
+        dma_channel__RING_TAIL__index__out_t index;
+    } dma_channel__RING_TAIL__out_t;
+
+    typedef struct {
+        logic [7:0] value;
+    } dma_channel__RING_COALESCE__count__out_t;
+
+    typedef struct {
+        logic [15:0] value;
+    } dma_channel__RING_COALESCE__delay__out_t;
+
+    typedef struct {
+        dma_channel__RING_COALESCE__count__out_t count;
+        dma_channel__RING_COALESCE__delay__out_t delay;
+    } dma_channel__RING_COALESCE__out_t;
+
+    typedef struct {
+        logic value;
+        logic swmod;
+    } dma_channel__RING_STATUS__halted__out_t;
+
+    typedef struct {
+        logic value;
+    } dma_channel__RING_STATUS__irq__out_t;
+
+    typedef struct {
+        dma_channel__RING_STATUS__halted__out_t halted;
+        dma_channel__RING_STATUS__irq__out_t irq;
+    } dma_channel__RING_STATUS__out_t;
+
+    typedef struct {
         dma_channel__CONTROL__out_t CONTROL;
         dma_channel__STATUS__out_t STATUS;
         dma_channel__ADDR_LO__out_t ADDR_LO;
         dma_channel__ADDR_HI__out_t ADDR_HI;
         dma_channel__LENGTH__out_t LENGTH;
+        dma_channel__TIMEOUT__out_t TIMEOUT;
+        dma_channel__RING_BASE_LO__out_t RING_BASE_LO;
+        dma_channel__RING_BASE_HI__out_t RING_BASE_HI;
+        dma_channel__RING_SIZE__out_t RING_SIZE;
+        dma_channel__RING_TAIL__out_t RING_TAIL;
+        dma_channel__RING_COALESCE__out_t RING_COALESCE;
+        dma_channel__RING_STATUS__out_t RING_STATUS;
     } dma_channel__out_t;
 
     typedef struct {
@@ -296,6 +522,13 @@ package dma_engine_regs_pkg;
         ErrorKindEnum__addr_limit = 'h3,
         ErrorKindEnum__overrun = 'h4,
         ErrorKindEnum__bad_keep = 'h5,
-        ErrorKindEnum__aborted = 'h6
+        ErrorKindEnum__aborted = 'h6,
+        ErrorKindEnum__timeout = 'h7
     } ErrorKindEnum_e;
+
+    typedef enum logic [1:0] {
+        ErrorSourceEnum__data = 'h0,
+        ErrorSourceEnum__fetch = 'h1,
+        ErrorSourceEnum__writeback = 'h2
+    } ErrorSourceEnum_e;
 endpackage

@@ -168,6 +168,11 @@ impl Bench {
         self.host.wire(0).is_high()
     }
 
+    pub(crate) async fn interrupt(&self) {
+        let wire = self.host.wire(0);
+        wire.wait_high(LIMIT).await.expect("an interrupt");
+    }
+
     /// Bytes that no earlier call has given.
     pub(crate) fn pattern(&self, bytes: usize) -> Vec<u8> {
         self.salt.set(self.salt.get() + 1);
@@ -241,6 +246,24 @@ impl Bench {
             _ => None,
         };
         self.log.borrow().iter().filter_map(of).collect()
+    }
+
+    fn responses(&self, port: usize) -> Vec<u64> {
+        let of = |event: &BusEvent| match event {
+            BusEvent::Response(response) if response.port == port => Some(response.cycle),
+            _ => None,
+        };
+        self.log.borrow().iter().filter_map(of).collect()
+    }
+
+    /// The cycle of a port's first write response.
+    pub(crate) fn first_response(&self, port: usize) -> u64 {
+        *self.responses(port).first().expect("a response")
+    }
+
+    /// The cycle of a port's last write response.
+    pub(crate) fn last_response(&self, port: usize) -> u64 {
+        *self.responses(port).last().expect("a response")
     }
 
     /// Both channels and the copy through both do what they should: nothing is left of what was before.

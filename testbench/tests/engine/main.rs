@@ -7,5 +7,7 @@ mod limits;
 mod packets;
 mod parameters;
 mod registers;
+mod ring;
+mod rings;
 mod stops;
 mod torn;

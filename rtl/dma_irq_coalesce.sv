@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Decides when completions are worth an interrupt.
+//
+// `events_i` with a count adds so many. `fires_o` is high for one cycle when `limit_i` of them have come since it was
+// high last, when the oldest of them is `time_i` times 16 cycles old, or at once with `urgent_i`. 0 switches a rule off.
+module dma_irq_coalesce (
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    input  logic        clear_i,
+    input  logic [7:0]  limit_i,
+    input  logic [15:0] time_i,
+    input  logic        events_i,
+    input  logic [7:0]  count_i,
+    input  logic        urgent_i,
+    output logic        fires_o
+);
+    logic [8:0]  pending_q, pending;
+    logic [19:0] age_q;
+    logic        is_enough, is_old;
+
+    assign pending   = pending_q + (events_i ? 9'(count_i) : 9'd0);
+    assign is_enough = limit_i != 8'd0 && pending >= 9'(limit_i);
+    assign is_old    = time_i != 16'd0 && age_q >= {time_i, 4'd0};
+    assign fires_o   = urgent_i || (pending != 9'd0 && (is_enough || is_old));
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni || clear_i || fires_o) begin
+            pending_q <= '0;
+            age_q     <= '0;
+        end else if (pending != 9'd0) begin
+            // Counting ends where it no longer matters.
+            pending_q <= pending[8] ? 9'd256 : pending;
+            if (!(&age_q)) age_q <= age_q + 20'd1;
+        end
+    end
+endmodule
