@@ -72,7 +72,7 @@ module dma_channel #(
     logic [LengthBits-1:0] bytes_q;
     // Of the transfer that was refused or empty, while it is in work.
     failure_t              refusal_q;
-    logic                  is_refused_q, is_bad_q;
+    logic                  is_refused_q, is_bad_q, is_ring_q;
     error_source_e         source_q;
 
     // ---- Starts ----
@@ -81,7 +81,8 @@ module dma_channel #(
     logic [63:0] limit_addr;
     failure_t    refusal;
 
-    assign has_ring        = has_ring_i;
+    // What is in work belongs to whoever began it.
+    assign has_ring        = busy ? is_ring_q : has_ring_i;
     assign runs            = in_flight_q != '0;
     assign busy            = runs || ends_at_once_q;
     assign run_addr_o      = has_ring ? desc_i.addr : command_i.addr;
@@ -101,9 +102,10 @@ module dma_channel #(
     assign is_bad   = has_ring && desc_i.fetch_error != ErrNone;
     assign is_zero  = run_length_o == '0 && !is_bad;
     assign at_once  = is_zero || is_bad || (exceeds && !loopback_i);
-    assign accepted = command_i.start && !busy && !soft_reset_i && !has_ring;
+    assign accepted = command_i.start && !command_i.enables_ring && !busy && !soft_reset_i && !has_ring;
     // What does not reach the mover, or only in part, waits until the mover is empty: completions stay in order.
-    assign takes    = has_ring && desc_valid_i && move_may_start_i && !halting_q && !soft_reset_i && !command_i.stop
+    assign takes    = has_ring && desc_valid_i && move_may_start_i && !halting_q && !ends_at_once_q && !soft_reset_i
+                      && !command_i.stop
                       && ((!at_once && !exceeds && !is_refused_q) || !busy);
     assign begins          = accepted || takes;
     assign run_o           = begins && !at_once;
@@ -213,9 +215,12 @@ module dma_channel #(
             else if (expires && !command_i.is_failed) failure_q <= '{kind: ErrTimeout, fail_addr: '0};
             if (first_fails) begin
                 source_q <= writeback_fails_i ? SourceWriteback : (ends_at_once_q && is_bad_q) ? SourceFetch : SourceData;
+            end else if (!has_ring) begin
+                source_q <= SourceData;
             end
             if (begins) begin
                 zero_length_q <= is_zero;
+                is_ring_q     <= has_ring;
                 is_bad_q      <= is_bad;
                 refusal_q     <= refusal;
             end

@@ -94,6 +94,8 @@ package dma_pkg;
     typedef struct {
         // High in the cycle in which the bit is written.
         logic                  start;
+        // The start came together with ring_enable.
+        logic                  enables_ring;
         logic                  stop;
         logic                  keep_open;
         // STATUS.error is set.

@@ -125,6 +125,7 @@ module dma_registers #(
 
     assign mm2s_starts      = regs_out.MM2S.CONTROL.start.swmod && write_sets_start;
     assign mm2s_o.start     = mm2s_starts;
+    assign mm2s_o.enables_ring = req_wmask[9] && req_wdata[9];
     assign mm2s_o.stop      = regs_out.MM2S.CONTROL.stop.value;
     assign mm2s_o.keep_open = (mm2s_starts && req_wmask[8]) ? req_wdata[8] : regs_out.MM2S.CONTROL.keep_open.value;
     assign mm2s_o.is_failed = regs_out.MM2S.STATUS.error.value;
@@ -148,6 +149,7 @@ module dma_registers #(
 
     assign s2mm_starts      = regs_out.S2MM.CONTROL.start.swmod && write_sets_start;
     assign s2mm_o.start     = s2mm_starts;
+    assign s2mm_o.enables_ring = req_wmask[9] && req_wdata[9];
     assign s2mm_o.stop      = regs_out.S2MM.CONTROL.stop.value;
     assign s2mm_o.keep_open = (s2mm_starts && req_wmask[8]) ? req_wdata[8] : regs_out.S2MM.CONTROL.keep_open.value;
     assign s2mm_o.is_failed = regs_out.S2MM.STATUS.error.value;

@@ -119,7 +119,7 @@ module dma_ring #(
         .Depth(Depth)
     ) u_in_work (
         .clk_i,
-        .rst_ni (rst_ni && !rewinds),
+        .rst_ni (rst_ni && !rewinds && !settles),
         .push_i (desc_take_i),
         .data_i ({desc_o.irq, desc_o.more}),
         .pop_i  (completes_i),
@@ -136,7 +136,8 @@ module dma_ring #(
     end
 
     always_ff @(posedge clk_i) begin
-        if (!rst_ni || rewinds) begin
+        // What the mover has forgotten is no longer in work.
+        if (!rst_ni || rewinds || settles) begin
             credit_q      <= CreditBits'(Depth);
             taken_index_q <= clears || !rst_ni ? '0 : head;
             done_index_q  <= clears || !rst_ni ? '0 : head;

@@ -74,6 +74,21 @@ def field_access(field: FieldNode) -> str:
 # ---------------------------------------------------------------------------------------------- RTL
 
 
+def guard_readback(lines: list[str]) -> list[str]:
+    """Chooses what is read in cycles with a read only: a simulator need not go through the map in the others."""
+    begin, end = "        readback_data_var = '0;", "        readback_data = readback_data_var;"
+    guarded = []
+    for line in lines:
+        if line == end:
+            guarded.append("        end")
+        guarded.append(line)
+        if line == begin:
+            guarded.append("        if (decoded_req && !decoded_req_is_wr) begin")
+    if len(guarded) != len(lines) + 2:
+        sys.exit("generate.py: the readback of this version of PeakRDL-regblock looks different: adapt guard_readback")
+    return guarded
+
+
 def rtl_files(top: AddrmapNode) -> dict[Path, str]:
     """The register block, with the project's header in front."""
     with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +115,7 @@ def rtl_files(top: AddrmapNode) -> dict[Path, str]:
             if name == "dma_engine_regs.sv":
                 # The generator drives the parts of one struct from several always_comb blocks.
                 lines = ["// verilator lint_off MULTIDRIVEN", *lines, "// verilator lint_on MULTIDRIVEN"]
+                lines = guard_readback(lines)
             files[GENERATED / name] = header + "\n".join(lines) + "\n"
         return files
 

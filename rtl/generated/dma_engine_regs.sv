@@ -2004,6 +2004,7 @@ module dma_engine_regs (
     always_comb begin
         automatic logic [31:0] readback_data_var;
         readback_data_var = '0;
+        if (decoded_req && !decoded_req_is_wr) begin
         if(rd_mux_addr == 12'h0) begin
             readback_data_var[31:0] = 32'h52424445;
         end
@@ -2219,6 +2220,7 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h294) begin
             readback_data_var[8:0] = hwif_in.S2MM.COUNT_OUTSTANDING.bursts.next;
+        end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

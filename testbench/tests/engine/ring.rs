@@ -105,6 +105,11 @@ impl Ring {
         assert_eq!(self.head().await, self.tail.get(), "all is written back");
     }
 
+    pub(crate) async fn stop(&self) {
+        let stop = reg::CONTROL_STOP | reg::CONTROL_RING_ENABLE;
+        self.channel.write(reg::CONTROL, stop).await;
+    }
+
     /// Waits until the ring has halted, and returns its head.
     pub(crate) async fn halt(&self) -> u32 {
         let limit = self.bench.host.cycle() + LIMIT;
