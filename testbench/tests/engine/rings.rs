@@ -2,8 +2,11 @@
 
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
-use rebound_sim::axi::{FaultAccess, FaultResponse, FaultWindow};
+use rebound::scenario::plan::{AddrMode, EnginePlan};
+use rebound_sim::axi::{ChannelStalls, FaultAccess, FaultResponse, FaultWindow, ResponseOrder};
 use rebound_sim::events::{AddressEvent, Direction};
+use rebound_sim::seed::Seed as SimSeed;
+use rebound_sim::stall::Stall;
 use swiotlb::DmaAddr;
 
 use super::bench::{Bench, SOURCE, Setup, TARGET, run};
@@ -532,5 +535,97 @@ fn counters_tell_beats_stalls_and_the_most_bursts_outstanding() {
         mm2s.start(SOURCE, 0x400).await;
         mm2s.end().await;
         assert_eq!(mm2s.read(reg::COUNT_BUSY).await, 0);
+    });
+}
+
+#[test]
+fn rings_move_every_byte_on_a_bus_that_stalls_and_reorders() {
+    let stall = Stall::Random { probability: 0.3 };
+    let mut setup = Setup::latency(7);
+    setup.bus.read_jitter_cycles = 40;
+    setup.bus.write_jitter_cycles = 40;
+    setup.bus.stalls = ChannelStalls::uniform(stall);
+    setup.bus.order = ResponseOrder::ReorderById {
+        interleave_reads: true,
+    };
+    run(setup, async |bench| {
+        let (reads, writes) = (read_ring(&bench, 30).await, write_ring(&bench, 30).await);
+        bench.loopback(true).await;
+        let mut random = SimSeed::new(5).stream("rings");
+        for _round in 0..12 {
+            let mut copies = Vec::new();
+            for part in 0..random.between(1, 28) {
+                let length = u32::try_from(random.below(700)).expect("small");
+                let from = SOURCE + part * 0x1000 + random.below(0x900);
+                let to = TARGET + part * 0x1000 + random.below(0x900);
+                let data = bench.fill(from, length as usize);
+                let before = bench.fill(to - 8, length as usize + 16);
+                // Length 0 ends no packet: both sides pass over it.
+                copies.push((
+                    reads.post(from, length, 0),
+                    writes.post(to, length, 0),
+                    to,
+                    data,
+                    before,
+                ));
+            }
+            writes.doorbell().await;
+            reads.doorbell().await;
+            reads.settle().await;
+            writes.settle().await;
+            for (read, write, to, data, before) in copies {
+                let end = data.len();
+                let (sent, got) = (reads.written(read), writes.written(write));
+                let bytes = u32::try_from(end).expect("small");
+                let flags = if end == 0 { ZERO_LENGTH } else { 0 };
+                let ends = if end == 0 { ZERO_LENGTH } else { PACKET_END };
+                assert_eq!(sent, (bytes, DONE | flags));
+                assert_eq!(got, (bytes, DONE | ends));
+                let after = bench.memory(to - 8, end + 16);
+                assert_eq!(after[8..end + 8], data);
+                assert_eq!(after[..8], before[..8]);
+                assert_eq!(after[end + 8..], before[end + 8..]);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_ring_respects_the_address_limit_for_buffers_and_for_itself() {
+    let engine = EnginePlan {
+        addr_mode: AddrMode::Error,
+        ..EnginePlan::bits(32)
+    };
+    run(Setup::of(engine), async |bench| {
+        let ring = read_ring(&bench, 16).await;
+        let data = bench.fill(SOURCE, 64);
+        ring.post(SOURCE, 64, 0);
+        ring.post((1 << 32) - 10, 20, 0);
+        ring.post(SOURCE, 64, 0);
+        ring.doorbell().await;
+        assert_eq!(ring.halt().await, 2, "the refused one is told of");
+        let kind = regs::ERROR_KIND_ADDR_LIMIT;
+        let expected = (kind, regs::ERROR_SOURCE_DATA, 1 << 32, 1);
+        assert_eq!(ring.failure().await, expected);
+        assert_eq!(ring.written(1), (0, DONE | ERROR | kind << 8));
+        ring.resume().await;
+        ring.settle().await;
+        assert_eq!(bench.packet().await, data);
+        assert_eq!(bench.packet().await, data);
+
+        let before = ring_bursts(&bench, Direction::Read).len();
+        ring.channel.write(reg::CONTROL, 0).await;
+        ring.channel
+            .write(reg::CONTROL, reg::CONTROL_RING_RESET)
+            .await;
+        ring.channel.write(reg::RING_BASE_HI, 1).await;
+        ring.channel
+            .write(reg::CONTROL, reg::CONTROL_RING_ENABLE)
+            .await;
+        ring.channel.write(reg::RING_TAIL, 1).await;
+        assert_eq!(ring.halt().await, 0);
+        let expected = (kind, regs::ERROR_SOURCE_FETCH, 1 << 32 | ring.addr(0), 0);
+        assert_eq!(ring.failure().await, expected);
+        assert_eq!(ring_bursts(&bench, Direction::Read).len(), before);
     });
 }
