@@ -9,6 +9,8 @@ pub mod envelope;
 pub mod preset;
 pub mod settings;
 pub mod sheet;
+pub mod tables;
+pub mod text;
 pub mod words;
 
 #[cfg(test)]
