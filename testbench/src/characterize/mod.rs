@@ -2,6 +2,8 @@
 //!
 //! Of the manifest it believes the ports and the control program; the limits are what it measures.
 
+pub mod lab;
+pub mod probe;
 pub mod sheet;
 
 use std::path::Path;
