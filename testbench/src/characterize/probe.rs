@@ -69,6 +69,8 @@ impl Transfer {
 pub enum Before {
     /// A reset, then `init`.
     Reset,
+    /// `init` alone, after a reset that came in the transfer before.
+    Init,
     /// The steps of `recover`.
     Recover,
     /// Nothing.

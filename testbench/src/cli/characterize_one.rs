@@ -6,12 +6,11 @@ use clap::Args;
 use rebound_sim::device::Device;
 use rebound_sim::trace::TraceKind;
 
-use crate::characterize::lab;
+use crate::characterize::{self, lab};
 use crate::cli::Outcome;
 use crate::cli::core::{Choice, CoreFiles};
 use crate::error::UsageError;
 use crate::seed::{self, Seed};
-use crate::validate::Profile;
 
 /// Run probes of a characterisation, one a line
 #[derive(Debug, Args)]
@@ -36,7 +35,7 @@ impl CharacterizeOne {
             has_random_reset: false,
         };
         let library = files.build(&choice, false)?;
-        let units = Profile::new(files.manifest(), &library)?.units();
+        let units = characterize::units(files.manifest(), &library);
         lab::serve(|probe| {
             let device = Device::load(&library, self.seed.value());
             let device = device.map_err(UsageError::from_diagnostic)?;

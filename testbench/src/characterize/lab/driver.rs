@@ -150,6 +150,7 @@ impl Driver {
                 self.reset().await;
                 self.patiently("init", most, self.program.init()).await
             }
+            Before::Init => self.patiently("init", most, self.program.init()).await,
         }
     }
 
