@@ -76,7 +76,8 @@ pub fn compare(sheet: &Sheet, envelope: &Envelope) -> Vec<Disagreement> {
     for facts in &sheet.directions {
         found.extend(max_length(declared, facts));
         found.extend(length_granule(declared, facts));
-        found.extend(min_length(declared, facts));
+        found.extend(shortest(declared, facts));
+        found.extend(no_bytes(declared, facts));
         let ways = [facts.reads.as_ref(), facts.writes.as_ref()];
         for (bursts, role) in ways.into_iter().zip([Role::Source, Role::Destination]) {
             found.extend(bursts.and_then(|bursts| burst_beats(declared, facts, bursts, role)));
@@ -314,7 +315,35 @@ fn max_length(declared: &ResolvedLimits, facts: &DirectionFacts) -> Option<Disag
     })
 }
 
-fn min_length(declared: &ResolvedLimits, facts: &DirectionFacts) -> Option<Disagreement> {
+/// The shortest transfer above one of no bytes.
+fn shortest(declared: &ResolvedLimits, facts: &DirectionFacts) -> Option<Disagreement> {
+    let bound = Bound::of(&facts.min_length, facts.direction.name())?;
+    let value = bound.value;
+    // A granule is the shortest of its own accord.
+    let declared = declared.min_length.max(declared.length_alignment);
+    let (severity, advice) = match value.cmp(&declared) {
+        std::cmp::Ordering::Equal => return None,
+        std::cmp::Ordering::Greater => (
+            Severity::Breaks,
+            format!("declare `min_length = {value}`: a driver then moves less in software"),
+        ),
+        std::cmp::Ordering::Less => (
+            Severity::Harmless,
+            format!("`min_length = {value}` would let a driver use the core for less"),
+        ),
+    };
+    Some(Disagreement {
+        field: "limits.min_length".into(),
+        places: vec![bound.place.clone()],
+        declared: words::size(declared),
+        measured: format!("{}{}", prefix(&bound), words::size(value)),
+        severity,
+        evidence: bound.evidence,
+        advice,
+    })
+}
+
+fn no_bytes(declared: &ResolvedLimits, facts: &DirectionFacts) -> Option<Disagreement> {
     let fate = &facts.zero_length;
     let (severity, advice) = match (declared.min_length, fate) {
         (_, Fate::NotTried { .. }) | (0, Fate::Reaches) => return None,
@@ -563,7 +592,10 @@ mod tests {
 
     #[test]
     fn a_granule_smaller_than_declared_is_harmless() {
-        let found = only(|sheet| sheet.declared.length_alignment = 8);
+        let found = only(|sheet| {
+            sheet.declared.length_alignment = 8;
+            sheet.directions[0].min_length = fixtures::measured(8);
+        });
         assert_eq!(found.field, "limits.length_alignment");
         assert_eq!(found.severity, Severity::Harmless);
     }
@@ -600,6 +632,22 @@ mod tests {
         assert_eq!(broken.measured, "0 B hangs");
         let harmless = only(|sheet| sheet.directions[0].zero_length = Fate::Reaches);
         assert_eq!(harmless.severity, Severity::Harmless);
+    }
+
+    #[test]
+    fn the_shortest_transfer_is_compared_beside_the_granule() {
+        let broken = only(|sheet| sheet.directions[0].min_length = fixtures::measured(4));
+        assert_eq!(
+            (broken.severity, broken.measured.as_str()),
+            (Severity::Breaks, "4 B")
+        );
+        let harmless = only(|sheet| sheet.declared.min_length = 16);
+        assert_eq!(harmless.severity, Severity::Harmless);
+        let mut sheet = fixtures::sound();
+        sheet.declared.length_alignment = 4;
+        sheet.directions[0].length_granule = fixtures::measured(4);
+        sheet.directions[0].min_length = fixtures::measured(4);
+        assert_eq!(of(&sheet), []);
     }
 
     #[test]

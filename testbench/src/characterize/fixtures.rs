@@ -180,6 +180,7 @@ fn copy() -> DirectionFacts {
     DirectionFacts {
         direction: Direction::Copy,
         length_granule: measured(1),
+        min_length: measured(1),
         max_length: measured(65_535),
         past_longest: Some(Fate::Refuses {
             errors: vec!["length".into()],

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::characterize::envelope::{Bound, Envelope};
 use crate::characterize::settings::{dma_mask, longest_segment};
-use crate::characterize::sheet::{BurstFacts, Fate, Sheet};
+use crate::characterize::sheet::{BurstFacts, DirectionFacts, Fate, Sheet};
 use crate::scenario::plan::{DeviceLimits, low_bits};
 
 /// The core as measured. What was not measured is as declared.
@@ -109,19 +109,28 @@ fn boundary(sheet: &Sheet, envelope: &Envelope) -> Option<u64> {
     (!crossed || sheet.sides.is_empty()).then_some(declared)
 }
 
+/// 0 where a transfer of no bytes was done, else the longest of the shortest ones.
 fn min_length(sheet: &Sheet) -> u64 {
-    let is_done = |fate: &Fate| *fate == Fate::Reaches;
     let directions = &sheet.directions;
-    let all_done = directions.iter().all(|facts| is_done(&facts.zero_length));
-    match sheet.declared.min_length {
-        0 if directions.iter().any(|facts| {
-            !is_done(&facts.zero_length) && !matches!(facts.zero_length, Fate::NotTried { .. })
-        }) =>
-        {
-            1
-        }
-        1 if all_done && !directions.is_empty() => 0,
-        declared => declared,
+    let is_done = |fate: &Fate| *fate == Fate::Reaches;
+    let is_tried = |fate: &Fate| !matches!(fate, Fate::NotTried { .. });
+    let declared = sheet.declared.min_length;
+    let of = |facts: &DirectionFacts| {
+        let found = Bound::of(&facts.min_length, "").map(|bound| bound.value);
+        // A granule is the shortest of its own accord, which no manifest has to say.
+        let granule = Bound::of(&facts.length_granule, "").map_or(1, |bound| bound.value);
+        found.map(|shortest| if shortest <= granule { 1 } else { shortest })
+    };
+    let shortest = directions.iter().filter_map(of).max();
+    let takes_none = directions.iter().all(|facts| is_done(&facts.zero_length));
+    let refuses_none = directions
+        .iter()
+        .any(|facts| is_tried(&facts.zero_length) && !is_done(&facts.zero_length));
+    match shortest {
+        Some(1) if takes_none => 0,
+        Some(shortest) => shortest,
+        None if refuses_none => declared.max(1),
+        None => declared,
     }
 }
 
@@ -295,6 +304,17 @@ mod tests {
         assert_eq!(of(&sheet).limits.boundary, None);
         sheet.sides[1].boundaries.clear();
         assert_eq!(of(&sheet).limits.boundary, Some(4096));
+    }
+
+    #[test]
+    fn the_shortest_transfer_is_told_unless_it_is_the_granule() {
+        let mut sheet = fixtures::sound();
+        sheet.directions[0].length_granule = fixtures::measured(4);
+        sheet.directions[0].min_length = fixtures::measured(4);
+        assert_eq!(of(&sheet).limits.min_length, 1);
+        sheet.directions[0].min_length = fixtures::measured(16);
+        assert_eq!(of(&sheet).limits.min_length, 16);
+        assert!(of(&sheet).toml.contains("\nmin_length = 16\n"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Sheet {
     pub defects: Vec<Defect>,
     /// Cycles of single transfers against latency and length.
     pub timings: Vec<Timing>,
-    /// Probes that were run, and those that ended without an answer, with the reason.
+    /// Probes that were run.
     pub probes: u32,
     /// What could not be measured, and why.
     pub unmeasured: Vec<String>,
@@ -181,6 +181,8 @@ pub struct DirectionFacts {
     pub direction: Direction,
     /// Granule of lengths in bytes.
     pub length_granule: Finding<u64>,
+    /// Shortest transfer in bytes, above 0.
+    pub min_length: Finding<u64>,
     /// Longest transfer in bytes.
     pub max_length: Finding<u64>,
     /// What became of the length past the longest; none if it was not reached.

@@ -123,6 +123,7 @@ fn transfers(sheet: &Sheet) -> Table {
         let past = facts.past_longest.as_ref();
         vec![
             facts.direction.name().to_owned(),
+            finding_text(&facts.min_length, size),
             finding_text(&facts.max_length, size),
             finding_text(&facts.length_granule, size),
             words::fate_word(&facts.zero_length).to_owned(),
@@ -137,8 +138,9 @@ fn transfers(sheet: &Sheet) -> Table {
         "Transfers",
         &[
             "direction",
+            ">shortest",
             ">longest",
-            ">length granule",
+            ">granule",
             "no bytes",
             "strobes",
             "past the longest",

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod characterize_one;
 mod core;
 mod init;
 mod lint_cmdline;
@@ -62,6 +63,8 @@ enum Command {
     #[command(hide = true)]
     ValidateOne(validate_one::ValidateOne),
     #[command(hide = true)]
+    CharacterizeOne(characterize_one::CharacterizeOne),
+    #[command(hide = true)]
     BenchOne(bench::BenchOne),
 }
 
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::LintCmdline(command) => command.run(),
         Command::RunOne(command) => command.run(),
         Command::ValidateOne(command) => command.run(),
+        Command::CharacterizeOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };
     match outcome {
