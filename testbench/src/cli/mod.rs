@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod characterize;
 mod characterize_one;
 mod core;
 mod init;
@@ -50,6 +51,7 @@ pub struct Cli {
 enum Command {
     Sim(Sim),
     Validate(validate::Validate),
+    Characterize(characterize::Characterize),
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Sim(command) => command.run(),
         Command::Validate(command) => command.run(),
+        Command::Characterize(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
