@@ -30,7 +30,7 @@ const COLOURS: [RGBColor; 6] = [
 
 /// A plot with what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Plot {
+pub(super) struct Plot {
     /// What it shows.
     pub title: String,
     /// The picture.

@@ -203,8 +203,8 @@ mod tests {
             "CORRUPTS  limits.address_bits declared 40 bits, measured 32 bits (copy source, copy destination)",
             "          a probe reached, and its neighbour did not",
             "          bit 32: goes to 0x1000 instead of 0x100001000, and the core says done",
-            "          -> declare `address_bits = 32`, so that buffers beyond are bounced, or give the core",
-            "             the bits",
+            "          -> declare `address_bits = 32`, so that buffers beyond are bounced, or give the core the",
+            "             bits",
             "",
             "A Linux driver sets",
         ];
