@@ -9,6 +9,8 @@ mod boundaries;
 mod bursts;
 mod defects;
 mod errors;
+#[cfg(test)]
+mod fake;
 mod fate;
 mod granule;
 pub mod lab;
