@@ -109,3 +109,44 @@ fn note(session: &mut Session<'_>, transfer: &Transfer, role: Role, bit: u32, fa
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects, value};
+
+    fn bits(planted: Option<Planted>) -> (u32, Fate, Vec<String>) {
+        let mut core = Fake {
+            planted: planted.into_iter().collect(),
+        };
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base, Role::Destination).expect("a laboratory");
+        let last = found.1.last().expect("bits").fate.clone();
+        (value(&found.0), last, defects(&session))
+    }
+
+    #[test]
+    fn a_sound_core_has_the_bits_of_its_port() {
+        assert_eq!(bits(None), (40, Fate::Reaches, vec![]));
+    }
+
+    #[test]
+    fn dropped_bits_are_a_defect_and_refused_ones_a_limit() {
+        let (dropped, fate, names) = bits(Some(Planted::Truncates(32)));
+        let low = Fate::Goes {
+            to: 0x8000,
+            instead_of: 1 << 39 | 0x8000,
+        };
+        assert_eq!((dropped, fate), (32, low));
+        assert_eq!(names, ["truncates-address"]);
+        let (refused, fate, names) = bits(Some(Planted::Refuses(36)));
+        assert_eq!(refused, 36);
+        assert!(matches!(fate, Fate::Refuses { .. }) && names.is_empty());
+    }
+
+    #[test]
+    fn bits_that_come_a_transfer_late_are_told_from_dropped_ones() {
+        let late = bits(Some(Planted::Late(32)));
+        assert_eq!(late, (40, Fate::Reaches, vec!["late-address".to_owned()]));
+    }
+}

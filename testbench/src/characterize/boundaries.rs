@@ -101,3 +101,37 @@ pub(super) fn size(bytes: u64) -> String {
     let unit = (bytes.max(1).ilog2() / 10).min(4);
     format!("{} {}", bytes >> (10 * unit), units[unit as usize])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects};
+
+    #[test]
+    fn the_boundary_that_wraps_is_found_between_the_usual_ones() {
+        let mut core = Fake::with(Planted::Wraps(1 << 18));
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base, Role::Source, 40).expect("a laboratory");
+        let broken = first_broken(&found).expect("it wraps");
+        assert_eq!(broken.boundary, 1 << 18);
+        let wrapped = Fate::Goes {
+            to: 0,
+            instead_of: 1 << 18,
+        };
+        // Bursts of the model begin 112 bytes before the boundary.
+        assert!(matches!(broken.fate, Fate::Goes { to, .. } if to < 256), "{wrapped:?}");
+        assert_eq!(defects(&session), ["wraps-256k"]);
+        let boundaries: Vec<u64> = found.iter().map(|one| one.boundary).collect();
+        assert!(boundaries.is_sorted(), "{boundaries:?}");
+    }
+
+    #[test]
+    fn a_sound_core_has_none_as_far_as_its_addresses_reach() {
+        let mut core = Fake::default();
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base, Role::Destination, 33).expect("a laboratory");
+        assert_eq!(found.last().expect("boundaries").boundary, 1 << 32);
+        assert_eq!(first_broken(&found), None);
+        assert_eq!(defects(&session), Vec::<String>::new());
+    }
+}

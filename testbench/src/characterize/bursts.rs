@@ -166,3 +166,27 @@ fn outstanding(peaks: &[u32]) -> Finding<u32> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects};
+
+    #[test]
+    fn bursts_are_counted_and_done_before_the_response_is_a_defect() {
+        let mut core = Fake::with(Planted::Early);
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base, 1 << 20).expect("a laboratory");
+        let writes = found.writes.expect("it writes");
+        assert_eq!(writes.longest_beats, 16);
+        assert!(matches!(writes.outstanding, Finding::Measured { value: 1, .. }));
+        assert!(found.early_done.is_some());
+        assert_eq!(defects(&session), ["early-done"]);
+    }
+
+    #[test]
+    fn more_bursts_at_a_longer_latency_are_not_all_of_them() {
+        assert!(matches!(outstanding(&[4, 7]), Finding::AtLeast { value: 7, .. }));
+        assert!(matches!(outstanding(&[8, 8]), Finding::Measured { value: 8, .. }));
+    }
+}

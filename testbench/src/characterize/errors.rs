@@ -194,3 +194,48 @@ fn note(session: &mut Session<'_>, found: &[ErrorFacts]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects};
+
+    fn facts(planted: Option<Planted>) -> (Vec<ErrorFacts>, Vec<String>) {
+        let mut core = Fake {
+            planted: planted.into_iter().collect(),
+        };
+        let (mut session, base) = core.session();
+        let found = refusals(&mut session, &base, Role::Destination).expect("a laboratory");
+        (found, defects(&session))
+    }
+
+    #[test]
+    fn a_sound_core_reports_every_refusal_and_works_on() {
+        let (found, names) = facts(None);
+        assert_eq!(found.len(), 6);
+        for facts in &found {
+            assert!(matches!(facts.fate, ErrorFate::Reported { .. }), "{facts:?}");
+            assert_eq!(facts.after, Recovery::Usable);
+        }
+        assert_eq!(names, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_ignored_refusal_and_a_wedged_core_are_defects() {
+        let (found, names) = facts(Some(Planted::IgnoresErrors));
+        assert!(found.iter().all(|facts| facts.fate == ErrorFate::Ignored));
+        assert_eq!(names, ["ignores-write-error"]);
+        let (found, names) = facts(Some(Planted::Wedged));
+        assert!(found.iter().all(|facts| facts.after == Recovery::Reset));
+        assert_eq!(names, ["wedged-by-error"]);
+    }
+
+    #[test]
+    fn a_silent_bus_hangs_and_is_no_defect() {
+        let mut core = Fake::default();
+        let (mut session, base) = core.session();
+        let found = silence(&mut session, &base, Role::Source).expect("a laboratory");
+        assert!(matches!(found.fate, ErrorFate::Hangs { .. }), "{found:?}");
+        assert_eq!(defects(&session), Vec::<String>::new());
+    }
+}

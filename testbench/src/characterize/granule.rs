@@ -200,3 +200,49 @@ fn strobes(ends: &[(Transfer, Outcome)]) -> Strobes {
         Strobes::WholeBeats
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects, value};
+
+    fn granules(planted: Option<Planted>) -> (Granules, Vec<String>) {
+        let mut core = Fake {
+            planted: planted.into_iter().collect(),
+        };
+        let (mut session, mut base) = core.session();
+        let found = measure(&mut session, &mut base).expect("a laboratory");
+        (found, defects(&session))
+    }
+
+    #[test]
+    fn a_core_of_single_bytes_has_granules_of_1() {
+        let (found, names) = granules(None);
+        assert_eq!(value(&found.length), 1);
+        assert_eq!(value(&found.shortest), 1);
+        let addresses = found.addresses.iter();
+        assert!(addresses.clone().all(|(_, granule, _)| value(granule) == 1));
+        assert_eq!(found.strobes, Some(Strobes::Exact));
+        assert_eq!(names, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_refused_address_is_a_granule_and_a_rounded_one_a_defect() {
+        let (found, names) = granules(Some(Planted::Aligned(8)));
+        let (_, granule, off) = &found.addresses[0];
+        assert_eq!(value(granule), 8);
+        assert!(matches!(off, Some(Fate::Refuses { .. })) && names.is_empty());
+        let (found, names) = granules(Some(Planted::Rounds(8)));
+        let (_, granule, off) = &found.addresses[1];
+        assert_eq!(value(granule), 8);
+        assert!(matches!(off, Some(Fate::Goes { to: 0x8000, .. })), "{off:?}");
+        assert_eq!(names, ["rounds-address"]);
+    }
+
+    #[test]
+    fn bytes_behind_the_end_are_a_defect() {
+        let (found, names) = granules(Some(Planted::WideTail));
+        assert_eq!(found.strobes, Some(Strobes::TooWide));
+        assert_eq!(names, ["writes-past-end"]);
+    }
+}

@@ -211,3 +211,70 @@ pub(super) fn zero(session: &mut Session<'_>, base: &Base) -> Result<Fate, Usage
     }
     Ok(fate(&outcome, &transfer))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects, value};
+
+    const ROOM: Room = Room {
+        address_bits: 40,
+        boundary: None,
+    };
+
+    fn lengths(planted: &[Planted], room: Room) -> (Lengths, Vec<String>) {
+        let mut core = Fake {
+            planted: planted.to_vec(),
+        };
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base, room).expect("a laboratory");
+        (found, defects(&session))
+    }
+
+    #[test]
+    fn a_counter_ends_below_its_power_of_two() {
+        let (found, names) = lengths(&[Planted::Counts(1 << 20)], ROOM);
+        assert_eq!(value(&found.longest), (1 << 20) - 1);
+        assert!(matches!(found.past, Some(Fate::Corrupts { .. })));
+        assert_eq!(names, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_odd_limit_is_found_by_halving() {
+        let (found, _) = lengths(&[Planted::Counts(5001)], ROOM);
+        assert_eq!(value(&found.longest), 5000);
+    }
+
+    #[test]
+    fn without_a_limit_the_cap_is_told() {
+        let (found, _) = lengths(&[], ROOM);
+        assert!(matches!(found.longest, Finding::AtLeast { value: CAP, .. }));
+        let narrow = Room {
+            address_bits: 20,
+            boundary: Some(1 << 16),
+        };
+        let (found, _) = lengths(&[], narrow);
+        assert!(matches!(found.longest, Finding::AtLeast { value: 65536, .. }));
+    }
+
+    #[test]
+    fn lengths_that_fail_amid_others_are_a_defect_and_no_limit() {
+        let planted = [Planted::HangsOn(4096), Planted::Counts(1 << 16)];
+        let (found, names) = lengths(&planted, ROOM);
+        assert_eq!(value(&found.longest), (1 << 16) - 1);
+        assert_eq!(found.gap, Some(4096));
+        assert_eq!(names, ["hangs-on-multiples-of-4096"]);
+    }
+
+    #[test]
+    fn bytes_that_length_0_moves_are_seen() {
+        let mut core = Fake::default();
+        let (mut session, base) = core.session();
+        assert_eq!(zero(&mut session, &base).expect("a laboratory"), Fate::Reaches);
+        let mut core = Fake::with(Planted::MovesOnZero);
+        let (mut session, base) = core.session();
+        let fate = zero(&mut session, &base).expect("a laboratory");
+        assert!(matches!(fate, Fate::Corrupts { .. }), "{fate:?}");
+        assert_eq!(defects(&session), ["moves-on-zero-length"]);
+    }
+}

@@ -15,6 +15,8 @@ pub mod derived;
 pub mod duties;
 pub mod envelope;
 mod errors;
+#[cfg(test)]
+mod fake;
 mod fate;
 pub mod files;
 mod granule;

@@ -130,6 +130,18 @@ fn on(session: &mut Session<'_>, transfer: &Transfer, bus: &BusPolicy) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects};
+
+    #[test]
+    fn a_core_that_a_slow_bus_hangs_is_told_with_the_bus() {
+        let mut core = Fake::with(Planted::HangsWhenSlow);
+        let (mut session, base) = core.session();
+        slow(&mut session, &base).expect("a laboratory");
+        assert_eq!(defects(&session), ["hangs-under-backpressure"]);
+        let evidence = &session.notes.defects["hangs-under-backpressure"].evidence;
+        assert!(evidence[0].starts_with("slow write data: copy"), "{evidence:?}");
+        assert_eq!(reordered(&mut session, &base).expect("a laboratory"), Fate::Reaches);
+    }
 
     #[test]
     fn every_slow_bus_is_one() {

@@ -61,3 +61,21 @@ pub(super) fn measure(session: &mut Session<'_>, base: &Base) -> Result<ResetFat
     }
     Ok(ResetFate::Clean)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::fake::{Fake, Planted, defects};
+
+    #[test]
+    fn a_core_that_goes_on_after_a_reset_is_told_from_one_that_forgets() {
+        let mut core = Fake::default();
+        let (mut session, base) = core.session();
+        assert_eq!(measure(&mut session, &base).expect("a laboratory"), ResetFate::Clean);
+        let mut core = Fake::with(Planted::Stale);
+        let (mut session, base) = core.session();
+        let found = measure(&mut session, &base).expect("a laboratory");
+        assert!(matches!(found, ResetFate::StaleBursts { .. }), "{found:?}");
+        assert_eq!(defects(&session), ["stale-after-reset"]);
+    }
+}
