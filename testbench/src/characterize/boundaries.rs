@@ -119,7 +119,10 @@ mod tests {
             instead_of: 1 << 18,
         };
         // Bursts of the model begin 112 bytes before the boundary.
-        assert!(matches!(broken.fate, Fate::Goes { to, .. } if to < 256), "{wrapped:?}");
+        assert!(
+            matches!(broken.fate, Fate::Goes { to, .. } if to < 256),
+            "{wrapped:?}"
+        );
         assert_eq!(defects(&session), ["wraps-256k"]);
         let boundaries: Vec<u64> = found.iter().map(|one| one.boundary).collect();
         assert!(boundaries.is_sorted(), "{boundaries:?}");

@@ -179,14 +179,23 @@ mod tests {
         let found = measure(&mut session, &base, 1 << 20).expect("a laboratory");
         let writes = found.writes.expect("it writes");
         assert_eq!(writes.longest_beats, 16);
-        assert!(matches!(writes.outstanding, Finding::Measured { value: 1, .. }));
+        assert!(matches!(
+            writes.outstanding,
+            Finding::Measured { value: 1, .. }
+        ));
         assert!(found.early_done.is_some());
         assert_eq!(defects(&session), ["early-done"]);
     }
 
     #[test]
     fn more_bursts_at_a_longer_latency_are_not_all_of_them() {
-        assert!(matches!(outstanding(&[4, 7]), Finding::AtLeast { value: 7, .. }));
-        assert!(matches!(outstanding(&[8, 8]), Finding::Measured { value: 8, .. }));
+        assert!(matches!(
+            outstanding(&[4, 7]),
+            Finding::AtLeast { value: 7, .. }
+        ));
+        assert!(matches!(
+            outstanding(&[8, 8]),
+            Finding::Measured { value: 8, .. }
+        ));
     }
 }

@@ -36,6 +36,14 @@ impl<T: Copy> Bound<T> {
     }
 }
 
+impl<T> Bound<T> {
+    /// Returns `at least ` before a value that may be larger, else nothing.
+    #[must_use]
+    pub const fn prefix(&self) -> &'static str {
+        if self.is_at_least { "at least " } else { "" }
+    }
+}
+
 /// How far one end reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reach {

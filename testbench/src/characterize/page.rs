@@ -5,6 +5,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::characterize::derived::Derived;
+use crate::characterize::envelope::Reach;
 use crate::characterize::plots::plots;
 use crate::characterize::sheet::{Fate, Sheet, Side};
 use crate::characterize::tables::tables;
@@ -41,7 +42,9 @@ pub fn page(sheet: &Sheet, derived: &Derived) -> Result<String, UsageError> {
         UsageError::from_error("cannot render the data sheet as a page", error)
     };
     let plots = plots(sheet, derived.cost.as_ref()).map_err(|error| failed(&error))?;
-    let strips: Vec<Strip> = sheet.sides.iter().map(strip).collect();
+    let reaches = derived.envelope.reaches.iter();
+    let ends = sheet.sides.iter().zip(reaches);
+    let strips: Vec<Strip> = ends.map(|(side, reach)| strip(side, reach)).collect();
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     let render = || -> Result<String, minijinja::Error> {
@@ -62,11 +65,13 @@ pub fn page(sheet: &Sheet, derived: &Derived) -> Result<String, UsageError> {
     render().map_err(|error| failed(&error))
 }
 
-fn strip(side: &Side) -> Strip {
+fn strip(side: &Side, reach: &Reach) -> Strip {
+    let low = reach.bits.as_ref().map_or(0, |bits| bits.value);
     let cell = |bit| {
         let fate = side.bits.iter().find(|one| one.bit == bit);
         let fate = fate.map(|one| &one.fate);
         let (class, sign) = match fate {
+            None if bit < low => ("reaches", ""),
             None | Some(Fate::NotTried { .. }) => ("untried", ""),
             Some(Fate::Reaches) => ("reaches", ""),
             Some(Fate::Goes { .. }) => ("goes", "×"),
@@ -78,7 +83,11 @@ fn strip(side: &Side) -> Strip {
             bit,
             class,
             sign,
-            what: fate.map_or_else(|| "not tried".to_owned(), words::fate),
+            what: match fate {
+                None if bit < low => "reaches, in the probes of other bits".to_owned(),
+                None => "not tried".to_owned(),
+                Some(fate) => words::fate(fate),
+            },
         }
     };
     Strip {
@@ -133,6 +142,10 @@ mod tests {
     fn the_strip_shows_every_bit_with_its_fate() {
         let mut sheet = fixtures::sound();
         fixtures::kill_bit(&mut sheet, Role::Source, 20);
+        // Not tried one by one, because all places have them.
+        fixtures::side_mut(&mut sheet, Role::Destination)
+            .bits
+            .drain(..16);
         let text = rendered(&sheet);
         let document = parsed(&text);
         let class = |wanted: &str| {

@@ -139,8 +139,14 @@ mod tests {
         slow(&mut session, &base).expect("a laboratory");
         assert_eq!(defects(&session), ["hangs-under-backpressure"]);
         let evidence = &session.notes.defects["hangs-under-backpressure"].evidence;
-        assert!(evidence[0].starts_with("slow write data: copy"), "{evidence:?}");
-        assert_eq!(reordered(&mut session, &base).expect("a laboratory"), Fate::Reaches);
+        assert!(
+            evidence[0].starts_with("slow write data: copy"),
+            "{evidence:?}"
+        );
+        assert_eq!(
+            reordered(&mut session, &base).expect("a laboratory"),
+            Fate::Reaches
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn masks(envelope: &Envelope) -> Vec<Setting> {
     let mut why = vec![format!(
         "{} reaches {}{value} address bits{}",
         bits.place,
-        at_least(bits),
+        bits.prefix(),
         reason(bits)
     )];
     if bits.is_at_least {
@@ -147,7 +147,7 @@ fn max_segment(envelope: &Envelope) -> Option<Setting> {
     let mut why = vec![format!(
         "{} moves {}{} in one transfer{}",
         bound.place,
-        at_least(bound),
+        bound.prefix(),
         words::size(bound.value),
         reason(bound)
     )];
@@ -238,10 +238,6 @@ pub const fn swiotlb_limit(min_align_mask: u64) -> u64 {
 pub fn dma_mask(envelope: &Envelope) -> Option<u64> {
     let bits = envelope.address_bits.as_ref()?;
     Some(low_bits(bits.value))
-}
-
-const fn at_least<T>(bound: &Bound<T>) -> &'static str {
-    if bound.is_at_least { "at least " } else { "" }
 }
 
 /// The first evidence, in parentheses.

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::characterize::compare::finding_text;
 use crate::characterize::cost::{Cost, CostRow};
 use crate::characterize::derived::Derived;
 use crate::characterize::envelope::Reach;
@@ -59,10 +58,7 @@ fn ends(sheet: &Sheet, derived: &Derived) -> Table {
     let row = |(side, reach): (&Side, &Reach)| {
         let bits = reach.bits.as_ref().map_or_else(
             || "unknown".to_owned(),
-            |bound| {
-                let prefix = if bound.is_at_least { "at least " } else { "" };
-                format!("{prefix}{}", bound.value)
-            },
+            |bound| format!("{}{}", bound.prefix(), bound.value),
         );
         let beyond = reach.beyond.as_ref();
         let broken = reach.boundary.as_ref();
@@ -70,7 +66,7 @@ fn ends(sheet: &Sheet, derived: &Derived) -> Table {
             words::place(side.direction, side.role),
             bits,
             broken.map_or_else(|| crossed(side), |(boundary, _)| size(*boundary)),
-            finding_text(&side.granule, size),
+            words::finding(&side.granule, size),
             end_text(
                 beyond,
                 broken.map(|(_, fate)| fate),
@@ -123,9 +119,9 @@ fn transfers(sheet: &Sheet) -> Table {
         let past = facts.past_longest.as_ref();
         vec![
             facts.direction.name().to_owned(),
-            finding_text(&facts.min_length, size),
-            finding_text(&facts.max_length, size),
-            finding_text(&facts.length_granule, size),
+            words::finding(&facts.min_length, size),
+            words::finding(&facts.max_length, size),
+            words::finding(&facts.length_granule, size),
             words::fate_word(&facts.zero_length).to_owned(),
             facts.strobes.map_or_else(
                 || "-".to_owned(),
@@ -167,7 +163,7 @@ fn bursts(sheet: &Sheet) -> Table {
             ),
             bursts.types.join(" "),
             ids(&bursts.ids),
-            finding_text(&bursts.outstanding, |bursts| bursts.to_string()),
+            words::finding(&bursts.outstanding, |bursts| bursts.to_string()),
             bursts
                 .crosses_4k
                 .clone()

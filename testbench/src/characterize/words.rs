@@ -2,7 +2,9 @@
 
 use rebound_sim::manifest::Direction;
 
-use crate::characterize::sheet::{ErrorFate, Fate, Phase, Recovery, ResetFate, Role, Strobes};
+use crate::characterize::sheet::{
+    ErrorFate, Fate, Finding, Phase, Recovery, ResetFate, Role, Strobes,
+};
 
 /// Writes a size exactly: in the largest unit that divides it.
 #[must_use]
@@ -29,6 +31,16 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Says what a finding found.
+#[must_use]
+pub fn finding<T: Copy>(finding: &Finding<T>, text: impl Fn(T) -> String) -> String {
+    match finding {
+        Finding::Measured { value, .. } => text(*value),
+        Finding::AtLeast { value, .. } => format!("at least {}", text(*value)),
+        Finding::Unknown { .. } => "unknown".to_owned(),
+    }
 }
 
 /// Names an end of a direction: `copy source`.
