@@ -144,7 +144,7 @@ fn strobes(sheet: &Sheet, facts: &DirectionFacts) -> Option<Duty> {
 fn refusal(facts: &DirectionFacts, refusal: &ErrorFacts) -> Option<Duty> {
     let way = words::way_name(refusal.role);
     let why = format!(
-        "{} to the {} of a {}: {}, then {}",
+        "{} to the {} burst of a {}: {}, then {}",
         refusal.response,
         words::phase(refusal.phase),
         facts.direction.name(),

@@ -240,10 +240,15 @@ pub fn dma_mask(envelope: &Envelope) -> Option<u64> {
     Some(low_bits(bits.value))
 }
 
-/// The first evidence, in parentheses.
+/// The first evidence, in parentheses: what held, and what did not.
 fn reason<T>(bound: &Bound<T>) -> String {
-    let first = bound.evidence.first();
-    first.map_or_else(String::new, |text| format!(" ({text})"))
+    let evidence = bound.evidence.iter().take(2).map(String::as_str);
+    let text = evidence.collect::<Vec<_>>().join("; ");
+    if text.is_empty() {
+        text
+    } else {
+        format!(" ({text})")
+    }
 }
 
 #[cfg(test)]

@@ -219,11 +219,31 @@ fn refusals(sheet: &Sheet) -> Table {
             ]
         })
     });
+    let (at, response) = (1, 2);
     Table::new(
         "Refusals of the bus",
-        &["way", "at", "response", "then", "the core"],
-        rows.collect(),
+        &["way", "burst", "response", "then", "the core"],
+        joined(joined(rows.collect(), at), response),
     )
+}
+
+/// Joins rows that differ in one column alone.
+fn joined(rows: Vec<Vec<String>>, column: usize) -> Vec<Vec<String>> {
+    let mut joined: Vec<Vec<String>> = Vec::new();
+    for row in rows {
+        let is_same = |other: &&mut Vec<String>| {
+            let pairs = other.iter().zip(&row).enumerate();
+            let mut others = pairs.filter(|(index, _)| *index != column);
+            others.all(|(_, (left, right))| left == right)
+        };
+        if let Some(known) = joined.iter_mut().find(is_same) {
+            known[column].push(' ');
+            known[column].push_str(&row[column]);
+        } else {
+            joined.push(row);
+        }
+    }
+    joined
 }
 
 fn stops(sheet: &Sheet) -> Table {
@@ -326,7 +346,10 @@ fn cycles(sheet: &Sheet) -> Table {
 }
 
 fn cost(cost: &Cost) -> Table {
-    let number = |value: f64| format!("{value:.0}");
+    let number = |value: f64| {
+        let text = format!("{value:.0}");
+        text.parse().map_or(text, grouped)
+    };
     let row = |row: &CostRow| {
         let star = if row.is_estimated { "*" } else { "" };
         let worst = 100.0 * super::cost::as_float(row.copy_cycles)
@@ -388,6 +411,7 @@ mod tests {
     use super::*;
     use crate::characterize::cost::Machine;
     use crate::characterize::fixtures;
+    use crate::characterize::sheet::{ErrorFacts, Phase};
 
     #[test]
     fn every_row_is_as_long_as_its_heading() {
@@ -419,6 +443,27 @@ mod tests {
             table.rows[0],
             ["copy", "64 B", "20 (40 %)", "38 (21 %)", "218 (4 %)"]
         );
+    }
+
+    #[test]
+    fn refusals_that_end_alike_share_a_row() {
+        let mut sheet = fixtures::sound();
+        let first = sheet.directions[0].errors[0].clone();
+        for (phase, response) in [
+            (Phase::Last, "SLVERR"),
+            (Phase::First, "DECERR"),
+            (Phase::Last, "DECERR"),
+        ] {
+            sheet.directions[0].errors.push(ErrorFacts {
+                phase,
+                response: response.into(),
+                ..first.clone()
+            });
+        }
+        let rows = refusals(&sheet).rows;
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert_eq!(rows[0][..3], ["copy reads", "first last", "SLVERR DECERR"]);
+        assert_eq!(rows[1][..3], ["copy writes", "first", "SLVERR"]);
     }
 
     #[test]

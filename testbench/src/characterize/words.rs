@@ -133,9 +133,9 @@ pub fn reset_fate(fate: &ResetFate) -> String {
 #[must_use]
 pub const fn phase(phase: Phase) -> &'static str {
     match phase {
-        Phase::First => "first burst",
-        Phase::Middle => "middle burst",
-        Phase::Last => "last burst",
+        Phase::First => "first",
+        Phase::Middle => "middle",
+        Phase::Last => "last",
     }
 }
 
