@@ -60,12 +60,25 @@ fn comment(indent: &str, sentences: &[String]) -> String {
         return format!("{indent}/* {only} */\n");
     }
     let start = format!("{indent} * ");
-    let wrapped = sentences.iter().flat_map(|sentence| {
-        let lines = textwrap::wrap(sentence, room - 3);
-        lines.into_iter().map(|line| format!("{start}{line}\n"))
+    let wrapped = sentences.iter().map(|text| {
+        let text = textwrap::fill(&sentence(text), room - 3);
+        let lines = text.lines().map(|line| format!("{start}{line}\n"));
+        lines.collect::<String>()
     });
     let lines: String = wrapped.collect();
     format!("{indent}/*\n{lines}{indent} */\n")
+}
+
+/// A sentence among others: with a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    let stop = if text.ends_with('.') { "" } else { "." };
+    format!(
+        "{}{}{stop}",
+        first.map_or_else(String::new, String::from),
+        letters.as_str()
+    )
 }
 
 /// A name that C takes.

@@ -252,33 +252,38 @@ mod tests {
 
     #[test]
     fn each_habit_has_its_duty() {
-        let cases: [(&str, fn(&mut DirectionFacts)); 12] = [
+        type Change = fn(&mut DirectionFacts);
+        let cases: [(&str, Change); 12] = [
             ("longer than the longest", |facts| {
-                facts.past_longest = Some(hangs())
+                facts.past_longest = Some(hangs());
             }),
-            ("of no bytes", |facts| facts.zero_length = hangs()),
+            ("of no bytes", |facts| {
+                facts.zero_length = hangs();
+            }),
             ("multiples of 4 KiB", |facts| {
                 let reads = facts.reads.as_mut().expect("it reads");
                 reads.crosses_4k = Some("AR at 0xff8".into());
             }),
-            ("answers in order", |facts| facts.reordered = hangs()),
+            ("answers in order", |facts| {
+                facts.reordered = hangs();
+            }),
             ("whole beats of 8 bytes, with", |facts| {
                 facts.strobes = Some(Strobes::WholeBeats);
             }),
             ("bounce every buffer", |facts| {
-                facts.strobes = Some(Strobes::TooWide)
+                facts.strobes = Some(Strobes::TooWide);
             }),
             ("start and end", |facts| {
-                facts.strobes = Some(Strobes::TooNarrow)
+                facts.strobes = Some(Strobes::TooNarrow);
             }),
             ("do not trust done", |facts| {
-                facts.errors[0].fate = ErrorFate::Ignored
+                facts.errors[0].fate = ErrorFate::Ignored;
             }),
             ("reset the core after each error", |facts| {
                 facts.errors[0].after = Recovery::Reset;
             }),
             ("out of use after an error", |facts| {
-                facts.errors[0].after = Recovery::Never
+                facts.errors[0].after = Recovery::Never;
             }),
             ("keep their buffers mapped", |facts| {
                 facts.reset = ResetFate::StaleBursts {
