@@ -150,7 +150,7 @@ const FACTS: [Facts; 7] = [
         granule: 1,
         length_granule: 1,
         max_length: (1 << 16) - 1,
-        longest_beats: 16,
+        longest_beats: 8,
         reads: 1,
         strobes: Strobes::Exact,
     },

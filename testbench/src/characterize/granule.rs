@@ -1,7 +1,7 @@
 //! Granules of addresses and lengths, the shortest length, and how narrow ends are written.
 
 use super::fate::{fate, words};
-use super::probe::{Outcome, Transfer, WrongBytes};
+use super::probe::{End, Outcome, Transfer, Wrong, WrongBytes};
 use super::session::{Base, Session};
 use super::sheet::{Fate, Finding, Role, Strobes};
 use crate::error::UsageError;
@@ -146,15 +146,20 @@ fn note_ends(session: &mut Session<'_>, ends: &[(Transfer, Outcome)]) {
 /// Bytes of the buffer that are not written, though nothing outside is.
 fn note_lost(session: &mut Session<'_>, seen: &[(Transfer, Outcome)]) {
     for (transfer, outcome) in seen {
-        let Some(wrong) = &outcome.wrong else {
-            continue;
-        };
-        if wrong.how == WrongBytes::Unwritten && outcome.writes.is_inside() {
+        if let Some(wrong) = lost(outcome) {
             let evidence = format!("{}: {}", session.words(transfer), wrong.what);
             let what = "Bytes of a buffer that begins or ends within a beat are not written.";
             session.notes.defect("loses-bytes", what, evidence);
         }
     }
+}
+
+/// Bytes that a transfer lost of which the core says that all is well.
+fn lost(outcome: &Outcome) -> Option<&Wrong> {
+    let is_told_well = matches!(&outcome.end, End::Done { errors } if errors.is_empty());
+    let wrong = outcome.wrong.as_ref()?;
+    let is_lost = wrong.how == WrongBytes::Unwritten && outcome.writes.is_inside();
+    (is_told_well && is_lost).then_some(wrong)
 }
 
 /// A core that takes any length and silently rounds addresses moves other bytes than it is asked for. One that counts
@@ -183,13 +188,9 @@ fn strobes(ends: &[(Transfer, Outcome)]) -> Strobes {
         let end = transfer.destination + transfer.bytes;
         outcome.writes.outside.is_some_and(|outside| outside >= end)
     };
-    let lost = |(_, outcome): &(Transfer, Outcome)| {
-        let wrong = outcome.wrong.as_ref();
-        outcome.writes.is_inside() && wrong.is_some_and(|wrong| wrong.how == WrongBytes::Unwritten)
-    };
     if ends.iter().any(beyond) {
         Strobes::TooWide
-    } else if ends.iter().any(lost) {
+    } else if ends.iter().any(|(_, outcome)| lost(outcome).is_some()) {
         Strobes::TooNarrow
     } else if ends
         .iter()
