@@ -54,7 +54,7 @@ pub fn page(sheet: &Sheet, derived: &Derived) -> Result<String, UsageError> {
             seed => sheet.seed.to_string(),
             derived => Serde(derived),
             severities => Serde(derived.disagreements.iter().map(|one| one.severity.name()).collect::<Vec<_>>()),
-            device => serde_json::to_string_pretty(&derived.preset.device).unwrap_or_default(),
+            device => format!("{:#}", derived.preset.device_json()),
             tables => Serde(tables(sheet, derived)),
             plots => Serde(plots),
             strips => Serde(strips),

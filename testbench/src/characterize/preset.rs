@@ -95,6 +95,16 @@ impl Preset {
     }
 }
 
+impl Preset {
+    /// The limits of a device as JSON, as a plan of `rebound list --plan` has them, with the longest segment.
+    #[must_use]
+    pub fn device_json(&self) -> serde_json::Value {
+        let mut device = serde_json::json!(self.device);
+        device["max_segment_bytes"] = serde_json::json!(self.max_segment_bytes);
+        device
+    }
+}
+
 /// The smallest boundary that broke; without one, the declared one unless it was seen to be crossed.
 fn boundary(sheet: &Sheet, envelope: &Envelope) -> Option<u64> {
     if let Some(broken) = &envelope.boundary {
@@ -278,6 +288,9 @@ mod tests {
         };
         assert_eq!(preset.device, device);
         assert_eq!(preset.max_segment_bytes, Some(65_535));
+        let json = preset.device_json();
+        assert_eq!(json["dma_mask"], 0xffff_ffff_u64);
+        assert_eq!(json["max_segment_bytes"], 65_535);
     }
 
     #[test]

@@ -194,10 +194,16 @@ fn min_align_mask(envelope: &Envelope) -> Option<Setting> {
                 words::size(granule),
                 reason(bound)
             ),
-            format!(
-                "a bounce buffer then keeps the low bits of the original, so what is aligned stays aligned; the longest \
-                 bounced mapping falls from {LONGEST_BOUNCED} to {limit} bytes"
-            ),
+            if mask < swiotlb::SLOT_BYTES {
+                "bounce buffers then keep these low bits of the original; without it they begin at multiples of 2 KiB, \
+                 aligned even where the original is not, so that an error of the driver shows only unbounced"
+                    .to_owned()
+            } else {
+                "bounce buffers then keep these low bits of the original; without it they begin at multiples of 2 KiB, \
+                 which this core does not take"
+                    .to_owned()
+            },
+            format!("the longest bounced mapping falls from {LONGEST_BOUNCED} to {limit} bytes"),
         ],
     })
 }
@@ -375,7 +381,13 @@ mod tests {
         fixtures::align(&mut sheet, Role::Destination, 8);
         let found = of(&sheet);
         assert_eq!(found[1].call, "dma_set_min_align_mask(dev, 0x7)");
-        assert!(found[1].why[1].contains("from 262144 to 260096"));
+        assert!(found[1].why[1].contains("shows only unbounced"));
+        assert!(found[1].why[2].contains("from 262144 to 260096"));
+        fixtures::align(&mut sheet, Role::Source, 4096);
+        assert_eq!(of(&sheet)[1].call, "dma_set_min_align_mask(dev, 0xfff)");
+        assert!(of(&sheet)[1].why[1].contains("does not take"));
+        fixtures::align(&mut sheet, Role::Source, 8);
+        let found = of(&sheet);
         assert_eq!(
             found[2].call,
             "dma_dev->copy_align = DMAENGINE_ALIGN_8_BYTES"

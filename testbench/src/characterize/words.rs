@@ -33,6 +33,13 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// Counts things: `1 defect`, `2 defects`.
+#[must_use]
+pub fn count(number: usize, one: &str) -> String {
+    let many = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{many}")
+}
+
 /// Says what a finding found.
 #[must_use]
 pub fn finding<T: Copy>(finding: &Finding<T>, text: impl Fn(T) -> String) -> String {
@@ -167,6 +174,14 @@ mod tests {
         assert_eq!(
             [7, 1000, 1_234_567].map(grouped),
             ["7", "1_000", "1_234_567"]
+        );
+    }
+
+    #[test]
+    fn things_are_counted_in_their_number() {
+        assert_eq!(
+            [0, 1, 2].map(|n| count(n, "defect")),
+            ["0 defects", "1 defect", "2 defects"]
         );
     }
 

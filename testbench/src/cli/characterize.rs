@@ -10,7 +10,7 @@ use rebound_sim::trace::TraceKind;
 use crate::characterize::cost::Machine;
 use crate::characterize::derived::Derived;
 use crate::characterize::sheet::Sheet;
-use crate::characterize::{self, Subject, files, text};
+use crate::characterize::{self, Subject, files, text, words};
 use crate::cli::core::{Choice, CoreFiles};
 use crate::cli::progress::Steps;
 use crate::cli::replay::parse_bytes;
@@ -46,10 +46,10 @@ pub(super) struct Characterize {
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     results: PathBuf,
     /// RAM of the machine that bouncing is counted for, as a PC lays it out: 3 GiB below 4 GiB, the rest above
-    #[arg(long, default_value = "16G", value_name = "SIZE", value_parser = parse_bytes, allow_negative_numbers = true)]
+    #[arg(long, default_value = "16G", value_name = "SIZE", value_parser = machine_bytes, allow_negative_numbers = true)]
     ram: u64,
     /// Bounce pool of that machine; Linux's own is 64M
-    #[arg(long, default_value = "64M", value_name = "SIZE", value_parser = parse_bytes, allow_negative_numbers = true)]
+    #[arg(long, default_value = "64M", value_name = "SIZE", value_parser = machine_bytes, allow_negative_numbers = true)]
     swiotlb: u64,
     /// Measurements at the same time [default: one for each core of the machine]
     #[arg(long, value_name = "NUMBER", value_parser = job_count, allow_negative_numbers = true)]
@@ -95,10 +95,10 @@ impl Characterize {
         self.print(&sheet, &derived)?;
         if self.format == Format::Table {
             say(&format!(
-                "\n{}: {} defects, {} broken promises\nreport: {}, {}",
+                "\n{}: {}, {}\nreport: {}, {}",
                 sheet.core.name,
-                sheet.defects.len(),
-                derived.broken_promises(),
+                words::count(sheet.defects.len(), "defect"),
+                words::count(derived.broken_promises(), "broken promise"),
                 paths[0].display(),
                 paths[1].display()
             ))?;
@@ -158,6 +158,17 @@ impl Characterize {
     }
 }
 
+/// Reads a size that a machine can have: up to 4 PiB, all that 52 address bits reach.
+fn machine_bytes(text: &str) -> Result<u64, String> {
+    let bytes = parse_bytes(text)?;
+    if bytes > 1 << 52 {
+        return Err(format!(
+            "`{text}` is more than a machine has: expected at most 4194304G"
+        ));
+    }
+    Ok(bytes)
+}
+
 /// Checks that a parameter has a name and a value.
 fn parameter(text: &str) -> Result<String, String> {
     match text.split_once('=') {
@@ -171,6 +182,15 @@ fn parameter(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_that_no_machine_has_is_refused() {
+        assert_eq!(machine_bytes("16G"), Ok(16 << 30));
+        assert_eq!(machine_bytes("4194304G"), Ok(1 << 52));
+        for wrong in ["4194305G", "17179869183G", "0", "G"] {
+            assert!(machine_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_parameter_has_a_name_and_a_value() {
