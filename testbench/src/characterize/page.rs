@@ -1,7 +1,7 @@
 //! The data sheet as one HTML file that needs nothing else: no network, no script, light or dark as the reader has it.
 
-use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, HtmlEscape, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::characterize::derived::Derived;
@@ -47,6 +47,7 @@ pub fn page(sheet: &Sheet, derived: &Derived) -> Result<String, UsageError> {
     let strips: Vec<Strip> = ends.map(|(side, reach)| strip(side, reach)).collect();
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_filter("code", code);
     let render = || -> Result<String, minijinja::Error> {
         templates.add_template(TEMPLATE.0, TEMPLATE.1)?;
         templates.get_template(TEMPLATE.0)?.render(context! {
@@ -63,6 +64,19 @@ pub fn page(sheet: &Sheet, derived: &Derived) -> Result<String, UsageError> {
         })
     };
     render().map_err(|error| failed(&error))
+}
+
+/// Shows what stands between backticks as code.
+fn code(text: &str) -> Value {
+    let parts = text.split('`').enumerate().map(|(index, part)| {
+        let part = HtmlEscape(part);
+        if index % 2 == 0 {
+            part.to_string()
+        } else {
+            format!("<code>{part}</code>")
+        }
+    });
+    Value::from_safe_string(parts.collect())
 }
 
 fn strip(side: &Side, reach: &Reach) -> Strip {
@@ -164,6 +178,11 @@ mod tests {
         sheet.core.name = "<b>&core".into();
         let text = rendered(&sheet);
         assert!(text.contains("&lt;b&gt;&amp;core") && !text.contains("<b>&"));
+        assert!(text.contains("declare <code>address_bits = 32</code>"));
+        assert_eq!(
+            code("`a<b` or <c>").to_string(),
+            "<code>a&lt;b</code> or &lt;c&gt;"
+        );
     }
 
     #[test]
