@@ -159,17 +159,33 @@ const FACTS: [Facts; 7] = [
 fn assert_facts(facts: &Facts) {
     let sheet = measure(facts.core, &[]);
     let core = facts.core;
-    assert_eq!(names(&sheet), Vec::<&str>::new(), "{core}: {:?}", sheet.defects);
+    assert_eq!(
+        names(&sheet),
+        Vec::<&str>::new(),
+        "{core}: {:?}",
+        sheet.defects
+    );
     for side in &sheet.sides {
-        assert_eq!(value(&side.address_bits), facts.address_bits, "{core}: {side:?}");
+        assert_eq!(
+            value(&side.address_bits),
+            facts.address_bits,
+            "{core}: {side:?}"
+        );
         assert_eq!(value(&side.granule), facts.granule, "{core}: {side:?}");
         let mut boundaries = side.boundaries.iter();
-        assert!(boundaries.all(|one| one.fate == Fate::Reaches), "{core}: {side:?}");
+        assert!(
+            boundaries.all(|one| one.fate == Fate::Reaches),
+            "{core}: {side:?}"
+        );
     }
     let [direction] = &sheet.directions[..] else {
         panic!("{core}: expected one direction");
     };
-    assert_eq!(value(&direction.length_granule), facts.length_granule, "{core}");
+    assert_eq!(
+        value(&direction.length_granule),
+        facts.length_granule,
+        "{core}"
+    );
     assert_eq!(value(&direction.max_length), facts.max_length, "{core}");
     assert_eq!(direction.strobes, Some(facts.strobes), "{core}");
     assert_eq!(direction.reordered, Fate::Reaches, "{core}");
@@ -186,7 +202,10 @@ fn assert_facts(facts: &Facts) {
         assert_eq!(error.after, Recovery::Usable, "{core}: {error:?}");
     }
     for silence in &direction.silence {
-        assert!(matches!(silence.fate, ErrorFate::Hangs { .. }), "{core}: {silence:?}");
+        assert!(
+            matches!(silence.fate, ErrorFate::Hangs { .. }),
+            "{core}: {silence:?}"
+        );
         assert_eq!(silence.after, Recovery::Reset, "{core}: {silence:?}");
     }
     assert!(sheet.timings.len() >= 20, "{core}: {:?}", sheet.timings);
@@ -218,7 +237,10 @@ fn both_halves_of_a_split_core_are_measured() {
     for side in &sheet.sides {
         assert_eq!(value(&side.address_bits), 36, "{side:?}");
         assert_eq!(value(&side.granule), 8, "{side:?}");
-        assert!(matches!(side.off_granule, Some(Fate::Refuses { .. })), "{side:?}");
+        assert!(
+            matches!(side.off_granule, Some(Fate::Refuses { .. })),
+            "{side:?}"
+        );
     }
     assert_eq!(sheet.directions[0].direction, Direction::Mm2s);
     for direction in &sheet.directions {
@@ -274,14 +296,19 @@ fn defects_of_the_core_with_descriptors_have_names() {
     let rounded = assert_named("stream_copy", "rounds_address", "rounds-address");
     let source = side(&rounded, Role::Source);
     assert_eq!(value(&source.granule), 8);
-    assert!(matches!(source.off_granule, Some(Fate::Goes { .. })), "{source:?}");
+    assert!(
+        matches!(source.off_granule, Some(Fate::Goes { .. })),
+        "{source:?}"
+    );
 }
 
 #[test]
 fn defects_of_addresses_and_resets_have_names() {
     let wrapped = assert_named("apb_copy", "wrap_64k", "wraps-64k");
     let broken = side(&wrapped, Role::Source).boundaries.iter();
-    let broken = broken.filter(|one| one.fate != Fate::Reaches).map(|one| one.boundary);
+    let broken = broken
+        .filter(|one| one.fate != Fate::Reaches)
+        .map(|one| one.boundary);
     assert_eq!(broken.min(), Some(1 << 16));
     assert_named("launch_copy", "wrap_4g", "wraps-4g");
     assert_named("launch_copy", "stale_reset", "stale-after-reset");
@@ -308,6 +335,10 @@ fn defects_of_words_streams_and_clocks_have_names() {
     let short = measure("words_copy", &["Defect=short_counter"]);
     assert_eq!(value(&short.directions[0].max_length), 2048);
     assert_named("split_dma", "hang_on_page", "hangs-on-multiples-of-4096");
-    assert_named("two_clock_copy", "hang_on_page", "hangs-on-multiples-of-4096");
+    assert_named(
+        "two_clock_copy",
+        "hang_on_page",
+        "hangs-on-multiples-of-4096",
+    );
     assert_named("split_dma", "wide_tail", "writes-past-end");
 }

@@ -72,16 +72,19 @@ pub(super) fn measure(
 
 /// Transfers whose bursts differ: short and long, at the begin of a page and across its end.
 fn transfers(base: &Base, longest: u64) -> Vec<Transfer> {
-    let mut crossing = base.long_transfer();
-    crossing.source += 0x1000 - 112_u64.next_multiple_of(base.source_granule);
-    crossing.destination += 0x1000 - 112_u64.next_multiple_of(base.destination_granule);
+    // One at a time: a core that cuts its reads at pages may cut its writes alike.
+    let mut reading_across = base.long_transfer();
+    reading_across.source += 0x1000 - 112_u64.next_multiple_of(base.source_granule);
+    let mut writing_across = base.long_transfer();
+    writing_across.destination += 0x1000 - 112_u64.next_multiple_of(base.destination_granule);
     let mut odd = base.long_transfer();
     odd.source += base.source_granule;
     odd.destination += base.destination_granule * 3;
     vec![
         base.transfer(),
         base.long_transfer(),
-        crossing,
+        reading_across,
+        writing_across,
         odd,
         longest_transfer(base, longest),
     ]
@@ -179,14 +182,23 @@ mod tests {
         let found = measure(&mut session, &base, 1 << 20).expect("a laboratory");
         let writes = found.writes.expect("it writes");
         assert_eq!(writes.longest_beats, 16);
-        assert!(matches!(writes.outstanding, Finding::Measured { value: 1, .. }));
+        assert!(matches!(
+            writes.outstanding,
+            Finding::Measured { value: 1, .. }
+        ));
         assert!(found.early_done.is_some());
         assert_eq!(defects(&session), ["early-done"]);
     }
 
     #[test]
     fn more_bursts_at_a_longer_latency_are_not_all_of_them() {
-        assert!(matches!(outstanding(&[4, 7]), Finding::AtLeast { value: 7, .. }));
-        assert!(matches!(outstanding(&[8, 8]), Finding::Measured { value: 8, .. }));
+        assert!(matches!(
+            outstanding(&[4, 7]),
+            Finding::AtLeast { value: 7, .. }
+        ));
+        assert!(matches!(
+            outstanding(&[8, 8]),
+            Finding::Measured { value: 8, .. }
+        ));
     }
 }

@@ -214,7 +214,10 @@ mod tests {
         let (found, names) = facts(None);
         assert_eq!(found.len(), 6);
         for facts in &found {
-            assert!(matches!(facts.fate, ErrorFate::Reported { .. }), "{facts:?}");
+            assert!(
+                matches!(facts.fate, ErrorFate::Reported { .. }),
+                "{facts:?}"
+            );
             assert_eq!(facts.after, Recovery::Usable);
         }
         assert_eq!(names, Vec::<String>::new());

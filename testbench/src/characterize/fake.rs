@@ -157,8 +157,11 @@ impl Fake {
         if self.has(Planted::WideTail) && !end.is_multiple_of(8) {
             outcome.writes.outside = Some(end);
         }
-        if self.place(transfer.destination, transfer.destination, 0) < transfer.destination {
-            outcome.writes.outside.get_or_insert(transfer.destination & !7);
+        if self.place(transfer.destination, transfer.destination, before.1) < transfer.destination {
+            outcome
+                .writes
+                .outside
+                .get_or_insert(transfer.destination & !7);
         }
         outcome.writes.has_partial_strobes = !end.is_multiple_of(8);
         if let Some(cycles) = transfer.reset_after {
@@ -199,10 +202,12 @@ impl Fake {
         if bytes == 0 && self.has(Planted::MovesOnZero) {
             return 256;
         }
-        self.planted.iter().fold(bytes, |bytes, planted| match planted {
-            Planted::Counts(modulus) => bytes % modulus,
-            _ => bytes,
-        })
+        self.planted
+            .iter()
+            .fold(bytes, |bytes, planted| match planted {
+                Planted::Counts(modulus) => bytes % modulus,
+                _ => bytes,
+            })
     }
 
     fn hangs(&self, probe: &Probe, transfer: &Transfer) -> bool {

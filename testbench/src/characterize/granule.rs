@@ -236,7 +236,10 @@ mod tests {
         let (found, names) = granules(Some(Planted::Rounds(8)));
         let (_, granule, off) = &found.addresses[1];
         assert_eq!(value(granule), 8);
-        assert!(matches!(off, Some(Fate::Goes { to: 0x8000, .. })), "{off:?}");
+        assert!(
+            matches!(off, Some(Fate::Goes { to: 0x8000, .. })),
+            "{off:?}"
+        );
         assert_eq!(names, ["rounds-address"]);
     }
 

@@ -254,7 +254,10 @@ mod tests {
             boundary: Some(1 << 16),
         };
         let (found, _) = lengths(&[], narrow);
-        assert!(matches!(found.longest, Finding::AtLeast { value: 65536, .. }));
+        assert!(matches!(
+            found.longest,
+            Finding::AtLeast { value: 65536, .. }
+        ));
     }
 
     #[test]
@@ -270,7 +273,10 @@ mod tests {
     fn bytes_that_length_0_moves_are_seen() {
         let mut core = Fake::default();
         let (mut session, base) = core.session();
-        assert_eq!(zero(&mut session, &base).expect("a laboratory"), Fate::Reaches);
+        assert_eq!(
+            zero(&mut session, &base).expect("a laboratory"),
+            Fate::Reaches
+        );
         let mut core = Fake::with(Planted::MovesOnZero);
         let (mut session, base) = core.session();
         let fate = zero(&mut session, &base).expect("a laboratory");

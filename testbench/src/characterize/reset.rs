@@ -71,7 +71,10 @@ mod tests {
     fn a_core_that_goes_on_after_a_reset_is_told_from_one_that_forgets() {
         let mut core = Fake::default();
         let (mut session, base) = core.session();
-        assert_eq!(measure(&mut session, &base).expect("a laboratory"), ResetFate::Clean);
+        assert_eq!(
+            measure(&mut session, &base).expect("a laboratory"),
+            ResetFate::Clean
+        );
         let mut core = Fake::with(Planted::Stale);
         let (mut session, base) = core.session();
         let found = measure(&mut session, &base).expect("a laboratory");
