@@ -1,5 +1,6 @@
 //! Boundaries: lays a buffer across multiples of powers of two and sees whether the core carries over.
 
+use super::address_bits::LOWEST_BIT;
 use super::fate::words;
 use super::probe::Transfer;
 use super::session::{Base, Session};
@@ -24,14 +25,14 @@ pub(super) fn measure(
     let mut found: Vec<BoundaryFate> = Vec::new();
     let mut passed = None;
     for power in ALWAYS.into_iter().filter(|power| *power < address_bits) {
-        let fate = across(session, base, role, power)?;
+        let fate = across(session, base, role, power, address_bits)?;
         if fate == Fate::Reaches {
             passed = Some(power);
-        } else if found.iter().all(|other| other.fate == Fate::Reaches) {
+        } else if first_broken(&found).is_none() && !matches!(fate, Fate::NotTried { .. }) {
             // The first that breaks may be a multiple of the one that does.
             let from = passed.map_or(power, |passed| passed + 1);
             for finer in from..power {
-                let fate = across(session, base, role, finer)?;
+                let fate = across(session, base, role, finer, address_bits)?;
                 found.push(BoundaryFate {
                     boundary: 1 << finer,
                     fate,
@@ -43,7 +44,7 @@ pub(super) fn measure(
             fate,
         });
     }
-    if let Some(first) = found.iter().find(|one| one.fate != Fate::Reaches) {
+    if let Some(first) = first_broken(&found) {
         let transfer = transfer(base, role, first.boundary.trailing_zeros());
         note(session, &transfer, first);
     }
@@ -63,18 +64,28 @@ fn across(
     base: &Base,
     role: Role,
     power: u32,
+    address_bits: u32,
 ) -> Result<Fate, UsageError> {
     let transfer = transfer(base, role, power);
+    if power < LOWEST_BIT && address_bits <= LOWEST_BIT {
+        let reason = format!("there are {address_bits} address bits, and both buffers need room");
+        return Ok(Fate::NotTried { reason });
+    }
     session.fate(transfer)
 }
 
-/// A transfer with the boundary amid one of its buffers.
+/// A transfer with the boundary amid one of its buffers, far from the other one: a small boundary lies above 64 KiB.
 fn transfer(base: &Base, role: Role, power: u32) -> Transfer {
-    let boundary = base.address(role).next_multiple_of(1 << power);
+    let far = if power < LOWEST_BIT {
+        1 << LOWEST_BIT
+    } else {
+        0
+    };
+    let boundary = far + (1 << power);
     let before = BEFORE
         .next_multiple_of(base.granule(role))
         .min(base.bytes / 2);
-    base.with(role, boundary.max(1 << power) - before)
+    base.with(role, boundary - before)
 }
 
 fn note(session: &mut Session<'_>, transfer: &Transfer, first: &BoundaryFate) {

@@ -72,16 +72,19 @@ pub(super) fn measure(
 
 /// Transfers whose bursts differ: short and long, at the begin of a page and across its end.
 fn transfers(base: &Base, longest: u64) -> Vec<Transfer> {
-    let mut crossing = base.long_transfer();
-    crossing.source += 0x1000 - 112_u64.next_multiple_of(base.source_granule);
-    crossing.destination += 0x1000 - 112_u64.next_multiple_of(base.destination_granule);
+    // One at a time: a core that cuts its reads at pages may cut its writes alike.
+    let mut reading_across = base.long_transfer();
+    reading_across.source += 0x1000 - 112_u64.next_multiple_of(base.source_granule);
+    let mut writing_across = base.long_transfer();
+    writing_across.destination += 0x1000 - 112_u64.next_multiple_of(base.destination_granule);
     let mut odd = base.long_transfer();
     odd.source += base.source_granule;
     odd.destination += base.destination_granule * 3;
     vec![
         base.transfer(),
         base.long_transfer(),
-        crossing,
+        reading_across,
+        writing_across,
         odd,
         longest_transfer(base, longest),
     ]

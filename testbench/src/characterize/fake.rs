@@ -157,7 +157,7 @@ impl Fake {
         if self.has(Planted::WideTail) && !end.is_multiple_of(8) {
             outcome.writes.outside = Some(end);
         }
-        if self.place(transfer.destination, transfer.destination, 0) < transfer.destination {
+        if self.place(transfer.destination, transfer.destination, before.1) < transfer.destination {
             outcome
                 .writes
                 .outside

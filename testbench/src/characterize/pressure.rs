@@ -11,8 +11,8 @@ use crate::error::UsageError;
 
 /// Write latencies that are swept: a response then meets every state of the core.
 const RESPONSE_LATENCIES: std::ops::RangeInclusive<u32> = 1..=24;
-/// Latency and jitter of reads whose answers overtake each other.
-const REORDER_LATENCY: u32 = 20;
+/// Jitters that let answers overtake each other, of cores that ask often and of cores that ask seldom.
+const REORDER_JITTERS: [u32; 2] = [60, 240];
 
 /// A bus and its name.
 struct Pressure {
@@ -96,27 +96,30 @@ pub(super) fn slow(session: &mut Session<'_>, base: &Base) -> Result<(), UsageEr
 /// # Errors
 /// If there is no laboratory.
 pub(super) fn reordered(session: &mut Session<'_>, base: &Base) -> Result<Fate, UsageError> {
-    let jittered = BusPolicy {
-        read_jitter_cycles: REORDER_LATENCY,
-        write_jitter_cycles: REORDER_LATENCY,
-        ..BusPolicy::with_latency(REORDER_LATENCY)
-    };
-    for interleave_reads in [false, true] {
-        let bus = BusPolicy {
-            order: ResponseOrder::ReorderById { interleave_reads },
-            ..jittered.clone()
+    for jitter in REORDER_JITTERS {
+        let jittered = BusPolicy {
+            read_jitter_cycles: jitter,
+            write_jitter_cycles: jitter,
+            ..BusPolicy::default()
         };
-        let transfer = base.long_transfer();
-        let found = on(session, &transfer, &bus)?;
-        if found == Fate::Reaches {
-            continue;
+        for interleave_reads in [false, true] {
+            let bus = BusPolicy {
+                order: ResponseOrder::ReorderById { interleave_reads },
+                ..jittered.clone()
+            };
+            let transfer = base.long_transfer();
+            let found = on(session, &transfer, &bus)?;
+            if found == Fate::Reaches {
+                continue;
+            }
+            if on(session, &transfer, &jittered)? == Fate::Reaches {
+                let evidence = format!("{} {}", session.words(&transfer), words(&found));
+                let what =
+                    "Answers that overtake each other across ids are mixed up (IHI 0022, A5.3).";
+                session.notes.defect("mixes-ids", what, evidence);
+            }
+            return Ok(found);
         }
-        if on(session, &transfer, &jittered)? == Fate::Reaches {
-            let evidence = format!("{} {}", session.words(&transfer), words(&found));
-            let what = "Answers that overtake each other across ids are mixed up (IHI 0022, A5.3).";
-            session.notes.defect("mixes-ids", what, evidence);
-        }
-        return Ok(found);
     }
     Ok(Fate::Reaches)
 }

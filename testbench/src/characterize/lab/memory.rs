@@ -43,14 +43,12 @@ struct Region {
 impl Region {
     fn around(address: u64, bytes: u64, phys: PhysAddr) -> Self {
         let from = (address & !(PAGE_BYTES - 1)).saturating_sub(MARGIN);
-        let to = address
-            .saturating_add(bytes)
-            .saturating_add(MARGIN)
-            .checked_next_multiple_of(PAGE_BYTES)
-            .unwrap_or(u64::MAX & !(PAGE_BYTES - 1));
+        let end = address.saturating_add(bytes).saturating_add(MARGIN);
+        // 0 is the end of the address space.
+        let to = end.checked_next_multiple_of(PAGE_BYTES).unwrap_or(0);
         Self {
             dma: from,
-            bytes: to - from,
+            bytes: to.wrapping_sub(from),
             phys: phys.raw(),
         }
     }
@@ -83,6 +81,13 @@ impl Buffers {
             bytes,
             salt,
         }
+    }
+
+    /// Whether an address lies in the pages of the buffer that begins at `at`.
+    const fn is_in_pages(&self, at: u64, dma: u64) -> bool {
+        let first = at / PAGE_BYTES;
+        let last = at.saturating_add(self.bytes.saturating_sub(1)) / PAGE_BYTES;
+        first <= dma / PAGE_BYTES && dma / PAGE_BYTES <= last
     }
 
     /// The bytes that the source holds.
@@ -194,10 +199,13 @@ impl Iommu for Everywhere {
     fn translate(&self, access: &IommuAccess) -> Result<PhysAddr, Response> {
         let buffers = self.buffers.borrow();
         let dma = access.dma.raw();
-        let found = buffers
-            .source
-            .translate(dma)
-            .or_else(|| buffers.destination.translate(dma));
+        let (source, destination) = (&buffers.source, &buffers.destination);
+        // Margins may overlap the other buffer, whose own pages come first.
+        let found = if buffers.is_in_pages(buffers.destination_at, dma) {
+            destination.translate(dma)
+        } else {
+            source.translate(dma).or_else(|| destination.translate(dma))
+        };
         let astray = match access.direction {
             Way::Read => ASTRAY_READS,
             Way::Write => ASTRAY_WRITES,
@@ -247,5 +255,27 @@ mod tests {
             buffers.fill(&mut memory).expect("it fits");
             assert!(buffers.source.translate(address).is_some());
         }
+    }
+
+    #[test]
+    fn each_buffer_has_its_pages_where_margins_overlap() {
+        let everywhere = Everywhere::default();
+        *everywhere.buffers.borrow_mut() = Buffers::new(0x4000, 0x8000, 0x2001, 1);
+        let at = |dma, direction| {
+            let access = IommuAccess {
+                cycle: 0,
+                port: 0,
+                direction,
+                burst: 0,
+                dma: swiotlb::DmaAddr::new(dma),
+                bytes: 8,
+                is_privileged: false,
+            };
+            everywhere.translate(&access).expect("all is answered")
+        };
+        assert_eq!(at(0x8000, Way::Write), DESTINATION.wrapping_add(0x2000));
+        assert_eq!(at(0x6000, Way::Read), SOURCE.wrapping_add(0x4000));
+        assert_eq!(at(0x12_3456, Way::Read), ASTRAY_READS.wrapping_add(0x456));
+        assert_eq!(at(0x12_3456, Way::Write), ASTRAY_WRITES.wrapping_add(0x456));
     }
 }

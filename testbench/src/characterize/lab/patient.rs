@@ -80,7 +80,8 @@ mod tests {
             [control]\ntimeout_cycles = 5\n[control.copy]\n\
             start = [{ write = 0, value = 1 }]\n\
             done = [{ read = 4, into = \"s\" }, { wait_irq = \"irq\", timeout_cycles = 7 }]\n";
-        let manifest = Manifest::parse(Path::new("core.toml"), text).expect("a valid manifest");
+        let manifest =
+            Manifest::parse(Path::new("core.toml"), text.to_owned()).expect("a valid manifest");
         let patient = without_limits(&manifest);
         let control = patient.control.expect("it was there");
         assert_eq!(control.timeout_cycles, NEVER);
