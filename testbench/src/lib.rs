@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod budget;
+pub mod characterize;
 pub mod cli;
 pub mod driver;
 pub mod error;

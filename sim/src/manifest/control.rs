@@ -1,7 +1,7 @@
 //! The control program: how software starts a transfer of the core and sees that it is done.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Size, Step};
 
@@ -81,7 +81,8 @@ impl ErrorRule {
 }
 
 /// One kind of transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Memory to memory.
     Copy,

@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod characterize;
+mod characterize_one;
 mod core;
 mod init;
 mod lint_cmdline;
@@ -49,6 +51,7 @@ pub struct Cli {
 enum Command {
     Sim(Sim),
     Validate(validate::Validate),
+    Characterize(characterize::Characterize),
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
@@ -61,6 +64,8 @@ enum Command {
     RunOne(RunOne),
     #[command(hide = true)]
     ValidateOne(validate_one::ValidateOne),
+    #[command(hide = true)]
+    CharacterizeOne(characterize_one::CharacterizeOne),
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
 }
@@ -81,6 +86,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Sim(command) => command.run(),
         Command::Validate(command) => command.run(),
+        Command::Characterize(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::LintCmdline(command) => command.run(),
         Command::RunOne(command) => command.run(),
         Command::ValidateOne(command) => command.run(),
+        Command::CharacterizeOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
     };
     match outcome {

@@ -208,6 +208,16 @@ impl Interpreter {
         match self.cpu.wait(push).await {
             Ok(()) => Ok(()),
             Err(ChannelError::Timeout { .. }) => Err(self.timeout(step, None)),
+            Err(ChannelError::TooWide {
+                channel,
+                field,
+                bits,
+                value,
+            }) => Err(StepProblem::NoRoom {
+                what: format!("field {field} of channel {channel}"),
+                bits,
+                value,
+            }),
             Err(error) => Err(StepProblem::Access(error.to_string())),
         }
     }

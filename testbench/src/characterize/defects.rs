@@ -1,0 +1,132 @@
+//! Defects: rules of AXI that the core broke by their names, and the order of severity.
+
+use super::session::Notes;
+use super::sheet::Defect;
+
+/// Ends of rules that are bounds of the manifest or of the rules themselves, or that are told elsewhere.
+const NOT_DEFECTS: [&str; 3] = ["_OUTSTANDING", "_TRACKED", "_4K"];
+/// Channels that the memory drives: what is wrong there follows from what the core did.
+const OF_MEMORY: [&str; 2] = ["AXI_R_", "AXI_B_"];
+
+/// Beginnings of names, those that lose data or hit foreign memory first.
+const SEVERITY: [&str; 24] = [
+    "writes-past-end",
+    "truncates-address",
+    "misses-address",
+    "late-address",
+    "wraps",
+    "rounds-address",
+    "moves-on-zero-length",
+    "stale-after-reset",
+    "goes-astray",
+    "corrupts",
+    "mixes-ids",
+    "loses-bytes",
+    "early-done",
+    "done-without-data",
+    "ignores",
+    "bursts-after-done",
+    "reads-past-end",
+    "asks-past-end",
+    "hangs",
+    "dead-after-error",
+    "unusable-after-reset",
+    "wedged-by-error",
+    "breaks",
+    "fails",
+];
+
+/// Turns notes into defects, the severest first.
+#[must_use]
+pub(super) fn sorted(mut notes: Notes) -> Vec<Defect> {
+    for (rule, (broken, transfer)) in std::mem::take(&mut notes.broken) {
+        if is_defect(&rule) {
+            let (name, what) = of_rule(&rule);
+            let evidence = format!("{transfer}: {rule}: {}", broken.text);
+            notes.defect(&name, &what, evidence);
+        }
+    }
+    let mut defects: Vec<Defect> = notes.defects.into_values().collect();
+    defects.sort_by_key(|defect| severity(&defect.name));
+    defects
+}
+
+fn is_defect(rule: &str) -> bool {
+    let is_bound = NOT_DEFECTS.iter().any(|end| rule.ends_with(end));
+    let is_of_memory = OF_MEMORY.iter().any(|begin| rule.starts_with(begin));
+    !is_bound && !is_of_memory
+}
+
+fn severity(name: &str) -> usize {
+    let place = SEVERITY.iter().position(|begin| name.starts_with(begin));
+    place.unwrap_or(SEVERITY.len())
+}
+
+/// The name of the defect behind a rule, and what it is.
+fn of_rule(rule: &str) -> (String, String) {
+    let known = match rule {
+        "AXI_W_LAST" => Some((
+            "breaks-wlast",
+            "WLAST does not come with the last beat of a burst, and with no other.",
+        )),
+        "assertion" => Some(("fails-assertion", "An assertion of the core fails.")),
+        _ => None,
+    };
+    if let Some((name, what)) = known {
+        return (name.to_owned(), what.to_owned());
+    }
+    let channel_rule = rule
+        .strip_prefix("AXI_")
+        .and_then(|rest| rest.split_once('_'));
+    match channel_rule {
+        Some((channel, "STABLE")) => (
+            format!("breaks-{}-stable", channel.to_lowercase()),
+            format!("{channel} payload changes while it waits for ready (IHI 0022, A3.2.1)."),
+        ),
+        Some((channel, "VALID")) => (
+            format!("breaks-{}-valid", channel.to_lowercase()),
+            format!("{channel}VALID falls before its handshake (IHI 0022, A3.2.1)."),
+        ),
+        _ => (
+            format!("breaks-{}", rule.to_lowercase().replace('_', "-")),
+            format!("The core breaks the rule {rule}."),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::characterize::probe::BrokenRule;
+
+    #[test]
+    fn broken_rules_are_defects_but_for_the_bounds_of_the_manifest() {
+        let mut notes = Notes::default();
+        notes.defect("wedged-by-error", "It needs a reset.", "one".into());
+        notes.defect("wraps-64k", "It wraps.", "two".into());
+        for rule in [
+            "AXI_W_LAST",
+            "AXI_AR_OUTSTANDING",
+            "AXI_AW_STABLE",
+            "AXI_W_ID",
+        ] {
+            let broken = BrokenRule {
+                rule: rule.into(),
+                text: "wrong".into(),
+            };
+            let first = (broken, "copy".to_owned());
+            notes.broken.insert(rule.into(), first);
+        }
+        let defects = sorted(notes);
+        let names: Vec<&str> = defects.iter().map(|defect| defect.name.as_str()).collect();
+        let expected = [
+            "wraps-64k",
+            "wedged-by-error",
+            "breaks-aw-stable",
+            "breaks-axi-w-id",
+            "breaks-wlast",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(defects[4].evidence, ["copy: AXI_W_LAST: wrong"]);
+    }
+}
