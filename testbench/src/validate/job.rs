@@ -194,9 +194,8 @@ impl Driver {
     ) -> Result<End, Stuck> {
         let direction = job.direction();
         let mut symbols = self.symbols(leases, piece.offset, piece.bytes);
-        self.send(direction, data);
         self.begin();
-        let early = self.program.start(direction, &mut symbols).await?;
+        let early = self.start(direction, data, &mut symbols).await?;
         let completion = if early.is_empty() {
             self.program.done(direction, &mut symbols).await?
         } else {
@@ -241,9 +240,9 @@ impl Driver {
         let bytes = self.profile.limits.first_piece(&addresses, chunk.bytes);
         let bytes = bytes.unwrap_or(chunk.bytes);
         let mut symbols = self.symbols(leases, 0, bytes);
-        self.send(direction, &data[..index(bytes)]);
         self.begin();
-        self.program.start(direction, &mut symbols).await?;
+        self.start(direction, &data[..index(bytes)], &mut symbols)
+            .await?;
         self.host.sleep(after_cycles).await;
         self.reset().await;
         Ok(End::Failed)
@@ -347,6 +346,24 @@ impl Driver {
         for way in [Way::Read, Way::Write] {
             board.traffic_mut().begin(way);
         }
+    }
+
+    /// Starts a transfer. Data for memory waits at the core's stream already, unless the core would lose it.
+    async fn start(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        symbols: &mut Symbols,
+    ) -> Result<Vec<String>, Stuck> {
+        let comes_late = self.program.program(direction).drops_idle_data;
+        if !comes_late {
+            self.send(direction, data);
+        }
+        let errors = self.program.start(direction, symbols).await?;
+        if comes_late {
+            self.send(direction, data);
+        }
+        Ok(errors)
     }
 
     /// Queues what the stream brings for a transfer to memory.

@@ -5,6 +5,7 @@ mod basic;
 mod bus;
 mod driver;
 mod errors;
+mod evidence;
 mod job;
 mod layout;
 mod profile;

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use rebound_sim::device_port::PinDevice;
-use rebound_sim::events::{BusEvent, Direction};
 use rebound_sim::host::Host;
 use rebound_sim::manifest::Manifest;
-use rebound_sim::simulation::{Outcome, Simulation};
+use rebound_sim::simulation::{Options, Outcome, Simulation};
 use swiotlb::{PhysAddr, PhysMemory as _};
 
 use super::driver::{Driver, Progress};
+use super::evidence;
 use super::profile::Profile;
 use super::trial::Trial;
 use crate::driver::{Mapper, SpareLog};
@@ -47,7 +47,11 @@ where
             .map_err(|error| UsageError::from_error(&buffer.name, &error))?;
     }
     let (dma, dma_device) = machine::mapping_layer(world, &mut memory, &SpareLog::default())?;
-    let mut simulation = Simulation::new(device, memory, &execute::options(world))
+    let options = Options {
+        recent_events: evidence::RECENT_EVENTS,
+        ..execute::options(world)
+    };
+    let mut simulation = Simulation::new(device, memory, &options)
         .map_err(|error| UsageError::from_error("the trial's bus and costs", &error))?;
     let host = simulation.host();
     let mapper = Mapper::new(host.clone(), dma, dma_device, Rc::clone(&board));
@@ -98,8 +102,8 @@ where
     }
     let mut violations = execute::in_order(board.log().kept());
     if !is_complete {
-        let recent = simulation.recent_events().copied();
-        show_events(&mut violations, &recent.collect::<Vec<_>>());
+        let recent: Vec<_> = simulation.recent_events().copied().collect();
+        evidence::show_events(&mut violations, &recent, cycle);
     }
     let result = RunResult {
         counts: counts(&trial, &host, &mapper),
@@ -134,64 +138,4 @@ fn counts(trial: &Trial, host: &Host, mapper: &Mapper) -> Counts {
         pool_peak_slots: mapped.peak_slots,
         ..Counts::default()
     }
-}
-
-/// Puts the last events of the bus behind the violation that ended the run, a line each.
-fn show_events(violations: &mut [Violation], events: &[BusEvent]) {
-    let ends = [Check::Hang, Check::Status, Check::Assertion];
-    let Some(last) = violations
-        .iter_mut()
-        .rev()
-        .find(|violation| ends.contains(&violation.check))
-    else {
-        return;
-    };
-    if events.is_empty() {
-        last.text.push_str("\nnothing happened on the bus");
-        return;
-    }
-    last.text
-        .push_str(&format!("\nlast {} bus events:", events.len()));
-    for event in events {
-        last.text.push('\n');
-        last.text.push_str(&event_text(event));
-    }
-}
-
-/// An event in one line: `cycle 120 port 0: AR burst 3 at dma 0x1000, 16 beats of 8 bytes`.
-fn event_text(event: &BusEvent) -> String {
-    let what = match event {
-        BusEvent::Address(address) => {
-            let channel = match address.direction {
-                Direction::Read => "AR",
-                Direction::Write => "AW",
-            };
-            format!(
-                "{channel} burst {} id {} at dma {}, {} beats of {} bytes",
-                address.burst,
-                address.id,
-                address.dma,
-                address.beats,
-                1_u32 << address.size
-            )
-        }
-        BusEvent::Beat(beat) => {
-            let channel = match beat.direction {
-                Direction::Read => "R ",
-                Direction::Write => "W ",
-            };
-            format!(
-                "{channel} burst {} beat {} at dma {}: {}{}",
-                beat.burst,
-                beat.beat,
-                beat.dma,
-                beat.response,
-                if beat.is_last { ", last" } else { "" }
-            )
-        }
-        BusEvent::Response(response) => {
-            format!("B  burst {}: {}", response.burst, response.response)
-        }
-    };
-    format!("cycle {} port {}: {what}", event.cycle(), event.port())
 }
