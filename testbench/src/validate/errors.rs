@@ -77,7 +77,8 @@ fn applies(profile: &Profile, is_read: bool) -> Result<(), String> {
 
 fn trial(profile: &Profile, seed: Seed, is_read: bool, response: FaultResponse) -> Trial {
     let mut random = seed.stream("errors");
-    let mut layout = Layout::new(profile, seed);
+    // The bus fails by address: that of the buffer.
+    let mut layout = Layout::new(profile, seed).unbounced();
     let sound = profile.length(profile.burst_bytes() + profile.beat_bytes);
     let longest = profile.limits.max_length.unwrap_or(u64::MAX);
     let granule = profile.limits.length_alignment;

@@ -195,7 +195,10 @@ mod tests {
         ];
         let lines = shown(&events);
         assert_eq!(lines.len(), 5, "{lines:#?}");
-        assert_eq!(lines[2], "cycle 11 port 0: R  burst 4 beat 1 at dma 0x1008: SLVERR");
+        assert_eq!(
+            lines[2],
+            "cycle 11 port 0: R  burst 4 beat 1 at dma 0x1008: SLVERR"
+        );
     }
 
     #[test]
