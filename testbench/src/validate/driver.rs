@@ -106,6 +106,11 @@ impl Driver {
 
     async fn all(&self) -> Result<(), (Option<usize>, Stuck)> {
         self.bring_up().await.map_err(|error| (None, error))?;
+        if self.trial.in_flight > 1 {
+            self.overlapping().await?;
+            self.stay_quiet(None).await;
+            return Ok(());
+        }
         for number in 0..self.trial.jobs.len() {
             let done = self.job(number).await;
             done.map_err(|error| (Some(number), error))?;

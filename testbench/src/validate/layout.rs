@@ -126,6 +126,7 @@ impl Layout {
                 jobs: Vec::new(),
                 has_random_reset: false,
                 judges_interrupts: false,
+                in_flight: 1,
                 lacks_room: false,
             },
             profile: profile.clone(),

@@ -8,6 +8,7 @@ mod errors;
 mod evidence;
 mod job;
 mod layout;
+mod overlap;
 mod profile;
 mod random;
 pub mod report;

@@ -24,8 +24,6 @@ pub struct Profile {
     pub id_bits: u32,
     /// Directions that the control program has.
     pub directions: Vec<Direction>,
-    /// Those of them that have an error rule.
-    pub reporting: Vec<Direction>,
     /// Interrupts that the control program waits for, and whether steps behind it acknowledge them.
     pub interrupts: Vec<(Direction, String, bool)>,
 }
@@ -65,10 +63,6 @@ impl Profile {
         });
         let word_bytes = value.and_then(|value| control.word_bytes.of(value));
         let directions: Vec<Direction> = control.directions().collect();
-        let has_rules = |direction: &&Direction| {
-            let program = control.program(**direction);
-            program.is_some_and(|program| !program.errors.is_empty())
-        };
         let mut interrupts = Vec::new();
         for direction in &directions {
             let done = control.program(*direction).map(|program| &program.done);
@@ -84,7 +78,6 @@ impl Profile {
             beat_bytes: u64::from(widest / 8).max(1),
             word_bytes: word_bytes.unwrap_or(1),
             id_bits: managers.iter().map(|port| port.id_width).max().unwrap_or(0),
-            reporting: directions.iter().filter(has_rules).copied().collect(),
             directions,
             interrupts,
         })
@@ -179,7 +172,6 @@ impl Profile {
             word_bytes: 4,
             id_bits: 2,
             directions: vec![Direction::Copy],
-            reporting: vec![Direction::Copy],
             interrupts: vec![(Direction::Copy, "irq".into(), true)],
         }
     }

@@ -2,7 +2,7 @@
 
 use super::profile::Profile;
 use super::trial::Trial;
-use super::{address, basic, bus, errors, random, reset};
+use super::{address, basic, bus, errors, overlap, random, reset};
 use crate::seed::Seed;
 
 /// A scenario for any core.
@@ -54,6 +54,7 @@ pub(super) const fn always(_: &Profile) -> Result<(), String> {
 pub fn all() -> Vec<Scenario> {
     [
         basic::SCENARIOS,
+        overlap::SCENARIOS,
         address::SCENARIOS,
         bus::SCENARIOS,
         errors::SCENARIOS,
