@@ -284,8 +284,9 @@ fn the_matrix_has_every_defect_that_a_core_documents_and_declares() {
         let path = repository().join(format!("testbench/cores/{core}/{core}.toml"));
         let manifest = rebound_sim::manifest::Manifest::load(&path);
         let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
-        let names = &manifest.parameters["Defect"].names;
-        let names = names.keys().filter(|name| *name != "none");
+        let names = manifest.parameters["Defect"].names.iter();
+        let names = names.flat_map(|names| names.keys());
+        let names = names.filter(|name| *name != "none");
         declared.extend(names.map(|name| (core.to_owned(), name.clone())));
     }
     assert_eq!(tested, declared);

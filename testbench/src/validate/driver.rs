@@ -11,6 +11,7 @@ use rebound_sim::stream::{StreamSink, StreamSource};
 use swiotlb::{MapError, UnmapError};
 
 use super::profile::Profile;
+use super::stage::Progress;
 use super::trial::Trial;
 use crate::driver::Mapper;
 use crate::program::{Interpreter, StepError};
@@ -50,13 +51,6 @@ impl Stuck {
             Self::Stream { .. } => Check::Hang,
         }
     }
-}
-
-/// How far a driver came, for whoever looks after the run.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// It did all that it was to do.
-    pub(super) is_complete: Cell<bool>,
 }
 
 /// The driver of one core.
@@ -99,7 +93,7 @@ impl Driver {
     /// Does everything; a step that never ends is a violation.
     pub(super) async fn run(self, progress: Rc<Progress>) {
         match self.all().await {
-            Ok(()) => progress.is_complete.set(true),
+            Ok(()) => progress.complete(),
             Err((job, stuck)) => self.report(stuck.check(), job, stuck.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use rebound_sim::axi::BusPolicy;
 use rebound_sim::cpu::CostModel;
+use rebound_sim::limits::ResolvedLimits;
 use rebound_sim::manifest::Direction;
 use rebound_sim::stream::StreamPolicy;
 
@@ -18,7 +19,7 @@ const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
 /// Bytes of a slot of the pool.
-const SLOT: u64 = 2048;
+pub(super) const SLOT: u64 = 2048;
 /// Address bits of RAM where a core reaches all of 64.
 const MOST_RAM_BITS: u32 = 52;
 
@@ -49,8 +50,7 @@ struct Land {
 impl Land {
     /// 16 MiB as a PC has them, where the core reaches that; else most of what it reaches, with the smallest pool,
     /// or none.
-    const fn of(profile: &Profile) -> Self {
-        let bits = profile.limits.address_bits;
+    const fn of(bits: u32) -> Self {
         let (base, end, slots) = match bits {
             24.. => (MIB, 15 * MIB, 1024),
             19..=23 => (MIB / 16, (1 << bits) / 8 * 7, 128),
@@ -63,6 +63,48 @@ impl Land {
             },
             slots,
         }
+    }
+}
+
+/// A machine without buffers, whose device reaches what the core declares, with a pool where there is room for one.
+pub(super) fn machine(limits: &ResolvedLimits, seed: Seed) -> Plan {
+    let bits = limits.address_bits;
+    let land = Land::of(bits);
+    let granule = limits.source_alignment.max(limits.destination_alignment);
+    let granule = granule.max(limits.length_alignment);
+    let alignment = u32::try_from(granule).unwrap_or(1 << 11);
+    Plan {
+        seed,
+        machine: MachinePlan {
+            ram: Vec::new(),
+            cpus: 1,
+            is_confidential: false,
+            pool: (land.slots > 0).then_some(PoolPlan {
+                base: land.low.base,
+                slots: land.slots,
+                areas: 1,
+                is_forced: false,
+                kind: PoolKind::Fixed,
+                spare: None,
+            }),
+            iommu: None,
+            pages: Vec::new(),
+        },
+        device: DeviceLimits {
+            // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
+            min_align_mask: alignment - 1,
+            ..DeviceLimits::bits(bits)
+        },
+        engine: EnginePlan::bits(bits),
+        bus: BusPolicy::with_latency(10),
+        stream: StreamPolicy::default(),
+        unplanned_latency_cycles: 0,
+        promised_bursts: None,
+        costs: CostModel::default(),
+        buffers: Vec::new(),
+        transfers: Vec::new(),
+        demands: Vec::new(),
+        expect: Expect::Pass,
     }
 }
 
@@ -83,43 +125,10 @@ pub(super) struct Layout {
 impl Layout {
     /// A machine whose device reaches what the core declares, with a pool.
     pub(super) fn new(profile: &Profile, seed: Seed) -> Self {
-        let bits = profile.limits.address_bits;
-        let top = 1 << bits.min(MOST_RAM_BITS);
-        let land = Land::of(profile);
-        let alignment = u32::try_from(profile.granule()).unwrap_or(1 << 11);
-        let world = Plan {
-            seed,
-            machine: MachinePlan {
-                ram: Vec::new(),
-                cpus: 1,
-                is_confidential: false,
-                pool: (land.slots > 0).then_some(PoolPlan {
-                    base: land.low.base,
-                    slots: land.slots,
-                    areas: 1,
-                    is_forced: false,
-                    kind: PoolKind::Fixed,
-                    spare: None,
-                }),
-                iommu: None,
-                pages: Vec::new(),
-            },
-            device: DeviceLimits {
-                // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
-                min_align_mask: alignment - 1,
-                ..DeviceLimits::bits(bits)
-            },
-            engine: EnginePlan::bits(bits),
-            bus: BusPolicy::with_latency(10),
-            stream: StreamPolicy::default(),
-            unplanned_latency_cycles: 0,
-            promised_bursts: None,
-            costs: CostModel::default(),
-            buffers: Vec::new(),
-            transfers: Vec::new(),
-            demands: Vec::new(),
-            expect: Expect::Pass,
-        };
+        let limits = &profile.limits;
+        let top = 1 << limits.address_bits.min(MOST_RAM_BITS);
+        let land = Land::of(limits.address_bits);
+        let world = machine(limits, seed);
         Self {
             trial: Trial {
                 world,

@@ -14,8 +14,10 @@ mod random;
 pub mod report;
 mod reset;
 mod run;
+pub(crate) mod stage;
 mod suite;
 mod trial;
+pub(crate) mod world;
 
 pub use profile::Profile;
 pub use run::run_on;
