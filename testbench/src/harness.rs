@@ -28,6 +28,9 @@ use crate::seed::Seed;
 use crate::validate::stage::{self, Progress, Stage};
 use crate::validate::world;
 
+/// Cycles for which the core is held in reset before the driver begins; more, if the manifest wants it.
+const RESET_CYCLES: u64 = 16;
+
 /// A buffer of a test: how many bytes it has, and where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffer {
@@ -82,7 +85,7 @@ impl Harness {
         })
     }
 
-    /// Runs a driver to its end, in a machine whose device has the manifest's address bits as its DMA mask and
+    /// Resets the core and runs a driver to its end, in a machine whose device has the manifest's address bits as its DMA mask and
     /// whose bounce pool of 2 MiB lies at 1 MiB. Returns what the scoreboard found, and what the driver returned;
     /// `None` if it never came to its end.
     ///
@@ -104,8 +107,10 @@ impl Harness {
         let answer = Rc::new(Cell::new(None));
         let kept = Rc::clone(&answer);
         let start = |stage: &Stage, progress: Rc<Progress>| {
+            let host = stage.host.clone();
             let work = driver(Machine::new(stage));
             async move {
+                host.reset(RESET_CYCLES).await;
                 kept.set(Some(work.await));
                 progress.complete();
             }

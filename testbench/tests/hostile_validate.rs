@@ -117,7 +117,7 @@ fn a_core_that_ends_the_simulation_is_told_by_its_own_words() {
         (Harm::Finish, "ended the simulation with $finish"),
         (Harm::Fatal, "hostile: this core gives up"),
         (Harm::Stop, "ended the simulation with $stop"),
-        (Harm::Oscillate, "converge"),
+        (Harm::Oscillate, "did not converge after"),
         (Harm::Throw, "unknown exception in the model"),
     ] {
         assert_told(harm, PATIENT, "assertion", &[words]);
@@ -167,18 +167,14 @@ fn an_interrupt_that_never_falls_moves_no_data() {
 }
 
 #[test]
-fn a_core_that_floods_the_bus_is_caught_when_it_exceeds_what_it_promised() {
-    let words = "AXI_AR_OUTSTANDING (promise of the core)";
+fn a_core_that_floods_the_bus_breaks_its_promise_and_leaves_the_mapping() {
     let found = hostile(Harm::FloodBus, PATIENT);
-    let text = found.text();
-    assert_eq!(found.code(), Some(1), "{text}");
-    assert!(text.contains(words), "{text}");
-    assert!(
-        found
-            .rows
-            .iter()
-            .all(|(_, checks)| checks.contains("unmapped"))
-    );
+    assert_eq!(found.code(), Some(1), "{}", found.text());
+    for (_, checks) in &found.rows {
+        // More reads in flight than `max_reads`, and those of addresses that nobody gave it.
+        assert!(checks.contains("protocol"), "{}", found.text());
+        assert!(checks.contains("unmapped"), "{}", found.text());
+    }
 }
 
 #[test]

@@ -185,7 +185,7 @@ const MATRIX: &[(&str, &str, &str, &str)] = &[
     ("split_dma", "hang_on_page", "basic/sizes", "hang"),
     ("struct_copy", "write_cross_4k", "address/page", "protocol"),
     ("struct_copy", "lost_head", "basic/offsets", "not-written"),
-    ("struct_copy", "lost_response", "bus/latency-10", "hang"),
+    ("struct_copy", "lost_response", "bus/stall-b", "hang"),
     (
         "struct_copy",
         "wedged_by_error",

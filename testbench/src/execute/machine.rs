@@ -24,6 +24,9 @@ const SHRINKER: ShrinkerConfig = ShrinkerConfig {
     batch: 1,
 };
 
+/// Last address of the DMA zone of a PC.
+const LOWEST_ZONE: u64 = 0xff_ffff;
+
 /// Makes the RAM of the machine; where the bus refuses private pages, all of it is private at first.
 pub(crate) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
     let mut memory = HostMemory::new();
@@ -121,7 +124,11 @@ fn platform(plan: &Plan) -> Platform {
         start: PhysAddr::new(ram.base),
         bytes: ram.bytes,
     });
+    // Where a device reaches less than the 16 MiB of a PC's DMA zone, the kernel has a zone of its reach: it refuses
+    // a mask that does not cover its lowest zone.
+    let mask = plan.device.dma_mask;
     Platform {
+        zone_dma_limit: (mask < LOWEST_ZONE).then_some(mask),
         possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
         ram: ram.collect(),
         cc: if plan.machine.is_confidential {

@@ -32,8 +32,10 @@ pub(super) fn show_events(violations: &mut [Violation], events: &[BusEvent], end
         last.text.push_str(&line.to_string());
     }
     let quiet = end.saturating_sub(final_event.cycle());
-    last.text
-        .push_str(&format!("\nthen nothing on the bus for {quiet} cycles"));
+    if quiet > 0 {
+        last.text
+            .push_str(&format!("\nthen nothing on the bus for {quiet} cycles"));
+    }
 }
 
 /// A line: an event, or beats of one burst that follow each other.
