@@ -37,7 +37,7 @@ impl Size {
             Self::Value(value) => Some(*value),
             Self::Parameter(_) => Some(parameter),
             Self::Quotient { by, .. } => {
-                let is_whole = *by != 0 && parameter % by == 0;
+                let is_whole = *by != 0 && parameter.is_multiple_of(*by);
                 is_whole.then(|| parameter / by)
             }
         }

@@ -79,6 +79,8 @@ pub(super) fn watch(
             // What has changed while the core ran was told by nobody, if its folder was new.
             if let Some(changed) = first_change(&seen) {
                 say(&format!("---- {} has changed ----", changed.display()))?;
+                // It may be half written: the last event of it comes later.
+                std::thread::sleep(QUIET);
                 break;
             }
             if signals.recv() != Ok(Signal::Changed) {

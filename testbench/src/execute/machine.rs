@@ -24,9 +24,6 @@ const SHRINKER: ShrinkerConfig = ShrinkerConfig {
     batch: 1,
 };
 
-/// Last address of the DMA zone of a PC.
-const LOWEST_ZONE: u64 = 0xff_ffff;
-
 /// Makes the RAM of the machine; where the bus refuses private pages, all of it is private at first.
 pub(crate) fn memory(plan: &Plan) -> Result<HostMemory, UsageError> {
     let mut memory = HostMemory::new();
@@ -126,9 +123,10 @@ fn platform(plan: &Plan) -> Platform {
     });
     // Where a device reaches less than the 16 MiB of a PC's DMA zone, the kernel has a zone of its reach: it refuses
     // a mask that does not cover its lowest zone.
-    let mask = plan.device.dma_mask;
+    let usual = Platform::default();
+    let zone = usual.zone_dma_limit;
     Platform {
-        zone_dma_limit: (mask < LOWEST_ZONE).then_some(mask),
+        zone_dma_limit: zone.map(|limit| limit.min(plan.device.dma_mask)),
         possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
         ram: ram.collect(),
         cc: if plan.machine.is_confidential {
@@ -136,7 +134,7 @@ fn platform(plan: &Plan) -> Platform {
         } else {
             CcPlatform::None
         },
-        ..Platform::default()
+        ..usual
     }
 }
 

@@ -19,6 +19,9 @@ const ROUNDS: u64 = 4;
 /// Most transfers at once: beyond, nothing new is learnt.
 const MOST_IN_FLIGHT: u64 = 32;
 
+/// Latency of the bus, several times what a CPU needs to program a transfer.
+const LATENCY_CYCLES: u32 = 600;
+
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     name: "basic/overlapping",
     what: "as many transfers in work at once as the core declares (`max_transfers`)",
@@ -32,7 +35,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
 
 fn trial(profile: &Profile, seed: Seed) -> Trial {
     let mut random = seed.stream("overlapping");
-    let mut layout = Layout::new(profile, seed);
+    // Slow enough that the first is still in work when the last is started.
+    let mut layout = Layout::new(profile, seed).with_bus(|bus| {
+        bus.read_latency_cycles = LATENCY_CYCLES;
+        bus.write_latency_cycles = LATENCY_CYCLES;
+    });
     let at_once = profile.limits.max_transfers.min(MOST_IN_FLIGHT);
     layout.trial.in_flight = usize::try_from(at_once).unwrap_or(1);
     let longest = profile.limits.max_length.unwrap_or(u64::MAX);
