@@ -51,7 +51,7 @@ step() {
         ;;
     rtl)
         heading "SystemVerilog lints clean, each module as top"
-        with_verilator rtl/lint.sh
+        with_verilator rtl/lint.sh && with_verilator testbench/cores/lint.sh
         ;;
     rules)
         heading "every AXI and AXI-Stream rule fires on its fault, and only then"

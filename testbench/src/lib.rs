@@ -8,6 +8,7 @@ pub mod cli;
 pub mod driver;
 pub mod error;
 pub mod execute;
+pub mod harness;
 pub mod init;
 pub mod lint_cmdline;
 pub mod pattern;

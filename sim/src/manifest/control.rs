@@ -54,6 +54,10 @@ pub struct Program {
     pub recover: Vec<Step>,
     /// AXI-Stream that carries the data of `mm2s` and `s2mm`; default: the only one of this direction.
     pub stream: Option<String>,
+    /// The core takes and drops what the stream of `s2mm` brings while no transfer is in work: data is sent only
+    /// after the last step of `start`.
+    #[serde(default)]
+    pub drops_idle_data: bool,
 }
 
 /// A way in which a transfer fails.

@@ -15,6 +15,7 @@ mod size;
 mod sweep;
 mod validate;
 mod validate_one;
+mod validate_watch;
 mod vectors;
 mod waves;
 
@@ -77,6 +78,8 @@ pub enum Outcome {
     Pass,
     /// Violations, failed rows, or missed faults.
     Violations,
+    /// Wrong usage or environment, of which the user has been told already.
+    Told,
 }
 
 /// Reads the command line, runs the command and returns the exit code.
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Pass) => ExitCode::from(PASS),
         Ok(Outcome::Violations) => ExitCode::from(VIOLATIONS),
+        Ok(Outcome::Told) => ExitCode::from(USAGE),
         Err(error) => {
             eprintln!("{:?}", error.into_report());
             ExitCode::from(USAGE)

@@ -11,6 +11,7 @@ use crate::cli::core::{Choice, CoreFiles};
 use crate::cli::progress::Progress;
 use crate::cli::sim::{job_count, path_text, seconds};
 use crate::cli::sweep::{Sweep, variants};
+use crate::cli::validate_watch;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::report::{check_writable, quoted};
@@ -57,6 +58,9 @@ pub(super) struct Validate {
     /// Seconds of wall time after which a run is stopped
     #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: f64,
+    /// Do it again whenever the manifest or a file of the core changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
 /// What one line of the table comes from.
@@ -71,6 +75,24 @@ enum Entry {
 
 impl Validate {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        if self.watch {
+            validate_watch::watch(&self.manifest, || self.files(), || self.once())
+        } else {
+            self.once()
+        }
+    }
+
+    /// Files that all variants of the core are made from.
+    fn files(&self) -> Result<Vec<PathBuf>, UsageError> {
+        let files = CoreFiles::load(&self.manifest)?;
+        let mut all = Vec::new();
+        for parameters in variants(&self.sweep) {
+            all.extend(files.files(&self.choice(&parameters, false))?);
+        }
+        Ok(all)
+    }
+
+    fn once(&self) -> Result<Outcome, UsageError> {
         let scenarios = select(&self.scenarios)?;
         check_writable(&self.results, "--results")?;
         if self.waves {
@@ -111,30 +133,44 @@ impl Validate {
         scenarios: &[Scenario],
         parameters: &[String],
     ) -> Result<Vec<Entry>, UsageError> {
-        let choice = |has_random_reset| Choice {
-            parameters: parameters.to_vec(),
-            trace: self.trace(),
-            has_random_reset,
-        };
-        let usual = files.build(&choice(false), true)?;
+        let usual = files.build(&self.choice(parameters, false), true)?;
         let profile = Profile::new(files.manifest(), &usual)?;
         let mut entries = Vec::new();
         for scenario in scenarios {
-            if let Err(reason) = (scenario.applies)(&profile) {
-                let row = Row::of_skip(scenario.name, parameters, self.seed, reason);
-                entries.push(Entry::Skipped(Box::new(row)));
+            let mut runs = Vec::new();
+            let mut skipped = None;
+            for number in 0..self.seeds_of(scenario) {
+                let seed = Seed::new(self.seed.value().wrapping_add(number));
+                match scenario.trial_for(&profile, seed) {
+                    Ok(_) => runs.push(Entry::Run {
+                        scenario: *scenario,
+                        parameters: parameters.to_vec(),
+                        seed,
+                    }),
+                    Err(reason) => {
+                        let row = Row::of_skip(scenario.name, parameters, seed, reason);
+                        skipped.get_or_insert(row);
+                    }
+                }
+            }
+            if runs.is_empty() {
+                entries.extend(skipped.map(|row| Entry::Skipped(Box::new(row))));
                 continue;
             }
             if scenario.has_random_reset() {
-                files.build(&choice(true), true)?;
+                files.build(&self.choice(parameters, true), true)?;
             }
-            entries.extend((0..self.seeds_of(scenario)).map(|number| Entry::Run {
-                scenario: *scenario,
-                parameters: parameters.to_vec(),
-                seed: Seed::new(self.seed.value().wrapping_add(number)),
-            }));
+            entries.extend(runs);
         }
         Ok(entries)
+    }
+
+    fn choice(&self, parameters: &[String], has_random_reset: bool) -> Choice {
+        Choice {
+            parameters: parameters.to_vec(),
+            trace: self.trace(),
+            has_random_reset,
+        }
     }
 
     fn run_entries(&self, entries: Vec<Entry>) -> Result<Vec<Row>, UsageError> {
