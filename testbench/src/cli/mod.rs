@@ -2,9 +2,13 @@
 
 mod bench;
 mod core;
+mod figures_files;
 mod init;
 mod lint_cmdline;
 mod list;
+mod machine_args;
+mod price;
+mod price_one;
 mod progress;
 mod replay;
 mod run_one;
@@ -63,6 +67,8 @@ enum Command {
     ValidateOne(validate_one::ValidateOne),
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
+    #[command(hide = true)]
+    PriceOne(price_one::PriceOne),
 }
 
 /// How a command ended.
@@ -92,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::RunOne(command) => command.run(),
         Command::ValidateOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
+        Command::PriceOne(command) => command.run(),
     };
     match outcome {
         Ok(Outcome::Pass) => ExitCode::from(PASS),

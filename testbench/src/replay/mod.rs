@@ -13,6 +13,7 @@ mod machine;
 mod op;
 mod pairing;
 mod plot;
+pub mod price;
 mod report;
 mod run;
 mod sequence;

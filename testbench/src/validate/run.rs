@@ -102,7 +102,7 @@ where
         show_events(&mut violations, &recent.collect::<Vec<_>>());
     }
     let result = RunResult {
-        counts: counts(&trial, &host, &mapper),
+        counts: counts(&trial, &host, &mapper, board.traffic().busy_cycles(cycle)),
         violations,
         broken: board.log().counts().clone(),
         wave: None,
@@ -111,7 +111,8 @@ where
     Ok((result, simulation.into_device()))
 }
 
-fn counts(trial: &Trial, host: &Host, mapper: &Mapper) -> Counts {
+fn counts(trial: &Trial, host: &Host, mapper: &Mapper, busy_cycles: u64) -> Counts {
+    use rebound_sim::cpu::CpuState::{CopyingIn, CopyingOut, Mapping, Syncing, Unmapping, Waiting};
     let world = &trial.world;
     let mapped = mapper.counts();
     let ports = 0..host.ports().managers.len();
@@ -123,8 +124,12 @@ fn counts(trial: &Trial, host: &Host, mapper: &Mapper) -> Counts {
         transfers: trial.jobs.len() as u64,
         bytes: world.transfers.iter().map(|job| world.bytes_of(job)).sum(),
         cycles: host.cycle(),
+        bus_busy_cycles: busy_cycles,
         read_beats: beats.iter().map(|port| port.0).sum(),
         write_beats: beats.iter().map(|port| port.1).sum(),
+        cpu_copy_cycles: execute::cpu_cycles(host, &[CopyingIn, CopyingOut]),
+        cpu_map_cycles: execute::cpu_cycles(host, &[Mapping, Unmapping, Syncing]),
+        cpu_wait_cycles: execute::cpu_cycles(host, &[Waiting]),
         mappings: mapped.mappings,
         bounced_mappings: mapped.bounced_mappings,
         bounced_bytes: mapped.bounced_bytes,
