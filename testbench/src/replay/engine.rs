@@ -228,6 +228,15 @@ impl Engine {
         (slot < self.machine.slots).then_some(slot)
     }
 
+    /// Returns whether a bounce buffer lies in the first pool, in another area than that of its CPU.
+    #[must_use]
+    pub fn is_spilled(&self, dma: u64, cpu: u16) -> bool {
+        let area_slots = self.machine.slots / self.machine.areas;
+        let own = u32::from(cpu) & (self.machine.areas - 1);
+        self.slot_of(dma)
+            .is_some_and(|slot| slot / area_slots != own)
+    }
+
     /// Returns whether a slot of the first pool is free.
     #[must_use]
     pub fn is_free(&self, slot: u32) -> bool {

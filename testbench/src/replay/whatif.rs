@@ -71,6 +71,10 @@ pub struct WhatIf {
     pub failures_of: FxHashMap<(u32, u32), u64>,
     /// Longest free run at the first failure for want of a run.
     pub longest_free_run: Option<u32>,
+    /// Bounced mappings that did not fit into the area of their CPU and took slots of another's.
+    pub spilled: u64,
+    /// Bounced mappings in all.
+    pub bounced: u64,
     /// Most slots that all pools had together.
     pub most_slots: u64,
     /// Who held the slots at the peak, most first.
@@ -197,6 +201,8 @@ struct Counts {
     first: Option<Failure>,
     failures_of: FxHashMap<(u32, u32), u64>,
     longest_free_run: Option<u32>,
+    spilled: u64,
+    bounced: u64,
 }
 
 struct Run {
@@ -298,7 +304,9 @@ impl Run {
         let answer = self.engine.map(map, (op.cpu, op.task, now_ns));
         self.figures.map(map, &answer, now_ns);
         let Answer::Failed(cause) = answer else {
-            if let Answer::Bounced { slots, .. } = answer {
+            if let Answer::Bounced { dma, slots } = answer {
+                self.out.bounced += 1;
+                self.out.spilled += u64::from(self.engine.is_spilled(dma, op.cpu));
                 self.tally
                     .take((map.device, op.task, map.bytes), u64::from(slots));
             }
@@ -367,6 +375,8 @@ impl Run {
             first_failure: self.out.first,
             failures_of: self.out.failures_of,
             longest_free_run: self.out.longest_free_run,
+            spilled: self.out.spilled,
+            bounced: self.out.bounced,
         }
     }
 }
