@@ -4,8 +4,8 @@ use std::io;
 
 use rustc_hash::FxHashMap;
 
+use crate::replay::load::Load;
 use crate::replay::op::{MapOp, MappingId, OpKind, Seen};
-use crate::replay::pairing::Load;
 use crate::trace::Dir;
 
 /// Bytes of a page: buffers keep their place in it.

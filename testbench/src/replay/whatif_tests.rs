@@ -1,0 +1,125 @@
+//! Tests of the driver's model.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use super::*;
+use crate::replay::{Known, Recorded};
+use crate::trace::{Lines, Reader};
+
+/// A request: its buffers are mapped in one go and end in one go.
+struct Planted {
+    pid: u32,
+    begin: u32,
+    end: u32,
+    first_buffer: u64,
+    buffers: u64,
+}
+
+/// Writes requests of buffers of 64 KiB (32 slots), in the order of their times.
+fn load(requests: &[Planted]) -> Load {
+    let mut lines: Vec<(u32, String)> = Vec::new();
+    for one in requests {
+        for buffer in 0..one.buffers {
+            let number = one.first_buffer + buffer;
+            let (phys, dma) = (
+                0x1_0000_0000 + (number << 20),
+                0x700_0000 + number * 0x10000,
+            );
+            let line = |time: u32, pid: u32, text: String| {
+                let time = time + u32::try_from(buffer).expect("few");
+                let place = format!("io-{pid} [000] ..... 1.{time:06}: {text}\n");
+                (time, place)
+            };
+            lines.push(line(
+                one.begin,
+                one.pid,
+                format!("swiotlb_bounced: dev_name: disk dma_mask=ffffffff dev_addr={phys:x} size=65536 NORMAL"),
+            ));
+            lines.push(line(
+                one.begin,
+                one.pid,
+                format!("dma_map_phys: disk dir=TO_DEVICE dma_addr={dma:x} size=65536 phys_addr={phys:x} attrs="),
+            ));
+            lines.push(line(
+                one.end,
+                0,
+                format!("dma_unmap_phys: disk dir=TO_DEVICE dma_addr={dma:x} size=65536 attrs="),
+            ));
+        }
+    }
+    lines.sort_by_key(|line| line.0);
+    let text: String = lines.into_iter().map(|line| line.1).collect();
+    let lines = Lines::new(Cursor::new(text), Path::new("a.txt")).expect("text");
+    Load::read(Reader::new(lines)).expect("a trace")
+}
+
+fn replayed(load: &Load, slots: u32) -> WhatIf {
+    let mut machine = Recorded::of(&load.survey, Known::default()).machine;
+    machine.resize(slots, 1);
+    let change = Change {
+        scale: 1,
+        cpus: None,
+        seed: Seed::new(1),
+        stops_at_failure: false,
+    };
+    what_if(load, machine, change).expect("a pool")
+}
+
+fn planted(pid: u32, begin: u32, end: u32, (first_buffer, buffers): (u64, u64)) -> Planted {
+    Planted {
+        pid,
+        begin,
+        end,
+        first_buffer,
+        buffers,
+    }
+}
+
+#[test]
+fn a_request_that_fails_is_tried_again_as_a_whole_when_another_is_done() {
+    // 128 slots hold four buffers: of the second request one fits, and it is given back.
+    let load = load(&[planted(1, 100, 300, (0, 3)), planted(2, 200, 900, (3, 3))]);
+    let result = replayed(&load, 128);
+    assert_eq!((result.failed_tries, result.never_made), (1, 0));
+    assert!(
+        (90_000..200_000).contains(&result.longest_wait_ns),
+        "{}",
+        result.longest_wait_ns
+    );
+    assert_eq!(result.figures.peak(), 128);
+    assert_eq!(replayed(&load, 256).failed_tries, 0);
+}
+
+#[test]
+fn a_further_request_is_tried_and_then_the_queue_is_run_from_its_head() {
+    let load = load(&[
+        planted(1, 100, 900, (0, 4)),
+        planted(2, 200, 1200, (4, 2)),
+        planted(3, 300, 1300, (6, 2)),
+    ]);
+    // The second fails once for itself; the third fails, and so does the head then; at 900 both are made.
+    let result = replayed(&load, 128);
+    assert_eq!((result.failed_tries, result.never_made), (3, 0));
+}
+
+#[test]
+fn a_queue_is_run_again_after_3_ms_without_an_end() {
+    let load = load(&[
+        planted(1, 100, 9000, (0, 4)),
+        planted(2, 200, 20_000, (4, 1)),
+        planted(3, 5000, 30_000, (5, 1)),
+    ]);
+    // The second at once and at 3.2 ms; at 5 ms the third and the head; the head at 8 ms.
+    let result = replayed(&load, 128);
+    assert_eq!((result.failed_tries, result.never_made), (5, 0));
+}
+
+#[test]
+fn what_never_fits_is_never_made() {
+    let mut requests = vec![planted(1, 100, 300, (0, 1))];
+    requests.push(planted(2, 200, 900, (1, 5)));
+    let result = replayed(&load(&requests), 128);
+    assert_eq!(result.never_made, 5);
+    assert!(result.failed_tries >= 2);
+}
