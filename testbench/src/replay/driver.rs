@@ -1,7 +1,7 @@
 //! The driver of a replay on another machine: what it does about a full pool. [`what_if`](super::what_if) has the model.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -11,7 +11,8 @@ use crate::replay::failures::Failures;
 use crate::replay::figures::Figures;
 use crate::replay::load::Load;
 use crate::replay::machine::Machine;
-use crate::replay::op::{MapOp, MappingId, Op, OpKind, Seen};
+use crate::replay::op::{MappingId, Op, OpKind, Seen};
+use crate::replay::queue::{Queue, Request, TaskRuns, Tried};
 use crate::replay::request::Ahead;
 use crate::replay::run::ReplayError;
 use crate::replay::tally::Tally;
@@ -19,47 +20,6 @@ use crate::replay::whatif::{Change, WhatIf};
 
 /// Numbers of mappings of different copies differ in the highest bits.
 const COPY_SHIFT: u32 = 48;
-/// After so long without a further end, a request's ends are over.
-const ENDS_NS: u64 = 50_000;
-/// After so long without a try, a queue is run (`BLK_MQ_RESOURCE_DELAY`).
-const RERUN_NS: u64 = 3_000_000;
-/// Longest run of mappings of a task that is remembered.
-const MOST_PARTS: usize = 512;
-
-/// A mapping as it was asked for.
-#[derive(Debug, Clone, Copy)]
-struct Tried {
-    op: Op,
-    map: MapOp,
-}
-
-/// Mappings that are made together.
-type Request = Vec<Tried>;
-
-/// What waits for slots of a device.
-#[derive(Debug, Default)]
-struct Queue {
-    requests: VecDeque<Request>,
-    last_try_ns: u64,
-    /// CPU and task whose ends go on, with the time of the last.
-    ending: Option<(u32, u16, u64)>,
-}
-
-impl Queue {
-    /// When it is run by itself.
-    fn due_ns(&self) -> u64 {
-        let rerun_ns = self.last_try_ns + RERUN_NS;
-        self.ending
-            .map_or(rerun_ns, |(_, _, last_ns)| rerun_ns.min(last_ns + ENDS_NS))
-    }
-}
-
-/// What a task has mapped in one go for a device.
-#[derive(Debug, Default)]
-struct TaskRun {
-    device: u32,
-    parts: Vec<Tried>,
-}
 
 /// A replay on another machine.
 pub(crate) struct Driver<'a> {
@@ -80,7 +40,7 @@ pub(crate) struct Driver<'a> {
     /// Mappings that failed in the trace and are made here, by device, buffer and copy.
     kept: FxHashMap<(u32, u64, u64, u64), MappingId>,
     /// What tasks map, by process number and copy.
-    runs: FxHashMap<(u32, u16), TaskRun>,
+    runs: TaskRuns,
     failures: Failures,
     tally: Tally,
     cpus: u32,
@@ -106,7 +66,7 @@ impl<'a> Driver<'a> {
             delays: FxHashMap::default(),
             ends: BinaryHeap::new(),
             kept: FxHashMap::default(),
-            runs: FxHashMap::default(),
+            runs: TaskRuns::default(),
             failures: Failures::default(),
             tally: Tally::new(survey),
             cpus,
@@ -132,7 +92,7 @@ impl<'a> Driver<'a> {
                 self.map(Tried { op, map }, turn)?;
             }
             OpKind::Unmap { id, skips_sync, .. } => {
-                self.runs.remove(&(op.pid, turn.copy));
+                self.runs.end(op.pid, turn.copy);
                 self.unmap(id | salt, skips_sync, &op);
             }
             OpKind::Sync {
@@ -185,13 +145,13 @@ impl<'a> Driver<'a> {
             _ => {}
         }
         if !map.seen.is_mapped() {
-            self.runs.remove(&(tried.op.pid, turn.copy));
+            self.runs.end(tried.op.pid, turn.copy);
         }
         if self.attempt(&tried, tried.op.time_ns) {
             if map.seen == Seen::Failed {
                 self.kept.insert(key, map.id);
             } else if map.seen.is_mapped() {
-                self.remember(tried, turn.copy);
+                self.runs.remember(tried, turn.copy);
             }
         } else if map.seen.is_mapped() && !self.failures.is_hopeless() {
             self.put_back(tried, turn)?;
@@ -199,26 +159,13 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Notes what a task maps in one go.
-    fn remember(&mut self, tried: Tried, copy: u16) {
-        let run = self.runs.entry((tried.op.pid, copy)).or_default();
-        if run.device != tried.map.device || run.parts.len() >= MOST_PARTS {
-            run.device = tried.map.device;
-            run.parts.clear();
-        }
-        run.parts.push(tried);
-    }
-
     /// A mapping has failed: its request is taken back and put into the queue, which is run if it was not empty.
     fn put_back(&mut self, failed: Tried, turn: &Turn) -> Result<(), ReplayError> {
         let ahead = Ahead::of(self.load, turn.position)?;
         let salt = u64::from(turn.copy) << COPY_SHIFT;
-        let run = self.runs.remove(&(failed.op.pid, turn.copy));
-        let made = run.unwrap_or_default().parts.into_iter();
+        let made = self.runs.take(&failed, turn.copy).into_iter();
         let mut request: Request = made
-            .filter(|tried| {
-                tried.map.device == failed.map.device && ahead.ids.contains(&(tried.map.id ^ salt))
-            })
+            .filter(|tried| ahead.ids.contains(&(tried.map.id ^ salt)))
             .collect();
         for tried in &request {
             self.take_back(tried.map.id, failed.op.time_ns);

@@ -17,8 +17,11 @@ mod load;
 mod machine;
 mod op;
 mod pairing;
+#[cfg(test)]
+pub(crate) mod planted;
 mod plot;
 pub mod price;
+mod queue;
 mod report;
 mod request;
 mod run;
