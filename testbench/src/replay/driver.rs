@@ -13,7 +13,7 @@ use crate::replay::load::Load;
 use crate::replay::machine::Machine;
 use crate::replay::op::{MappingId, Op, OpKind, Seen};
 use crate::replay::queue::{Queue, Request, TaskRuns, Tried};
-use crate::replay::request::Ahead;
+use crate::replay::request::{Ahead, bounded};
 use crate::replay::run::ReplayError;
 use crate::replay::tally::Tally;
 use crate::replay::whatif::{Change, WhatIf};
@@ -42,6 +42,8 @@ pub(crate) struct Driver<'a> {
     /// What tasks map, by process number and copy.
     runs: TaskRuns,
     failures: Failures,
+    /// Mappings that have ended.
+    ended_mappings: u64,
     tally: Tally,
     cpus: u32,
 }
@@ -68,6 +70,7 @@ impl<'a> Driver<'a> {
             kept: FxHashMap::default(),
             runs: TaskRuns::default(),
             failures: Failures::default(),
+            ended_mappings: 0,
             tally: Tally::new(survey),
             cpus,
         })
@@ -167,9 +170,7 @@ impl<'a> Driver<'a> {
         let mut request: Request = made
             .filter(|tried| ahead.ids.contains(&(tried.map.id ^ salt)))
             .collect();
-        for tried in &request {
-            self.take_back(tried.map.id, failed.op.time_ns);
-        }
+        let index = request.len();
         request.push(failed);
         // A copy has a time of its own.
         let shift_ns = failed.op.time_ns.wrapping_sub(self.time_of(turn.position)?);
@@ -179,12 +180,20 @@ impl<'a> Driver<'a> {
             let op = self.placed(op, turn.copy);
             request.push(Tried { op, map });
         }
+        let lengths: Vec<u64> = request.iter().map(|tried| tried.map.bytes).collect();
+        let bounds = bounded(&lengths, index);
+        request.truncate(bounds.end);
+        request.drain(..bounds.start);
+        for tried in &request[..index - bounds.start] {
+            self.take_back(tried.map.id, failed.op.time_ns);
+        }
         self.waiting
             .extend(request.iter().map(|tried| tried.map.id));
         let queue = &mut self.queues[failed.map.device as usize];
         let others_wait = !queue.requests.is_empty();
         queue.requests.push_back(request);
         queue.last_try_ns = failed.op.time_ns;
+        queue.ends_at_try = self.ended_mappings;
         self.waiting_requests += 1;
         if others_wait {
             self.run_queue(failed.map.device, failed.op.time_ns);
@@ -235,6 +244,7 @@ impl<'a> Driver<'a> {
         let Some(held) = self.engine.unmap(id) else {
             return;
         };
+        self.ended_mappings += 1;
         self.figures.unmap(&held, skips_sync, time_ns);
         self.tally
             .give((held.device, held.task, held.bytes), u64::from(held.slots));
@@ -284,7 +294,7 @@ impl<'a> Driver<'a> {
             .zip(0..)
             .filter(|(queue, _)| !queue.requests.is_empty());
         waiting
-            .map(|(queue, device)| (queue.due_ns(), device))
+            .filter_map(|(queue, device)| Some((queue.due_ns(self.ended_mappings)?, device)))
             .min()
     }
 
@@ -308,6 +318,7 @@ impl<'a> Driver<'a> {
     fn run_queue(&mut self, device: u32, now_ns: u64) {
         let queue = &mut self.queues[device as usize];
         queue.last_try_ns = now_ns;
+        queue.ends_at_try = self.ended_mappings;
         queue.ending = None;
         while let Some(request) = self.queues[device as usize].requests.pop_front() {
             if !self.make(&request, now_ns) {

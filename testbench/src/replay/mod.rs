@@ -16,6 +16,7 @@ mod live;
 mod load;
 mod machine;
 mod op;
+mod pace;
 mod pairing;
 #[cfg(test)]
 pub(crate) mod planted;

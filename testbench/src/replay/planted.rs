@@ -54,7 +54,12 @@ pub(crate) fn load(requests: &[Planted]) -> Load {
 }
 
 /// A request of a task: times in microseconds, then the first buffer and how many.
-pub(crate) fn planted(pid: u32, begin: u32, end: u32, (first_buffer, buffers): (u64, u64)) -> Planted {
+pub(crate) fn planted(
+    pid: u32,
+    begin: u32,
+    end: u32,
+    (first_buffer, buffers): (u64, u64),
+) -> Planted {
     Planted {
         pid,
         begin,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use crate::replay::op::{MapOp, Op};
+use crate::replay::pace::Pace;
 
 /// After so long without a further end, a request's ends are over.
 const ENDS_NS: u64 = 50_000;
@@ -28,16 +29,21 @@ pub(crate) type Request = Vec<Tried>;
 pub(crate) struct Queue {
     pub(crate) requests: VecDeque<Request>,
     pub(crate) last_try_ns: u64,
+    /// Ends of all devices up to the last try: without a further one, another try would fail as that did.
+    pub(crate) ends_at_try: u64,
     /// Task and CPU whose ends go on, with the time of the last.
     pub(crate) ending: Option<(u32, u16, u64)>,
 }
 
 impl Queue {
-    /// When it is run by itself.
-    pub(crate) fn due_ns(&self) -> u64 {
+    /// When it is run by itself, if so many mappings have ended; `None` if no try can go better than the last.
+    pub(crate) fn due_ns(&self, ends: u64) -> Option<u64> {
+        if ends == self.ends_at_try {
+            return None;
+        }
         let rerun_ns = self.last_try_ns + RERUN_NS;
-        self.ending
-            .map_or(rerun_ns, |(_, _, last_ns)| rerun_ns.min(last_ns + ENDS_NS))
+        let ending = self.ending.map(|(_, _, last_ns)| last_ns + ENDS_NS);
+        Some(ending.map_or(rerun_ns, |over_ns| over_ns.min(rerun_ns)))
     }
 }
 
@@ -45,6 +51,7 @@ impl Queue {
 #[derive(Debug, Default)]
 struct TaskRun {
     device: u32,
+    pace: Pace,
     parts: Vec<Tried>,
 }
 
@@ -58,7 +65,8 @@ impl TaskRuns {
     /// Notes what a task maps in one go.
     pub(crate) fn remember(&mut self, tried: Tried, copy: u16) {
         let run = self.runs.entry((tried.op.pid, copy)).or_default();
-        if run.device != tried.map.device || run.parts.len() >= MOST_PARTS {
+        let goes_on = run.pace.goes_on(tried.op.time_ns);
+        if !goes_on || run.device != tried.map.device || run.parts.len() >= MOST_PARTS {
             run.device = tried.map.device;
             run.parts.clear();
         }
@@ -69,6 +77,7 @@ impl TaskRuns {
     pub(crate) fn end(&mut self, pid: u32, copy: u16) {
         if let Some(run) = self.runs.get_mut(&(pid, copy)) {
             run.parts.clear();
+            run.pace = Pace::default();
         }
     }
 
@@ -76,6 +85,10 @@ impl TaskRuns {
     pub(crate) fn take(&mut self, failed: &Tried, copy: u16) -> Vec<Tried> {
         let run = self.runs.remove(&(failed.op.pid, copy));
         run.filter(|run| run.device == failed.map.device)
+            .filter(|run| {
+                let mut pace = run.pace;
+                pace.goes_on(failed.op.time_ns)
+            })
             .map_or_else(Vec::new, |run| run.parts)
     }
 }
@@ -131,8 +144,8 @@ mod tests {
             last_try_ns: 1_000_000,
             ..Queue::default()
         };
-        assert_eq!(queue.due_ns(), 4_000_000);
+        assert_eq!((queue.due_ns(0), queue.due_ns(1)), (None, Some(4_000_000)));
         queue.ending = Some((0, 0, 2_000_000));
-        assert_eq!(queue.due_ns(), 2_050_000);
+        assert_eq!(queue.due_ns(1), Some(2_050_000));
     }
 }

@@ -1,13 +1,15 @@
 //! Requests: mappings that a driver makes together and gives back together.
 //!
-//! A trace has no requests, but shows them: what one task maps for a device without anything else in between, and
-//! what also ends in one go. When one of these mappings fails, a driver gives the others back and tries the
+//! A trace has no requests, but shows them: what one task maps for a device without anything else or a pause in
+//! between, and what also ends in one go. Requests are no longer than the longest bounce buffer: drivers bound them by
+//! `dma_max_mapping_size`. When one of these mappings fails, a driver gives the others back and tries the
 //! whole request again later (the block layer answers `BLK_STS_RESOURCE` and puts it into the queue).
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::replay::load::Load;
 use crate::replay::op::{MapOp, MappingId, Op, OpKind};
+use crate::replay::pace::Pace;
 use crate::replay::run::ReplayError;
 
 /// Operations behind a failure that are looked through for the end of its request.
@@ -35,6 +37,8 @@ impl Ahead {
         };
         let mut following = Vec::new();
         let mut is_following = true;
+        let mut pace = Pace::default();
+        pace.goes_on(first.time_ns);
         let mut ends = EndRuns::default();
         let mut ids = None;
         while cursor.position() < position + MOST_AHEAD
@@ -43,7 +47,11 @@ impl Ahead {
         {
             if is_following && op.pid == first.pid {
                 match op.kind {
-                    OpKind::Map(map) if map.device == failed.device && map.seen.is_mapped() => {
+                    OpKind::Map(map)
+                        if map.device == failed.device
+                            && map.seen.is_mapped()
+                            && pace.goes_on(op.time_ns) =>
+                    {
                         following.push((op, map));
                     }
                     _ => is_following = false,
@@ -65,27 +73,46 @@ impl Ahead {
 /// Mappings that end one after the other on one CPU, with nothing in between.
 #[derive(Debug, Default)]
 struct EndRuns {
-    open: FxHashMap<(u32, u16), Vec<MappingId>>,
+    open: FxHashMap<(u32, u16), (Pace, Vec<MappingId>)>,
 }
 
 impl EndRuns {
     /// Takes an operation; returns the run with mapping `wanted` once it is over.
     fn take(&mut self, op: &Op, wanted: MappingId) -> Option<FxHashSet<MappingId>> {
-        let run = self.open.entry((op.pid, op.cpu)).or_default();
+        let (pace, run) = self.open.entry((op.pid, op.cpu)).or_default();
         if let OpKind::Unmap { id, .. } = op.kind {
-            run.push(id);
-            return None;
+            if pace.goes_on(op.time_ns) {
+                run.push(id);
+                return None;
+            }
+            let over = std::mem::replace(run, vec![id]);
+            return over.contains(&wanted).then(|| over.into_iter().collect());
         }
-        let is_over = run.contains(&wanted);
-        let ids = is_over.then(|| run.iter().copied().collect());
-        run.clear();
-        ids
+        *pace = Pace::default();
+        let over = std::mem::take(run);
+        over.contains(&wanted).then(|| over.into_iter().collect())
     }
 
     fn open_run_of(&self, wanted: MappingId) -> Option<FxHashSet<MappingId>> {
-        let run = self.open.values().find(|run| run.contains(&wanted))?;
+        let (_, run) = self.open.values().find(|(_, run)| run.contains(&wanted))?;
         Some(run.iter().copied().collect())
     }
+}
+
+/// Returns the part of `lengths` that is one request with number `index`: they are cut, from the first on, wherever
+/// the sum exceeds the longest bounce buffer.
+pub(crate) fn bounded(lengths: &[u64], index: usize) -> std::ops::Range<usize> {
+    let (mut start, mut sum) = (0, 0);
+    for (at, &bytes) in lengths.iter().enumerate() {
+        sum += bytes;
+        if sum > swiotlb::MAX_ALLOC_BYTES {
+            if at > index {
+                return start..at;
+            }
+            (start, sum) = (at, bytes);
+        }
+    }
+    start..lengths.len()
 }
 
 #[cfg(test)]
@@ -134,6 +161,15 @@ mod tests {
         assert_eq!(request(0), (vec![1, 2], 1));
         assert_eq!(request(1), (vec![1, 2], 0));
         assert_eq!(request(2), (vec![3, 4], 1));
+    }
+
+    #[test]
+    fn a_request_is_no_longer_than_the_longest_bounce_buffer() {
+        let lengths = [65_536; 10];
+        assert_eq!(bounded(&lengths, 0), 0..4);
+        assert_eq!(bounded(&lengths, 5), 4..8);
+        assert_eq!(bounded(&lengths, 9), 8..10);
+        assert_eq!(bounded(&[300_000, 1], 0), 0..1);
     }
 
     #[test]

@@ -266,8 +266,14 @@ mod tests {
 
     #[test]
     fn of_two_that_overlap_the_one_nearer_to_the_cursor_was_first() {
-        assert_eq!(order(&[map(1, (1, 4), 1), map(2, (2, 3), 0)], false), [2, 1]);
-        assert_eq!(order(&[map(1, (1, 2), 1), map(2, (3, 4), 0)], false), [1, 3]);
+        assert_eq!(
+            order(&[map(1, (1, 4), 1), map(2, (2, 3), 0)], false),
+            [2, 1]
+        );
+        assert_eq!(
+            order(&[map(1, (1, 2), 1), map(2, (3, 4), 0)], false),
+            [1, 3]
+        );
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! Time goes on as in the trace; only what fails moves. The model of a driver, as the block layer's queues are:
 //!
-//! - What a task maps in one go and what ends in one go is a request. If one of its mappings fails, the others are
+//! - What a task maps in one go and what ends in one go, up to 256 KiB, is a request; "in one go" is without anything
+//!   else of the task in between, and at one pace: no step takes more than twice as long as one before. If one of its mappings fails, the others are
 //!   given back at once, and the whole request waits in its device's queue (a mapping without such company is a
 //!   request of its own).
 //! - The queue is run when a request of the device is done, that is after the last of the ends in one go; when a
 //!   further request has failed, which is tried first and then put at the end; and 3 ms after the last try if
-//!   nothing of that happens. It is run from its head until one fails. Each of these tries is a failure that is
+//!   some mapping has ended since. It is run from its head until one fails. Each of these tries is a failure that is
 //!   counted.
 //! - A request that is made at last lives as long as it did in the trace.
 //! - A mapping that failed in the trace and is made here is kept until the trace's own next try of the

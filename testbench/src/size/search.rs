@@ -110,7 +110,13 @@ mod tests {
     fn five_and_three() -> (Load, Machine) {
         let load = load(&[planted(1, 100, 300, (0, 5)), planted(2, 500, 700, (5, 3))]);
         let machine = Recorded::of(&load.survey, Known::default()).machine;
-        (load, Machine { areas: 1, ..machine })
+        (
+            load,
+            Machine {
+                areas: 1,
+                ..machine
+            },
+        )
     }
 
     const PLAIN: Margin = Margin {
