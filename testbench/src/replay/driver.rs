@@ -162,7 +162,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// A mapping has failed: its request is taken back and put into the queue, which is run if it was not empty.
+    /// A mapping has failed: its request is taken back and put at the end of the queue, which is run then.
     fn put_back(&mut self, failed: Tried, turn: &Turn) -> Result<(), ReplayError> {
         let ahead = Ahead::of(self.load, turn.position)?;
         let salt = u64::from(turn.copy) << COPY_SHIFT;
@@ -190,14 +190,9 @@ impl<'a> Driver<'a> {
         self.waiting
             .extend(request.iter().map(|tried| tried.map.id));
         let queue = &mut self.queues[failed.map.device as usize];
-        let others_wait = !queue.requests.is_empty();
         queue.requests.push_back(request);
-        queue.last_try_ns = failed.op.time_ns;
-        queue.ends_at_try = self.ended_mappings;
         self.waiting_requests += 1;
-        if others_wait {
-            self.run_queue(failed.map.device, failed.op.time_ns);
-        }
+        self.run_queue(failed.map.device, failed.op.time_ns);
         Ok(())
     }
 

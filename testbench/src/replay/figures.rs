@@ -259,6 +259,13 @@ impl Figures {
             .unwrap_or(0)
     }
 
+    /// Returns the highest `io_tlb_used_hiwater` of all phases.
+    #[must_use]
+    pub fn hiwater(&self) -> u64 {
+        let phases = self.phases.iter().map(|phase| phase.hiwater);
+        phases.max().unwrap_or(0)
+    }
+
     /// Returns how many maps failed.
     #[must_use]
     pub fn failures(&self) -> u64 {

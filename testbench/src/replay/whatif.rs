@@ -6,10 +6,9 @@
 //!   else of the task in between, and at one pace: no step takes more than twice as long as one before. If one of its mappings fails, the others are
 //!   given back at once, and the whole request waits in its device's queue (a mapping without such company is a
 //!   request of its own).
-//! - The queue is run when a request of the device is done, that is after the last of the ends in one go; when a
-//!   further request has failed, which is tried first and then put at the end; and 3 ms after the last try if
-//!   some mapping has ended since. It is run from its head until one fails. Each of these tries is a failure that is
-//!   counted.
+//! - The queue is run, from its head until one fails, when a request has been put at its end; when a request of the
+//!   device is done, that is after the last of the ends in one go; and 3 ms after the last try if some mapping has
+//!   ended since. Each try that fails is counted, so a first failure counts twice, as in the kernel's traces.
 //! - A request that is made at last lives as long as it did in the trace.
 //! - A mapping that failed in the trace and is made here is kept until the trace's own next try of the
 //!   same buffer, which then only takes it over; if none comes, to the end.

@@ -21,7 +21,7 @@ fn a_request_that_fails_is_tried_again_as_a_whole_when_another_is_done() {
     // 128 slots hold four buffers: of the second request one fits, and it is given back.
     let load = load(&[planted(1, 100, 300, (0, 3)), planted(2, 200, 900, (3, 3))]);
     let result = replayed(&load, 128);
-    assert_eq!((result.failed_tries, result.never_made), (1, 0));
+    assert_eq!((result.failed_tries, result.never_made), (2, 0));
     assert!(
         (90_000..200_000).contains(&result.longest_wait_ns),
         "{}",
@@ -38,9 +38,9 @@ fn a_further_request_is_tried_and_then_the_queue_is_run_from_its_head() {
         planted(2, 200, 1200, (4, 2)),
         planted(3, 300, 1300, (6, 2)),
     ]);
-    // The second fails once for itself; the third fails, and so does the head then; at 900 both are made.
+    // Each fails for itself, and with the run of the queue behind it; at 900 both are made.
     let result = replayed(&load, 128);
-    assert_eq!((result.failed_tries, result.never_made), (3, 0));
+    assert_eq!((result.failed_tries, result.never_made), (4, 0));
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_queue_is_not_run_again_while_nothing_ends() {
         planted(2, 200, 20_000, (4, 1)),
         planted(3, 5000, 30_000, (5, 1)),
     ]);
-    // The second at once; at 5 ms the third and the head; both are made when the first is done.
+    // Two tries at once, and two at 5 ms; both are made when the first is done.
     let result = replayed(&load, 128);
-    assert_eq!((result.failed_tries, result.never_made), (3, 0));
+    assert_eq!((result.failed_tries, result.never_made), (4, 0));
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn a_request_that_waits_for_long_is_made_in_the_end() {
         planted(2, 200, 900, (2, 3)),
     ];
     let result = replayed(&load(&requests), 128);
-    assert_eq!((result.never_made, result.failed_tries), (0, 1));
+    assert_eq!((result.never_made, result.failed_tries), (0, 2));
 }

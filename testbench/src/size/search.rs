@@ -86,10 +86,14 @@ fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<b
     let mut failed = 0;
     for run in 0..runs {
         let result = what_if(load, machine.clone(), margin.change(run))?;
-        let peak = result.figures.peak();
+        // Buffers of their own are no slots of the pool, which its high-water mark knows.
+        let peak = match machine.policy {
+            Policy::PerBuffer => result.figures.hiwater(),
+            _ => result.figures.peak(),
+        };
         let wanted = peak + (peak * u64::from(margin.percent)).div_ceil(100);
         // Only a pool that never grows must hold the peak by itself.
-        let is_tight = machine.policy == Policy::Static && wanted > u64::from(slots);
+        let is_tight = !machine.policy.is_dynamic() && wanted > u64::from(slots);
         if result.first_failure.is_some() || is_tight {
             failed += 1;
             if failed > allowed {

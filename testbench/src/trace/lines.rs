@@ -227,8 +227,7 @@ mod tests {
         }
         assert!((1000..100_000).contains(&count), "{count}");
         assert!(cut.damage().is_some());
-        let mut nothing = lines(&packed[..14]).expect("a gzip file");
-        let error = nothing.next_line().expect_err("no line").to_string();
-        assert!(error.starts_with("a.txt:1: cannot read"), "{error}");
+        let error = lines(&packed[..14]).expect_err("no line").to_string();
+        assert!(error.starts_with("a.txt: cannot read"), "{error}");
     }
 }
