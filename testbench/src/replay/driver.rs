@@ -44,6 +44,8 @@ pub(crate) struct Driver<'a> {
     failures: Failures,
     /// Mappings that have ended.
     ended_mappings: u64,
+    /// Time of the last operation.
+    now_ns: u64,
     tally: Tally,
     cpus: u32,
 }
@@ -71,6 +73,7 @@ impl<'a> Driver<'a> {
             runs: TaskRuns::default(),
             failures: Failures::default(),
             ended_mappings: 0,
+            now_ns: 0,
             tally: Tally::new(survey),
             cpus,
         })
@@ -83,6 +86,7 @@ impl<'a> Driver<'a> {
     pub(crate) fn step(&mut self, turn: &Turn) -> Result<(), ReplayError> {
         let op = self.placed(turn.op, turn.copy);
         self.catch_up(op.time_ns);
+        self.now_ns = op.time_ns;
         self.engine.set_time(op.time_ns);
         self.tally.sample(op.time_ns);
         if self.waiting_requests > 0 {
@@ -271,7 +275,7 @@ impl<'a> Driver<'a> {
                     }
                 }
                 (_, Some((due_ns, device))) if due_ns <= until_ns => {
-                    self.run_queue(device, due_ns);
+                    self.run_queue(device, due_ns.max(self.now_ns));
                 }
                 _ => return,
             }

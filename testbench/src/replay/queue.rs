@@ -41,9 +41,12 @@ impl Queue {
         if ends == self.ends_at_try {
             return None;
         }
+        // Ends of other devices do not run the queue.
         let rerun_ns = self.last_try_ns + RERUN_NS;
-        let ending = self.ending.map(|(_, _, last_ns)| last_ns + ENDS_NS);
-        Some(ending.map_or(rerun_ns, |over_ns| over_ns.min(rerun_ns)))
+        Some(
+            self.ending
+                .map_or(rerun_ns, |(_, _, last_ns)| last_ns + ENDS_NS),
+        )
     }
 }
 
