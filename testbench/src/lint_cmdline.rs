@@ -1,11 +1,14 @@
 //! What the kernel will make of `swiotlb=`, and of what it says nothing.
 
+#[path = "lint_cmdline_boot.rs"]
+mod boot;
+
 use serde::Serialize;
 use swiotlb::{
-    BootConfig, BootOptions, EarlyInit, InitOutcome, Mode, NoBytes, ParamWarning, PhysAddr,
-    Platform, Policy, RamRange, RegionSource, SLOT_BYTES, SLOT_SET_SLOTS, Swiotlb, bit_mask,
-    coco_default_size,
+    BootConfig, BootOptions, ParamWarning, Policy, SLOT_BYTES, SLOT_SET_SLOTS, coco_default_size,
 };
+
+use boot::start;
 
 /// The machine that the command line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +64,6 @@ pub enum PoolFate {
     /// Not even 1 MiB of memory could be had.
     NoMemory,
 }
-
-/// Memory below 4 GiB that a PC leaves for RAM.
-const LOW_RAM_BYTES: u64 = 3 << 30;
-/// Memory that the kernel itself has taken when the pool is made.
-const LOWEST: u64 = 16 << 20;
 
 /// Judges a kernel command line, or single values of `swiotlb=`.
 #[must_use]
@@ -273,45 +271,6 @@ fn adjust(boot: &mut BootConfig, target: Target) -> Vec<String> {
         ));
     }
     warnings
-}
-
-fn platform(target: Target) -> Platform {
-    let low = target.ram_bytes.min(LOW_RAM_BYTES);
-    let mut ram = vec![RamRange {
-        start: PhysAddr::new(0),
-        bytes: low,
-    }];
-    if target.ram_bytes > low {
-        ram.push(RamRange {
-            start: PhysAddr::new(bit_mask(32) + 1),
-            bytes: target.ram_bytes - low,
-        });
-    }
-    Platform {
-        possible_cpus: target.cpus,
-        ram,
-        ..Platform::default()
-    }
-}
-
-fn start(boot: BootConfig, target: Target) -> PoolFate {
-    let low = target.ram_bytes.min(LOW_RAM_BYTES).saturating_sub(LOWEST);
-    let mut source = RegionSource::new(PhysAddr::new(LOWEST), low);
-    let mut swiotlb = Swiotlb::new(platform(target), boot, Mode::Kernel);
-    let how = EarlyInit {
-        has_addressing_limit: target.is_confidential || target.ram_bytes > LOW_RAM_BYTES,
-        ..EarlyInit::default()
-    };
-    match swiotlb.init_early(&mut NoBytes, &mut source, how) {
-        Ok(InitOutcome::Ready(geometry)) => PoolFate::Made {
-            slots: u64::from(geometry.slots),
-            areas: geometry.areas,
-            bytes: geometry.bytes(),
-        },
-        Ok(InitOutcome::Disabled) => PoolFate::Off,
-        Ok(_) => PoolFate::NotNeeded,
-        Err(_) => PoolFate::NoMemory,
-    }
 }
 
 fn fate_warnings(pool: PoolFate, asked: u64, is_forced: bool, target: Target) -> Vec<String> {

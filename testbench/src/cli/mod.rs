@@ -4,9 +4,13 @@ mod bench;
 mod characterize;
 mod characterize_one;
 mod core;
+mod figures_files;
 mod init;
 mod lint_cmdline;
 mod list;
+mod machine_args;
+mod price;
+mod price_one;
 mod progress;
 mod replay;
 mod run_one;
@@ -69,6 +73,8 @@ enum Command {
     CharacterizeOne(characterize_one::CharacterizeOne),
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
+    #[command(hide = true)]
+    PriceOne(price_one::PriceOne),
 }
 
 /// How a command ended.
@@ -102,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::ValidateOne(command) => command.run(),
         Command::CharacterizeOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
+        Command::PriceOne(command) => command.run(),
     };
     match outcome {
         Ok(Outcome::Pass) => ExitCode::from(PASS),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use swiotlb::Policy;
 
-use crate::cli::replay::{MachineArgs, PolicyName, cannot_replay, read};
+use crate::cli::machine_args::{MachineArgs, PolicyName, cannot_replay, read};
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::seed::{self, Seed};

@@ -43,6 +43,12 @@ pub fn doubts(survey: &Survey) -> String {
     if read.is_cut {
         say("the last line has no end: the trace was cut there".to_owned());
     }
+    if let Some(damage) = &read.damage {
+        say(format!(
+            "the compressed file breaks off behind line {}: {damage}; what lies before was read",
+            read.lines
+        ));
+    }
     let orphans = misfits.unmaps_without_map;
     if orphans.count > 0 {
         say(format!(

@@ -7,9 +7,9 @@ use swiotlb::InitError;
 use crate::replay::check::SelfCheck;
 use crate::replay::engine::Engine;
 use crate::replay::figures::Figures;
+use crate::replay::load::Load;
 use crate::replay::machine::Machine;
 use crate::replay::op::{Op, OpKind, Seen};
-use crate::replay::pairing::Load;
 use crate::replay::sequence::Sequencer;
 
 /// A replay that cannot be made.

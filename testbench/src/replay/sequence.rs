@@ -175,3 +175,117 @@ fn holds(engine: &Engine, id: u64, slot: u32, bytes: u64) -> bool {
     let slots = u32::try_from(bytes.div_ceil(swiotlb::SLOT_BYTES)).unwrap_or(u32::MAX);
     slot < held_slot + held.slots && held_slot < slot.saturating_add(slots)
 }
+
+#[cfg(test)]
+mod tests {
+    use swiotlb::Policy;
+
+    use super::*;
+    use crate::replay::machine::{DeviceConfig, Machine};
+    use crate::trace::{Dir, TraceAttrs};
+
+    const BASE: u64 = 0x700_0000;
+
+    fn engine() -> Engine {
+        let machine = Machine {
+            slots: 128,
+            areas: 1,
+            base: BASE,
+            is_forced: true,
+            policy: Policy::Static,
+            cpus: 2,
+            ram_bytes: 4 << 30,
+            devices: vec![DeviceConfig {
+                name: "disk".to_owned(),
+                mask: u64::MAX,
+                min_align_mask: 0,
+            }],
+        };
+        Engine::new(machine).expect("a pool")
+    }
+
+    fn op(line: u64, kind: OpKind) -> Op {
+        Op {
+            time_ns: line,
+            line,
+            cpu: 0,
+            task: 0,
+            pid: 0,
+            kind,
+        }
+    }
+
+    /// A mapping of a slot between two lines.
+    fn map(id: u64, (line, closed_line): (u64, u64), slot: u64) -> Op {
+        let map = MapOp {
+            id,
+            device: 0,
+            dir: Dir::ToDevice,
+            attrs: TraceAttrs::default(),
+            phys: id << 16,
+            bytes: 2048,
+            seen: Seen::Bounced(BASE + slot * 2048),
+            closed_line,
+            is_sg: false,
+        };
+        op(line, OpKind::Map(map))
+    }
+
+    fn unmap(id: u64, line: u64) -> Op {
+        let kind = OpKind::Unmap {
+            id,
+            skips_sync: false,
+            is_early: false,
+        };
+        op(line, kind)
+    }
+
+    /// Carries operations out in the order of the sequencer; returns the lines in that order.
+    fn order(ops: &[Op], releases_first: bool) -> Vec<u64> {
+        let (mut engine, mut sequencer) = (engine(), Sequencer::new(releases_first));
+        let mut lines = Vec::new();
+        let mut carry_out = |engine: &mut Engine, op: &Op| {
+            lines.push(op.line);
+            match op.kind {
+                OpKind::Map(map) => _ = engine.map(&map, (op.cpu, 0, 0)),
+                OpKind::Unmap { id, .. } => _ = engine.unmap(id),
+                _ => {}
+            }
+        };
+        for next in ops {
+            sequencer.push(*next);
+            while let Some(op) = sequencer.next(&engine, false) {
+                carry_out(&mut engine, &op);
+            }
+        }
+        while let Some(op) = sequencer.next(&engine, true) {
+            carry_out(&mut engine, &op);
+        }
+        lines
+    }
+
+    #[test]
+    fn of_two_that_overlap_the_one_nearer_to_the_cursor_was_first() {
+        assert_eq!(
+            order(&[map(1, (1, 4), 1), map(2, (2, 3), 0)], false),
+            [2, 1]
+        );
+        assert_eq!(
+            order(&[map(1, (1, 2), 1), map(2, (3, 4), 0)], false),
+            [1, 3]
+        );
+    }
+
+    #[test]
+    fn slots_that_are_given_away_again_were_freed_before() {
+        let ops = [map(1, (1, 2), 0), map(2, (3, 5), 0), unmap(1, 4)];
+        assert_eq!(order(&ops, false), [1, 4, 3]);
+    }
+
+    #[test]
+    fn a_release_that_could_be_before_or_after_is_where_it_is_asked_for() {
+        let ops = [map(1, (1, 2), 0), map(2, (3, 5), 1), unmap(1, 4)];
+        assert_eq!(order(&ops, false), [1, 3, 4]);
+        assert_eq!(order(&ops, true), [1, 4, 3]);
+    }
+}

@@ -215,7 +215,7 @@ impl Survey {
             + misfits.maps_without_bounce.count
             + misfits.lost_unmaps.count
             + misfits.uneven_lists.count;
-        lost + odd == 0
+        lost + odd == 0 && read.damage.is_none()
     }
 }
 

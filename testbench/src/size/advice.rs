@@ -43,6 +43,8 @@ pub struct PolicyAdvice {
     pub with_margin: Option<u32>,
     /// Most slots of all pools together, with the first of these sizes.
     pub most_slots: u64,
+    /// Bounced mappings that overflowed the area of their CPU, and all bounced ones, with the first of these sizes.
+    pub spilled_of: (u64, u64),
     /// Slots of all pools over time, for policies whose pools grow.
     pub curve: Vec<Point>,
 }
@@ -113,6 +115,7 @@ pub fn advise(
             slots,
             with_margin,
             most_slots: result.most_slots,
+            spilled_of: (result.spilled, result.bounced),
             curve: if policy.is_dynamic() {
                 result.figures.curve
             } else {

@@ -86,10 +86,14 @@ fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<b
     let mut failed = 0;
     for run in 0..runs {
         let result = what_if(load, machine.clone(), margin.change(run))?;
-        let peak = result.figures.peak();
+        // Buffers of their own are no slots of the pool, which its high-water mark knows.
+        let peak = match machine.policy {
+            Policy::PerBuffer => result.figures.hiwater(),
+            _ => result.figures.peak(),
+        };
         let wanted = peak + (peak * u64::from(margin.percent)).div_ceil(100);
         // Only a pool that never grows must hold the peak by itself.
-        let is_tight = machine.policy == Policy::Static && wanted > u64::from(slots);
+        let is_tight = !machine.policy.is_dynamic() && wanted > u64::from(slots);
         if result.first_failure.is_some() || is_tight {
             failed += 1;
             if failed > allowed {
@@ -98,4 +102,57 @@ fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<b
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::planted::{load, planted};
+    use crate::replay::{Known, Recorded};
+
+    /// Buffers of 32 slots: five at once, then three.
+    fn five_and_three() -> (Load, Machine) {
+        let load = load(&[planted(1, 100, 300, (0, 5)), planted(2, 500, 700, (5, 3))]);
+        let machine = Recorded::of(&load.survey, Known::default()).machine;
+        (
+            load,
+            Machine {
+                areas: 1,
+                ..machine
+            },
+        )
+    }
+
+    const PLAIN: Margin = Margin {
+        percent: 0,
+        scale: 1,
+        runs: 10,
+        confidence: 95,
+        seed: Seed::new(1),
+    };
+
+    #[test]
+    fn the_smallest_pool_holds_the_peak_and_margin_asks_for_more() {
+        let (load, machine) = five_and_three();
+        let size = |margin| smallest(&load, &machine, margin).expect("a pool");
+        assert_eq!(size(PLAIN), Some(256));
+        let margin = |percent| Margin { percent, ..PLAIN };
+        // 160 slots at the peak: 256 keep 60 % of it free, and no more.
+        assert_eq!(size(margin(60)), Some(256));
+        assert_eq!(size(margin(61)), Some(512));
+    }
+
+    #[test]
+    fn shifted_copies_need_no_less_and_a_pool_that_grows_begins_small() {
+        let (load, machine) = five_and_three();
+        let scaled = Margin { scale: 4, ..PLAIN };
+        let fixed = smallest(&load, &machine, scaled).expect("a pool");
+        assert!(fixed >= Some(256), "{fixed:?}");
+        let growing = Machine {
+            policy: Policy::DynamicPools,
+            ..machine
+        };
+        let size = smallest(&load, &growing, scaled).expect("a pool");
+        assert!(size <= fixed, "{size:?}");
+    }
 }

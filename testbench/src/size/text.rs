@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use swiotlb::MapError;
+
 use crate::lint_cmdline::{pool_bytes, size_text};
 use crate::replay::{Failure, Point, Survey, doubts, percent, sparkline};
 use crate::size::advice::{Advice, Obstacle};
@@ -79,8 +81,16 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
     if let Some((slots, failure)) = &advice.smaller {
         let _ = writeln!(
             out,
-            "with {slots} slots it fails: {}",
-            failure_text(survey, failure)
+            "with {slots} slots it fails: {}{}",
+            failure_text(survey, failure),
+            help_text(failure)
+        );
+    }
+    if let Some((spilled, bounced)) = spilled(advice) {
+        let _ = writeln!(
+            out,
+            "area imbalance: {spilled} of {bounced} mappings did not fit into the area of their CPU and went to \
+             another's; fewer areas or more slots keep each CPU in its own"
         );
     }
     for leak in &advice.leaks {
@@ -105,6 +115,23 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         );
     }
     out
+}
+
+/// Mappings of the smallest static pool that overflowed an area.
+fn spilled(advice: &Advice) -> Option<(u64, u64)> {
+    let fixed = advice
+        .policies
+        .iter()
+        .find(|policy| policy.name == "static")?;
+    Some(fixed.spilled_of).filter(|&(spilled, _)| spilled > 0)
+}
+
+/// What would help where it is not simply more slots.
+fn help_text(failure: &Failure) -> String {
+    match failure.cause {
+        MapError::Full(full) => format!("; helps: {}", full.why.help()),
+        _ => String::new(),
+    }
 }
 
 fn failure_text(survey: &Survey, failure: &Failure) -> String {

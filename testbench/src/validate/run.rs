@@ -32,7 +32,8 @@ where
     let trial = Rc::new(trial.clone());
     let mut kept = None;
     let start = |stage: &stage::Stage, progress| {
-        kept = Some((stage.host.clone(), Rc::clone(&stage.mapper)));
+        let board = Rc::clone(&stage.board);
+        kept = Some((stage.host.clone(), Rc::clone(&stage.mapper), board));
         let driver = Driver::new(
             Rc::clone(&trial),
             profile.clone(),
@@ -44,13 +45,15 @@ where
         driver.run(progress)
     };
     let (mut result, device) = stage::play(device, &trial.world, start)?;
-    if let Some((host, mapper)) = kept {
-        result.counts = counts(&trial, &host, &mapper);
+    if let Some((host, mapper, board)) = kept {
+        let busy_cycles = board.borrow().traffic().busy_cycles(host.cycle());
+        result.counts = counts(&trial, &host, &mapper, busy_cycles);
     }
     Ok((result, device))
 }
 
-fn counts(trial: &Trial, host: &Host, mapper: &Mapper) -> Counts {
+fn counts(trial: &Trial, host: &Host, mapper: &Mapper, busy_cycles: u64) -> Counts {
+    use rebound_sim::cpu::CpuState::{CopyingIn, CopyingOut, Mapping, Syncing, Unmapping, Waiting};
     let world = &trial.world;
     let mapped = mapper.counts();
     let ports = 0..host.ports().managers.len();
@@ -62,8 +65,12 @@ fn counts(trial: &Trial, host: &Host, mapper: &Mapper) -> Counts {
         transfers: trial.jobs.len() as u64,
         bytes: world.transfers.iter().map(|job| world.bytes_of(job)).sum(),
         cycles: host.cycle(),
+        bus_busy_cycles: busy_cycles,
         read_beats: beats.iter().map(|port| port.0).sum(),
         write_beats: beats.iter().map(|port| port.1).sum(),
+        cpu_copy_cycles: execute::cpu_cycles(host, &[CopyingIn, CopyingOut]),
+        cpu_map_cycles: execute::cpu_cycles(host, &[Mapping, Unmapping, Syncing]),
+        cpu_wait_cycles: execute::cpu_cycles(host, &[Waiting]),
         mappings: mapped.mappings,
         bounced_mappings: mapped.bounced_mappings,
         bounced_bytes: mapped.bounced_bytes,
