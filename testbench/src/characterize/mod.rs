@@ -44,11 +44,12 @@ mod fixtures;
 use std::path::Path;
 use std::time::Duration;
 
-use rebound_sim::interfaces::{Interfaces, ManagerPort};
-use rebound_sim::manifest::{Access, AxiProtocol, Direction, Manifest, Size, UnitBytes};
+use rebound_sim::interfaces::ManagerPort;
+use rebound_sim::manifest::{Access, AxiProtocol, Direction, Manifest};
 use rebound_sim::verilate::CoreLibrary;
 
 use crate::error::UsageError;
+use crate::program::units;
 use crate::seed::Seed;
 use lab::{ChildLab, Lab};
 use session::Shape;
@@ -121,29 +122,6 @@ pub fn characterize(
     })
 }
 
-/// Bytes of words and beats of a built core.
-#[must_use]
-pub fn units(manifest: &Manifest, library: &CoreLibrary) -> UnitBytes {
-    let word = match manifest.control.as_ref().map(|control| &control.word_bytes) {
-        Some(Size::Value(bytes)) => *bytes,
-        Some(Size::Parameter(name)) => library
-            .parameters()
-            .get(name)
-            .and_then(|value| u64::try_from(value).ok())
-            .unwrap_or(1),
-        None => 1,
-    };
-    UnitBytes {
-        word,
-        beat: beat_bytes(library.interfaces()),
-    }
-}
-
-fn beat_bytes(interfaces: &Interfaces) -> u64 {
-    let widths = interfaces.managers.iter().map(|port| port.data_width);
-    u64::from(widths.max().unwrap_or(8) / 8).max(1)
-}
-
 /// The directions of a core and the ports that they use.
 fn shapes(manifest: &Manifest, library: &CoreLibrary) -> Result<Vec<Shape>, UsageError> {
     let Some(control) = &manifest.control else {
@@ -166,9 +144,10 @@ fn shapes(manifest: &Manifest, library: &CoreLibrary) -> Result<Vec<Shape>, Usag
         let able = ports.filter(|port| port.access != without);
         able.map(|port| port.address_width).min().unwrap_or(64)
     };
+    let units = units(manifest, library);
     let shape = |direction: Direction| Shape {
         direction,
-        beat_bytes: beat_bytes(interfaces),
+        beat_bytes: units.beat,
         read_bits: bits(Access::Write),
         write_bits: bits(Access::Read),
         has_error_rules: control

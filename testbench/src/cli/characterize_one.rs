@@ -6,10 +6,11 @@ use clap::Args;
 use rebound_sim::device::Device;
 use rebound_sim::trace::TraceKind;
 
-use crate::characterize::{self, lab};
+use crate::characterize::lab;
 use crate::cli::Outcome;
 use crate::cli::core::{Choice, CoreFiles};
 use crate::error::UsageError;
+use crate::program;
 use crate::seed::{self, Seed};
 
 /// Run probes of a characterisation, one a line
@@ -35,7 +36,7 @@ impl CharacterizeOne {
             has_random_reset: false,
         };
         let library = files.build(&choice, false)?;
-        let units = characterize::units(files.manifest(), &library);
+        let units = program::units(files.manifest(), &library);
         lab::serve(|probe| {
             let device = Device::load(&library, self.seed.value());
             let device = device.map_err(UsageError::from_diagnostic)?;

@@ -5,6 +5,7 @@ use rebound_sim::manifest::{Direction, Manifest, Step, UnitBytes};
 use rebound_sim::verilate::CoreLibrary;
 
 use crate::error::UsageError;
+use crate::program::units;
 
 /// Address bits that a machine with a few buffers needs at least.
 const FEWEST_ADDRESS_BITS: u32 = 16;
@@ -42,13 +43,14 @@ impl Profile {
             )));
         };
         let managers = &library.interfaces().managers;
-        let Some(widest) = managers.iter().map(|port| port.data_width).max() else {
+        if managers.is_empty() {
             return Err(UsageError::from_diagnostic(manifest.error_at(
                 "axi",
                 "an AXI manager port, by which the core reaches memory",
                 "none",
             )));
-        };
+        }
+        let units = units(manifest, library);
         let limits = *library.limits();
         if limits.address_bits < FEWEST_ADDRESS_BITS {
             return Err(UsageError::from_diagnostic(manifest.error_at(
@@ -57,11 +59,6 @@ impl Profile {
                 limits.address_bits.to_string(),
             )));
         }
-        let value = control.word_bytes.parameter().map_or(Some(0), |name| {
-            let value = library.parameters().get(name)?;
-            u64::try_from(value).ok()
-        });
-        let word_bytes = value.and_then(|value| control.word_bytes.of(value));
         let directions: Vec<Direction> = control.directions().collect();
         let mut interrupts = Vec::new();
         for direction in &directions {
@@ -75,8 +72,8 @@ impl Profile {
         }
         Ok(Self {
             limits,
-            beat_bytes: u64::from(widest / 8).max(1),
-            word_bytes: word_bytes.unwrap_or(1),
+            beat_bytes: units.beat,
+            word_bytes: units.word,
             id_bits: managers.iter().map(|port| port.id_width).max().unwrap_or(0),
             directions,
             interrupts,

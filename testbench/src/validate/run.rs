@@ -12,6 +12,7 @@ use super::stage;
 use super::trial::Trial;
 use crate::driver::Mapper;
 use crate::error::UsageError;
+use crate::execute;
 use crate::result::{Counts, RunResult};
 use crate::violation::Violation;
 

@@ -215,6 +215,8 @@ pub fn trial(plan: Plan) -> Trial {
         world: plan,
         has_random_reset: false,
         judges_interrupts: false,
+        in_flight: 1,
+        lacks_room: false,
     }
 }
 
