@@ -1,16 +1,13 @@
 //! Places the buffers of a trial: in low memory, across boundaries, and around what the core reaches.
 
 use rebound_sim::axi::BusPolicy;
-use rebound_sim::cpu::CostModel;
 use rebound_sim::limits::ResolvedLimits;
 use rebound_sim::manifest::Direction;
-use rebound_sim::stream::StreamPolicy;
 
 use super::profile::Profile;
 use super::trial::{Fate, Job, Trial};
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
-    PoolKind, PoolPlan, Range, Transfer, Usage,
+    BufferPlan, BufferUse, Movement, Outcome, Plan, PoolPlan, Range, Transfer, Usage,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -73,39 +70,11 @@ pub(super) fn machine(limits: &ResolvedLimits, seed: Seed) -> Plan {
     let granule = limits.source_alignment.max(limits.destination_alignment);
     let granule = granule.max(limits.length_alignment);
     let alignment = u32::try_from(granule).unwrap_or(1 << 11);
-    Plan {
-        seed,
-        machine: MachinePlan {
-            ram: Vec::new(),
-            cpus: 1,
-            is_confidential: false,
-            pool: (land.slots > 0).then_some(PoolPlan {
-                base: land.low.base,
-                slots: land.slots,
-                areas: 1,
-                is_forced: false,
-                kind: PoolKind::Fixed,
-                spare: None,
-            }),
-            iommu: None,
-            pages: Vec::new(),
-        },
-        device: DeviceLimits {
-            // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
-            min_align_mask: alignment - 1,
-            ..DeviceLimits::bits(bits)
-        },
-        engine: EnginePlan::bits(bits),
-        bus: BusPolicy::with_latency(10),
-        stream: StreamPolicy::default(),
-        unplanned_latency_cycles: 0,
-        promised_bursts: None,
-        costs: CostModel::default(),
-        buffers: Vec::new(),
-        transfers: Vec::new(),
-        demands: Vec::new(),
-        expect: Expect::Pass,
-    }
+    let pool = (land.slots > 0).then_some(PoolPlan::fixed(land.low.base, land.slots));
+    let mut plan = Plan::idle(seed, bits, pool, 10);
+    // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
+    plan.device.min_align_mask = alignment - 1;
+    plan
 }
 
 /// Builds a trial, job by job.

@@ -1,14 +1,10 @@
 //! The world of a device's transfers: memory, buffers and the core's work, as a plan.
 
-use rebound_sim::axi::BusPolicy;
-use rebound_sim::cpu::CostModel;
 use rebound_sim::manifest::Direction;
-use rebound_sim::stream::StreamPolicy;
 
 use crate::replay::price::window::Moved;
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
-    PoolKind, PoolPlan, Range, Transfer, Usage,
+    BufferPlan, BufferUse, Movement, Outcome, Plan, PoolPlan, Range, Transfer, Usage,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -137,14 +133,7 @@ pub fn plan(
 ) -> Result<Plan, WorldError> {
     let bits = core.mask_bits();
     let limit = 1_u64 << bits;
-    let pool = PoolPlan {
-        base: MIB,
-        slots: SLOTS,
-        areas: 1,
-        is_forced: false,
-        kind: PoolKind::Fixed,
-        spare: None,
-    };
+    let pool = PoolPlan::fixed(MIB, SLOTS);
     let mut ground = Ground {
         core,
         below: Claim::from(pool.end()),
@@ -176,31 +165,12 @@ pub fn plan(
     }
     // Smaller cores ask for whole granules, which are powers of two.
     let granule_mask = u32::try_from(core.granule - 1).unwrap_or(0);
-    Ok(Plan {
-        seed,
-        machine: MachinePlan {
-            ram,
-            cpus: 1,
-            is_confidential: false,
-            pool: Some(pool),
-            iommu: None,
-            pages: Vec::new(),
-        },
-        device: DeviceLimits {
-            min_align_mask: min_align_mask | granule_mask,
-            ..DeviceLimits::bits(bits)
-        },
-        engine: EnginePlan::bits(bits),
-        bus: BusPolicy::with_latency(LATENCY_CYCLES),
-        stream: StreamPolicy::default(),
-        unplanned_latency_cycles: 0,
-        promised_bursts: None,
-        costs: CostModel::default(),
-        buffers: ground.buffers,
-        transfers: jobs,
-        demands: Vec::new(),
-        expect: Expect::Pass,
-    })
+    let mut plan = Plan::idle(seed, bits, Some(pool), LATENCY_CYCLES);
+    plan.machine.ram = ram;
+    plan.device.min_align_mask = min_align_mask | granule_mask;
+    plan.buffers = ground.buffers;
+    plan.transfers = jobs;
+    Ok(plan)
 }
 
 /// Turns a plan into what the driver of control programs carries out.
