@@ -1,7 +1,7 @@
 //! The first transfer: finds a length that works at places that any core should take.
 
 use super::fate::{fate, words};
-use super::probe::Outcome;
+use super::probe::{End, Outcome};
 use super::session::{Base, Session};
 use crate::error::UsageError;
 
@@ -32,12 +32,16 @@ pub(super) fn find(session: &mut Session<'_>) -> Result<Result<Base, String>, Us
     for bytes in LENGTHS {
         let transfer = base.of(bytes);
         let outcome = session.single(transfer.clone())?;
-        if is_enough(&outcome) {
+        if outcome.is_sound() {
             works = Some((bytes, outcome));
             break;
         }
+        let is_dead = matches!(outcome.end, End::Died { .. });
         let reason = words(&fate(&outcome, &transfer));
         reasons.push(format!("{} {reason}", session.words(&transfer)));
+        if is_dead {
+            break;
+        }
     }
     let Some((bytes, outcome)) = works else {
         return Ok(Err(reasons.remove(0)));
@@ -47,7 +51,7 @@ pub(super) fn find(session: &mut Session<'_>) -> Result<Result<Base, String>, Us
     note_reach(session, &base, bytes, &outcome);
     for long in LONG_LENGTHS.into_iter().filter(|long| *long > bytes) {
         let outcome = session.single(base.of(long))?;
-        if is_enough(&outcome) {
+        if outcome.is_sound() {
             base.long = long;
             note_reach(session, &base, long, &outcome);
             break;
@@ -56,11 +60,7 @@ pub(super) fn find(session: &mut Session<'_>) -> Result<Result<Base, String>, Us
     Ok(Ok(base))
 }
 
-/// A core that reads too far or writes too much still moves its bytes: that is noted, and measured apart.
-fn is_enough(outcome: &Outcome) -> bool {
-    outcome.is_sound()
-}
-
+/// A core that reads too far still moves its bytes: that is noted beside.
 fn note_reach(session: &mut Session<'_>, base: &Base, bytes: u64, outcome: &Outcome) {
     let transfer = base.of(bytes);
     let ways = [

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rebound_sim::axi::BusPolicy;
 
-use super::probe::{Outcome, Probe, Traffic, Transfer};
+use super::probe::{Outcome, Traffic, Transfer};
 use super::session::{Base, Session};
 use super::sheet::{BurstFacts, Finding};
 use crate::error::UsageError;
@@ -42,11 +42,20 @@ pub(super) fn measure(
     let mut early_done = None;
     for latency in PILE_LATENCIES {
         let transfer = longest_transfer(base, longest);
-        let words = session.words(&transfer);
+        let evidence = format!(
+            "{} at a latency of {latency} cycles is told done with writes unanswered",
+            session.words(&transfer)
+        );
         let probe = session.probe(transfer).on(BusPolicy::with_latency(latency));
         let outcome = session.observe(&probe)?.outcomes.swap_remove(0);
         peaks.push((outcome.reads.peak, outcome.writes.peak));
-        note_early(session, &probe, &outcome, latency, &words, &mut early_done);
+        if outcome.unanswered_writes > 0 && early_done.is_none() {
+            early_done = Some(format!("{evidence}: {}", outcome.unanswered_writes));
+        }
+    }
+    if let Some(evidence) = early_done.clone() {
+        let what = "The core says that it is done before its last write response.";
+        session.notes.defect("early-done", what, evidence);
     }
     let facts = |way: fn(&Outcome) -> &Traffic, peak: fn(&(u32, u32)) -> u32| {
         let traffic: Vec<&Traffic> = outcomes.iter().map(way).collect();
@@ -96,26 +105,6 @@ fn longest_transfer(base: &Base, longest: u64) -> Transfer {
         base.of(bytes - bytes % base.length_granule)
     } else {
         base.long_transfer()
-    }
-}
-
-fn note_early(
-    session: &mut Session<'_>,
-    probe: &Probe,
-    outcome: &Outcome,
-    latency: u32,
-    words: &str,
-    early_done: &mut Option<String>,
-) {
-    debug_assert_eq!(probe.transfers.len(), 1);
-    if outcome.unanswered_writes > 0 && early_done.is_none() {
-        let evidence = format!(
-            "{words} at a latency of {latency} cycles is told done with {} writes unanswered",
-            outcome.unanswered_writes
-        );
-        let what = "The core says that it is done before its last write response.";
-        session.notes.defect("early-done", what, evidence.clone());
-        *early_done = Some(evidence);
     }
 }
 

@@ -9,6 +9,9 @@ use crate::error::UsageError;
 
 /// Longest length that is tried.
 pub(super) const CAP: u64 = 16 << 20;
+/// From this length on the walk goes by leaps of so many times: long transfers take long.
+const LEAP_FROM: u64 = 64 << 10;
+const LEAP: u64 = 16;
 /// Cycles after a transfer of no bytes in which the bus must be quiet.
 const QUIET_CYCLES: u64 = 400;
 
@@ -58,27 +61,57 @@ struct Walk<'s, 'a> {
 }
 
 impl Walk<'_, '_> {
+    /// Walks up in powers of two, by leaps where transfers are long, to the first that fails.
     fn run(mut self) -> Result<Lengths, UsageError> {
-        let granule = self.base.length_granule;
         let mut longest = self.base.bytes;
-        let mut next = (longest + 1).next_power_of_two();
+        let mut power = longest.next_power_of_two();
         loop {
+            let leap = power * LEAP;
+            let next = if power >= LEAP_FROM && self.end_of_room(leap).is_none() {
+                leap
+            } else {
+                power * 2
+            };
             if let Some(reason) = self.end_of_room(next) {
                 return Ok(self.end(longest, Some(reason), None));
             }
-            let past = self.fate(next)?;
-            if past == Fate::Reaches {
-                longest = next;
-            } else if self.end_of_room(next + granule).is_none()
-                && self.fate(next + granule)? == Fate::Reaches
-            {
-                self.note_gap(next, &past);
-                longest = next + granule;
-            } else {
-                return self.search(longest, next, past);
+            match self.step(next)? {
+                Ok(works) => (longest, power) = (works, next),
+                Err(past) => return self.descend(longest, power, next, past),
             }
-            next *= 2;
         }
+    }
+
+    /// Whether a length works; if it fails and the next one does not, it is a gap and the next one counts.
+    fn step(&mut self, bytes: u64) -> Result<Result<u64, Fate>, UsageError> {
+        let past = self.fate(bytes)?;
+        if past == Fate::Reaches {
+            return Ok(Ok(bytes));
+        }
+        let next = bytes + self.base.length_granule;
+        if self.end_of_room(next).is_none() && self.fate(next)? == Fate::Reaches {
+            self.note_gap(bytes, &past);
+            return Ok(Ok(next));
+        }
+        Ok(Err(past))
+    }
+
+    /// Goes back from a leap that failed, by powers of two above `power`.
+    fn descend(
+        mut self,
+        longest: u64,
+        power: u64,
+        fails: u64,
+        past: Fate,
+    ) -> Result<Lengths, UsageError> {
+        let (mut fails, mut past) = (fails, past);
+        while fails / 2 > power {
+            match self.step(fails / 2)? {
+                Ok(works) => return self.search(works, fails, past),
+                Err(fate) => (fails, past) = (fails / 2, fate),
+            }
+        }
+        self.search(longest, fails, past)
     }
 
     /// Finds the longest length between one that works and one that does not.

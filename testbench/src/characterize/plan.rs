@@ -258,3 +258,66 @@ fn dependent(draft: &Draft) -> Vec<Task<Part>> {
         }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::characterize::assemble;
+    use crate::characterize::fake::{Fake, Planted, value};
+    use crate::characterize::lab::Lab;
+
+    fn measured(planted: &[Planted], jobs: usize) -> (Draft, Notes, Vec<usize>) {
+        let core = Fake {
+            planted: planted.to_vec(),
+        };
+        let make = || -> Box<dyn Lab + Send> { Box::new(core.clone()) };
+        let shape = core.clone().session().0.shape;
+        let told = Mutex::new(Vec::new());
+        let progress = |step: super::super::Step| {
+            if let Ok(mut told) = told.lock() {
+                told.push(step.all);
+            }
+        };
+        let workers = Workers::new(&make, jobs, count(&shape), &progress);
+        let (mut drafts, notes) = measure(&[shape], &workers).expect("a laboratory");
+        let draft = drafts.remove(0);
+        drop(workers);
+        (draft, notes, told.into_inner().expect("nobody panicked"))
+    }
+
+    #[test]
+    fn every_measurement_is_run_once_and_told() {
+        let (draft, notes, told) = measured(&[Planted::Counts(1 << 16)], 2);
+        assert_eq!(told.len(), count(&draft.shape));
+        assert!(told.iter().all(|all| *all == told.len()));
+        assert_eq!(notes.defects.len(), 0, "{:?}", notes.defects);
+        let direction = assemble::direction(&draft);
+        assert_eq!(value(&direction.max_length), (1 << 16) - 1);
+        assert_eq!(direction.errors.len(), 12);
+        assert_eq!(assemble::sides(&draft).len(), 2);
+        assert_eq!(draft.timings.len(), 20);
+    }
+
+    #[test]
+    fn the_order_of_the_workers_does_not_show() {
+        let planted = [Planted::Truncates(34), Planted::IgnoresErrors];
+        let (one, one_notes, _) = measured(&planted, 1);
+        let (many, many_notes, _) = measured(&planted, 4);
+        assert_eq!(assemble::direction(&one), assemble::direction(&many));
+        assert_eq!(assemble::sides(&one), assemble::sides(&many));
+        assert_eq!(one_notes, many_notes);
+    }
+
+    #[test]
+    fn a_core_that_moves_nothing_is_told_with_the_reason() {
+        let (draft, notes, _) = measured(&[Planted::HangsOn(1)], 2);
+        let defects: Vec<&String> = notes.defects.keys().collect();
+        assert_eq!(defects, ["fails-every-transfer"]);
+        let side = &assemble::sides(&draft)[0];
+        assert!(matches!(&side.granule, Finding::Unknown { reason } if reason.contains("hangs")));
+        let direction = assemble::direction(&draft);
+        assert!(matches!(direction.zero_length, Fate::NotTried { .. }));
+    }
+}

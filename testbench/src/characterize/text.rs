@@ -34,6 +34,7 @@ pub fn lines(sheet: &Sheet, derived: &Derived) -> Vec<String> {
             .lines()
             .map(|line| format!("    {line}")),
     );
+    lines.push(String::new());
     lines.push("As the limits of a device".to_owned());
     let device = derived.preset.device_json().to_string();
     lines.extend(wrapped(&device.replace(',', ", "), "    ", "    "));

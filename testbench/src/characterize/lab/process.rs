@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ use crate::scenario::CHILD_MARK;
 
 /// What an answer begins with: a core may print lines of its own.
 const MARK: &str = "@rebound ";
+/// Probes of a laboratory that may take too long; then it is closed, as each costs the whole of its time.
+const MOST_STOPPED: u32 = 3;
 /// Lines of a dead process's output that go into its observation.
 const EVIDENCE_LINES: usize = 5;
 
@@ -67,6 +69,8 @@ pub struct ChildLab {
     arguments: Vec<String>,
     timeout: Duration,
     process: Option<Process>,
+    /// Probes that took too long.
+    stopped: u32,
 }
 
 impl ChildLab {
@@ -79,12 +83,17 @@ impl ChildLab {
             arguments,
             timeout,
             process: None,
+            stopped: 0,
         }
     }
 }
 
 impl Lab for ChildLab {
     fn observe(&mut self, probe: &Probe) -> Result<Observation, UsageError> {
+        if self.stopped >= MOST_STOPPED {
+            let how = format!("not tried, since {MOST_STOPPED} probes before it never ended");
+            return Ok(Observation::died(probe, &how));
+        }
         let mut process = match self.process.take() {
             Some(process) => process,
             None => Process::start(&self.program, &self.arguments)?,
@@ -101,9 +110,20 @@ impl Lab for ChildLab {
                     None => error,
                 })
             }
-            Err(how) => Ok(Observation::died(probe, &how)),
+            Err(death) => {
+                self.stopped += u32::from(death.was_stopped);
+                Ok(Observation::died(probe, &death.how))
+            }
         }
     }
+}
+
+/// How a process ended amid a probe.
+#[derive(Debug)]
+struct Death {
+    how: String,
+    /// It took too long.
+    was_stopped: bool,
 }
 
 #[derive(Debug)]
@@ -145,33 +165,39 @@ impl Process {
     }
 
     /// Hands a probe over and waits for its answer; otherwise says how the process ended.
-    fn ask(&mut self, probe: &Probe, timeout: Duration) -> Result<Answer, String> {
-        let json = serde_json::to_string(probe).map_err(|error| error.to_string())?;
+    fn ask(&mut self, probe: &Probe, timeout: Duration) -> Result<Answer, Death> {
+        let json = serde_json::to_string(probe).map_err(|error| self.death(error.to_string()))?;
         if let Some(input) = &mut self.input {
             // A process that is gone shows in its output.
             drop(writeln!(input, "{json}").and_then(|()| input.flush()));
         }
-        let end = std::time::Instant::now() + timeout;
+        let end = Instant::now() + timeout;
         loop {
-            let left = end.saturating_duration_since(std::time::Instant::now());
-            match self.lines.recv_timeout(left) {
+            match self
+                .lines
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => match line.strip_prefix(MARK).map(serde_json::from_str) {
                     Some(Ok(answer)) => return Ok(answer),
-                    Some(Err(error)) => return Err(format!("an answer that is none: {error}")),
+                    Some(Err(error)) => {
+                        return Err(self.death(format!("an answer that is none: {error}")));
+                    }
                     None => self.note(&line),
                 },
                 Err(RecvTimeoutError::Timeout) => {
                     let _ = self.child.kill();
                     let seconds = timeout.as_secs_f64();
-                    let how = format!("the process was stopped after {seconds} s");
-                    return Err(self.with_evidence(how));
+                    return Err(Death {
+                        was_stopped: true,
+                        ..self.death(format!("the process was stopped after {seconds} s"))
+                    });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let how = match self.child.wait() {
                         Ok(status) => format!("the process died: {status}"),
                         Err(error) => format!("the process is lost: {error}"),
                     };
-                    return Err(self.with_evidence(how));
+                    return Err(self.death(how));
                 }
             }
         }
@@ -187,11 +213,15 @@ impl Process {
         }
     }
 
-    fn with_evidence(&self, how: String) -> String {
-        if self.said.is_empty() {
+    fn death(&self, how: String) -> Death {
+        let how = if self.said.is_empty() {
             how
         } else {
             format!("{how}; its last output: {}", self.said.join(" | "))
+        };
+        Death {
+            how,
+            was_stopped: false,
         }
     }
 }
@@ -269,6 +299,22 @@ mod tests {
             panic!("expected a death, found {found:?}");
         };
         assert!(how.contains("after 0.2 s"), "{how}");
+    }
+
+    #[test]
+    fn a_laboratory_whose_probes_never_end_is_closed() {
+        let arguments = vec!["-c".into(), "exec sleep 60".into()];
+        let mut lab = ChildLab::new("/bin/sh".into(), arguments, Duration::from_millis(50));
+        let probe = Probe::single(Direction::Copy, Transfer::new(0, 0x1000, 64));
+        let mut observe = || lab.observe(&probe).expect("the shell starts");
+        for _ in 0..MOST_STOPPED {
+            observe();
+        }
+        let last = observe();
+        assert!(
+            matches!(&last.first().end, End::Died { how } if how.starts_with("not tried")),
+            "{last:?}"
+        );
     }
 
     #[test]
