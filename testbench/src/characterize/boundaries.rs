@@ -71,7 +71,7 @@ fn across(
         let reason = format!("there are {address_bits} address bits, and both buffers need room");
         return Ok(Fate::NotTried { reason });
     }
-    session.fate(transfer)
+    session.fate(&transfer)
 }
 
 /// A transfer with the boundary amid one of its buffers, far from the other one: a small boundary lies above 64 KiB.

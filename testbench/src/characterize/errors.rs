@@ -67,7 +67,7 @@ fn refusal(
         response,
     });
     let probe = session.probe(refused);
-    let (outcome, after) = followed(session, base, probe, None)?;
+    let (outcome, after) = followed(session, base, &probe, None)?;
     let fate = if outcome.refused_beats == 0 && !matches!(outcome.end, End::Stuck { .. }) {
         ErrorFate::NotTried {
             reason: format!("no burst came to {:#x}", burst.address),
@@ -102,7 +102,7 @@ pub(super) fn silence(
         Role::Destination => bus.write_latency_cycles = u32::MAX,
     }
     let probe = session.probe(base.long_transfer()).on(bus);
-    let (outcome, after) = followed(session, base, probe, Some(BusPolicy::default()))?;
+    let (outcome, after) = followed(session, base, &probe, Some(&BusPolicy::default()))?;
     let fate = fate_of(session, &outcome);
     if fate == ErrorFate::Ignored && role == Role::Source {
         let what = "The core says that it is done, though its reads were never answered.";
@@ -116,8 +116,8 @@ pub(super) fn silence(
 fn followed(
     session: &mut Session<'_>,
     base: &Base,
-    probe: Probe,
-    bus: Option<BusPolicy>,
+    probe: &Probe,
+    bus: Option<&BusPolicy>,
 ) -> Result<(Outcome, Recovery), UsageError> {
     let mut found = None;
     for (before, recovery) in [
@@ -126,7 +126,7 @@ fn followed(
     ] {
         let mut probe = probe.clone();
         let sound = Transfer {
-            bus: bus.clone(),
+            bus: bus.cloned(),
             ..base.transfer().after(before)
         };
         probe.transfers.push(sound);

@@ -117,7 +117,7 @@ fn shortest(session: &mut Session<'_>, base: &Base) -> Result<Finding<u64>, Usag
     let step = base.length_granule;
     for bytes in (1..=16).map(|times| times * step) {
         let transfer = base.of(bytes);
-        let found = session.fate(transfer.clone())?;
+        let found = session.fate(&transfer)?;
         evidence.push(format!("{} {}", session.words(&transfer), words(&found)));
         if found == Fate::Reaches {
             return Ok(Finding::Measured {

@@ -199,7 +199,7 @@ impl Walk<'_, '_> {
 
     fn fate(&mut self, bytes: u64) -> Result<Fate, UsageError> {
         let transfer = self.transfer(bytes);
-        self.session.fate(transfer)
+        self.session.fate(&transfer)
     }
 
     fn note_gap(&mut self, bytes: u64, past: &Fate) {

@@ -26,10 +26,16 @@ pub(super) struct SideFacts {
     pub(super) boundaries: Vec<BoundaryFate>,
 }
 
+/// A transfer that works and the granules, or why there is none.
+type Foundation = Result<(Base, Granules), String>;
+
+/// Measurements of a direction that can run side by side, from what is known of it.
+type Wave = fn(&Draft) -> Vec<Task<Part>>;
+
 /// The result of a measurement.
 #[derive(Debug)]
 enum Part {
-    Base(Box<Result<(Base, Granules), String>>),
+    Base(Box<Foundation>),
     Side(SideFacts),
     Refusals(Vec<ErrorFacts>),
     Silence(SilenceFacts),
@@ -38,7 +44,7 @@ enum Part {
     Slow,
     Reordered(Fate),
     Lengths(Lengths),
-    Bursts(Bursts),
+    Bursts(Box<Bursts>),
     Timings(Vec<Timing>),
 }
 
@@ -47,7 +53,7 @@ enum Part {
 pub(super) struct Draft {
     pub(super) shape: Shape,
     /// A transfer that works, or why there is none.
-    pub(super) base: Result<(Base, Granules), String>,
+    pub(super) base: Foundation,
     pub(super) sides: Vec<SideFacts>,
     pub(super) errors: Vec<ErrorFacts>,
     pub(super) silence: Vec<SilenceFacts>,
@@ -87,7 +93,7 @@ impl Draft {
             Part::Slow => {}
             Part::Reordered(fate) => self.reordered = Some(fate),
             Part::Lengths(lengths) => self.lengths = Some(lengths),
-            Part::Bursts(bursts) => self.bursts = Some(bursts),
+            Part::Bursts(bursts) => self.bursts = Some(*bursts),
             Part::Timings(timings) => self.timings = timings,
         }
     }
@@ -132,7 +138,7 @@ pub(super) fn measure(
 ) -> Result<(Vec<Draft>, Notes), UsageError> {
     let mut drafts: Vec<Draft> = shapes.iter().map(|shape| Draft::new(*shape)).collect();
     let mut notes = Notes::default();
-    let waves: [fn(&Draft) -> Vec<Task<Part>>; 4] = [foundation, independent, lengths, dependent];
+    let waves: [Wave; 4] = [foundation, independent, lengths, dependent];
     for wave in waves {
         let mut owners = Vec::new();
         let mut tasks = Vec::new();
@@ -254,7 +260,7 @@ fn dependent(draft: &Draft) -> Vec<Task<Part>> {
             timing::measure(session, &base, longest, room).map(Part::Timings)
         }),
         task(draft, "bursts", move |session| {
-            bursts::measure(session, &base, longest).map(Part::Bursts)
+            bursts::measure(session, &base, longest).map(|bursts| Part::Bursts(Box::new(bursts)))
         }),
     ]
 }

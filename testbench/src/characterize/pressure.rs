@@ -52,7 +52,7 @@ fn pressures() -> Vec<Pressure> {
             bus.write_jitter_cycles = 20;
         }),
         pressure("reads after 100 cycles", |bus| {
-            bus.read_latency_cycles = 100
+            bus.read_latency_cycles = 100;
         }),
     ];
     all.extend(RESPONSE_LATENCIES.chain([100]).map(|latency| {

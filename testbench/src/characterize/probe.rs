@@ -252,7 +252,7 @@ pub struct Traffic {
     pub kept: Vec<Burst>,
     /// Burst lengths in beats, with their number.
     pub lengths: BTreeMap<u32, u64>,
-    /// Bytes of a beat (AxSIZE).
+    /// Bytes of a beat (`AxSIZE`).
     pub sizes: BTreeSet<u32>,
     /// Burst types.
     pub types: BTreeSet<String>,

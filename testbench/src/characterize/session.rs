@@ -233,9 +233,9 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// As [`Lab::observe`].
-    pub(super) fn fate(&mut self, transfer: Transfer) -> Result<Fate, UsageError> {
+    pub(super) fn fate(&mut self, transfer: &Transfer) -> Result<Fate, UsageError> {
         let outcome = self.single(transfer.clone())?;
-        Ok(fate(&outcome, &transfer))
+        Ok(fate(&outcome, transfer))
     }
 
     /// A probe of one transfer.

@@ -55,11 +55,11 @@ pub struct ManagerFacts {
     pub name: String,
     /// `AXI3`, `AXI4` or `AXI4-Lite`.
     pub protocol: String,
-    /// Bits of AxADDR.
+    /// Bits of `AxADDR`.
     pub address_bits: u32,
     /// Bits of WDATA or RDATA.
     pub data_bits: u32,
-    /// Bits of AxID; 0 if there are none.
+    /// Bits of `AxID`; 0 if there are none.
     pub id_bits: u32,
 }
 
@@ -215,7 +215,7 @@ pub struct BurstFacts {
     pub longest_beats: u32,
     /// Burst lengths in beats that were seen, ascending, with their number.
     pub lengths: BTreeMap<u32, u64>,
-    /// Bytes of a beat (AxSIZE) that were seen, ascending.
+    /// Bytes of a beat (`AxSIZE`) that were seen, ascending.
     pub sizes: Vec<u32>,
     /// Burst types that were seen: `INCR`, `FIXED`, `WRAP`.
     pub types: Vec<String>,

@@ -29,6 +29,9 @@ impl<T> std::fmt::Debug for Task<T> {
     }
 }
 
+/// What came of a measurement, with its notes.
+type Noted<T> = Result<(T, Notes), UsageError>;
+
 /// Makes a laboratory.
 pub(super) type MakeLab<'a> = dyn Fn() -> Box<dyn Lab + Send> + Sync + 'a;
 
@@ -75,8 +78,7 @@ impl<'a> Workers<'a> {
     pub(super) fn run<T: Send>(&self, tasks: Vec<Task<T>>) -> Result<Vec<(T, Notes)>, UsageError> {
         let count = tasks.len();
         let waiting = Mutex::new(tasks.into_iter().enumerate());
-        let results: Mutex<Vec<Option<Result<(T, Notes), UsageError>>>> =
-            Mutex::new((0..count).map(|_| None).collect());
+        let results: Mutex<Vec<Option<Noted<T>>>> = Mutex::new((0..count).map(|_| None).collect());
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(count) {
                 scope.spawn(|| {
@@ -97,7 +99,7 @@ impl<'a> Workers<'a> {
         results.into_iter().flatten().collect()
     }
 
-    fn one<T>(&self, lab: &mut dyn Lab, task: Task<T>) -> Result<(T, Notes), UsageError> {
+    fn one<T>(&self, lab: &mut dyn Lab, task: Task<T>) -> Noted<T> {
         (self.progress)(Step {
             what: task.what,
             done: self.done.load(Ordering::Relaxed),

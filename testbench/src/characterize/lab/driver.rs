@@ -59,11 +59,8 @@ impl Driver {
             let salt = mix(self.seed.value() ^ mix((self.first + number) as u64 + 1));
             let buffers = Buffers::new(transfer.source, transfer.destination, transfer.bytes, salt);
             self.transfer(transfer, &buffers, &mut outcome).await;
-            let mut watch = self.watch.borrow_mut();
-            watch.is_over = true;
-            let quiet = transfer.quiet_cycles;
-            drop(watch);
-            self.host.sleep(quiet).await;
+            self.watch.borrow_mut().is_over = true;
+            self.host.sleep(transfer.quiet_cycles).await;
             self.watch.borrow_mut().finish(&mut outcome);
             self.note_peaks(&mut outcome);
             self.outcomes.borrow_mut().push(outcome);
@@ -173,7 +170,7 @@ impl Driver {
             }
         };
         match select(pin!(work), pin!(watchdog)).await {
-            Either::Left((done, _)) => done.map_err(failed),
+            Either::Left((done, _)) => done.map_err(|error| failed(&error)),
             Either::Right((waited, _)) => Err(Failure {
                 end: End::Stuck {
                     step: self.stuck(part, waited),
@@ -311,7 +308,7 @@ impl Driver {
 }
 
 /// A step that could not be done: the core does not answer, or the transfer cannot be asked for.
-fn failed(error: StepError) -> Failure {
+fn failed(error: &StepError) -> Failure {
     let end = match error.problem {
         StepProblem::Timeout { .. } | StepProblem::Access(_) => End::Stuck {
             step: error.to_string(),

@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(found(&buffers, |_| ()), None);
         let background = pattern(BACKGROUND, 7, 0x8000, 256);
         let unwritten = found(&buffers, |bytes| {
-            bytes[..3].copy_from_slice(&background[..3])
+            bytes[..3].copy_from_slice(&background[..3]);
         });
         let unwritten = unwritten.expect("three bytes");
         assert_eq!(
