@@ -1,8 +1,12 @@
 //! Defects: rules of AXI that the core broke by their names, and the order of severity.
 
-use super::session::Notes;
-use super::sheet::Defect;
+use rebound_sim::limits::ResolvedLimits;
 
+use super::session::Notes;
+use super::sheet::{Defect, Finding, Role, Side};
+
+/// Name of the defect of a core that rounds addresses in silence.
+pub(super) const ROUNDS_ADDRESS: &str = "rounds-address";
 /// Ends of rules that are bounds of the manifest or of the rules themselves, or that are told elsewhere.
 const NOT_DEFECTS: [&str; 3] = ["_OUTSTANDING", "_TRACKED", "_4K"];
 /// Channels that the memory drives: what is wrong there follows from what the core did.
@@ -15,7 +19,7 @@ const SEVERITY: [&str; 24] = [
     "misses-address",
     "late-address",
     "wraps",
-    "rounds-address",
+    ROUNDS_ADDRESS,
     "moves-on-zero-length",
     "stale-after-reset",
     "goes-astray",
@@ -36,9 +40,30 @@ const SEVERITY: [&str; 24] = [
     "fails",
 ];
 
-/// Turns notes into defects, the severest first.
+/// Turns notes into defects, the severest first. What the manifest declares is none: a driver that knows whole beats
+/// never sees how others are rounded.
 #[must_use]
-pub(super) fn sorted(mut notes: Notes) -> Vec<Defect> {
+pub(super) fn beyond(declared: &ResolvedLimits, sides: &[Side], notes: Notes) -> Vec<Defect> {
+    let mut defects = sorted(notes);
+    if sides.iter().all(|side| is_granule_declared(declared, side)) {
+        defects.retain(|defect| defect.name != ROUNDS_ADDRESS);
+    }
+    defects
+}
+
+fn is_granule_declared(declared: &ResolvedLimits, side: &Side) -> bool {
+    let alignment = match side.role {
+        Role::Source => declared.source_alignment,
+        Role::Destination => declared.destination_alignment,
+    };
+    match &side.granule {
+        Finding::Measured { value, .. } | Finding::AtLeast { value, .. } => alignment % value == 0,
+        Finding::Unknown { .. } => true,
+    }
+}
+
+/// Turns notes into defects, the severest first.
+fn sorted(mut notes: Notes) -> Vec<Defect> {
     for (rule, (broken, transfer)) in std::mem::take(&mut notes.broken) {
         if is_defect(&rule) {
             let (name, what) = of_rule(&rule);
@@ -98,6 +123,26 @@ fn of_rule(rule: &str) -> (String, String) {
 mod tests {
     use super::*;
     use crate::characterize::probe::BrokenRule;
+
+    #[test]
+    fn rounding_that_the_manifest_declares_is_no_defect() {
+        let mut sheet = crate::characterize::fixtures::sound();
+        for side in &mut sheet.sides {
+            let evidence = Vec::new();
+            side.granule = Finding::Measured { value: 8, evidence };
+        }
+        let names = |sheet: &crate::characterize::sheet::Sheet| {
+            let mut notes = Notes::default();
+            notes.defect(ROUNDS_ADDRESS, "It rounds.", "one".into());
+            let defects = beyond(&sheet.declared, &sheet.sides, notes);
+            defects.into_iter().map(|one| one.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&sheet), [ROUNDS_ADDRESS], "declared to take any byte");
+        sheet.declared.source_alignment = 8;
+        assert_eq!(names(&sheet), [ROUNDS_ADDRESS], "not at the destination");
+        sheet.declared.destination_alignment = 16;
+        assert!(names(&sheet).is_empty());
+    }
 
     #[test]
     fn broken_rules_are_defects_but_for_the_bounds_of_the_manifest() {

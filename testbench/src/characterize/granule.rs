@@ -1,5 +1,6 @@
 //! Granules of addresses and lengths, the shortest length, and how narrow ends are written.
 
+use super::defects::ROUNDS_ADDRESS;
 use super::fate::{fate, words};
 use super::probe::{End, Outcome, Transfer, Wrong, WrongBytes};
 use super::session::{Base, Session};
@@ -178,7 +179,7 @@ fn note_rounding(
         let transfer = base.with(role, *instead_of);
         let evidence = format!("{} {}", session.words(&transfer), words(off));
         let what = "Addresses within a beat are rounded down, and the core says that all is well.";
-        session.notes.defect("rounds-address", what, evidence);
+        session.notes.defect(ROUNDS_ADDRESS, what, evidence);
     }
 }
 

@@ -109,16 +109,18 @@ pub fn characterize(
     let all = shapes.iter().map(plan::count).sum();
     let workers = Workers::new(&make, subject.jobs, all, progress);
     let (drafts, notes) = plan::measure(&shapes, &workers)?;
+    let declared = *subject.library.limits();
+    let sides: Vec<_> = drafts.iter().flat_map(assemble::sides).collect();
     Ok(Sheet {
         core: core(subject),
         seed: subject.seed,
-        declared: *subject.library.limits(),
-        sides: drafts.iter().flat_map(assemble::sides).collect(),
+        declared,
         directions: drafts.iter().map(assemble::direction).collect(),
         timings: drafts.into_iter().flat_map(|draft| draft.timings).collect(),
         probes: notes.probes,
         unmeasured: notes.unmeasured.clone(),
-        defects: defects::sorted(notes),
+        defects: defects::beyond(&declared, &sides, notes),
+        sides,
     })
 }
 

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_silent_bus_is_told_and_a_long_history_is_cut() {
         assert_eq!(shown(&[]), ["nothing happened on the bus"]);
-        let events: Vec<BusEvent> = (0..50)
+        let events: Vec<BusEvent> = (0..40)
             .map(|number| beat(Direction::Read, 2 * number, Response::Okay))
             .collect();
         let lines = shown(&events);

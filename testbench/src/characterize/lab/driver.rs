@@ -93,10 +93,16 @@ impl Driver {
                 .expect("probes refuse whole ranges");
         }
         self.begin(buffers);
-        self.send(buffers);
+        let comes_late = self.program.program(self.direction).drops_idle_data;
+        if !comes_late {
+            self.send(buffers);
+        }
         let mut symbols = self.symbols(transfer);
         let start = self.program.start(self.direction, &mut symbols);
         let errors = self.patiently("start", most, start).await?;
+        if comes_late {
+            self.send(buffers);
+        }
         let started = self.host.cycle();
         if let Some(cycles) = transfer.reset_after {
             self.host.sleep(cycles).await;
