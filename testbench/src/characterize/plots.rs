@@ -18,6 +18,8 @@ pub(super) type PlotError = DrawingAreaErrorKind<std::io::Error>;
 
 /// Width and height.
 const SIZE: (u32, u32) = (560, 320);
+/// Room for the names of the lines, right of the plot.
+const LEGEND_WIDTH: u32 = 140;
 /// Colours that stand out from white and from black; the page replaces black and white by its own.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0x3b, 0x7d, 0xd8),
@@ -118,6 +120,10 @@ fn by_bounce(cost: &Cost, direction: Direction) -> Vec<Line> {
     lines
 }
 
+fn pixels(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 /// Draws lines over lengths by powers of two.
 fn draw(axis: Axis, lines: &[Line]) -> Result<String, PlotError> {
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
@@ -142,7 +148,7 @@ fn draw(axis: Axis, lines: &[Line]) -> Result<String, PlotError> {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin(8)
-            .margin_right(28)
+            .margin_right(LEGEND_WIDTH)
             .x_label_area_size(34)
             .y_label_area_size(64)
             .build_cartesian_2d(width, height)?;
@@ -179,9 +185,11 @@ fn draw(axis: Axis, lines: &[Line]) -> Result<String, PlotError> {
                     .map(|at| Circle::new(at, 3, colour.filled())),
             )?;
         }
+        // Beside the plot: wherever it lay within, it would hide a line of some core.
+        let (plot_width, _) = chart.plotting_area().dim_in_pixel();
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(SeriesLabelPosition::Coordinate(pixels(plot_width) + 12, 0))
             .label_font(("sans-serif", 15))
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.15))
