@@ -37,7 +37,12 @@ pub(super) fn measure(
         bits.push(BitFate { bit, fate });
     }
     let Some((bit, transfer, fate)) = first_bad else {
-        return Ok((whole(port_bits), bits));
+        let finding = if port_bits > LOWEST_BIT {
+            whole(port_bits)
+        } else {
+            unwalked(session, base, role, port_bits)
+        };
+        return Ok((finding, bits));
     };
     let mut evidence = Vec::new();
     if bit > LOWEST_BIT {
@@ -89,6 +94,18 @@ fn whole(port_bits: u32) -> Finding<u32> {
     }
 }
 
+/// What is known of a port that has no bit to walk: the first transfer arrived.
+fn unwalked(session: &Session<'_>, base: &Base, role: Role, port_bits: u32) -> Finding<u32> {
+    let highest = base.address(role).max(1).ilog2() + 1;
+    Finding::AtLeast {
+        value: highest.min(port_bits),
+        evidence: vec![
+            format!("{} arrives", session.words(&base.of(base.bytes))),
+            format!("the port has {port_bits} bits, and bits below {LOWEST_BIT} are not walked"),
+        ],
+    }
+}
+
 fn note(session: &mut Session<'_>, transfer: &Transfer, role: Role, bit: u32, fate: &Fate) {
     let asked = match role {
         Role::Source => transfer.source,
@@ -123,6 +140,19 @@ mod tests {
         let found = measure(&mut session, &base, Role::Destination).expect("a laboratory");
         let last = found.1.last().expect("bits").fate.clone();
         (value(&found.0), last, defects(&session))
+    }
+
+    #[test]
+    fn a_port_without_a_bit_to_walk_is_measured_no_further_than_its_first_transfer() {
+        let mut core = Fake::default();
+        let (mut session, base) = core.session();
+        session.shape.read_bits = LOWEST_BIT;
+        let (found, bits) = measure(&mut session, &base, Role::Source).expect("a laboratory");
+        let Finding::AtLeast { value, evidence } = found else {
+            panic!("expected a bound, found {found:?}");
+        };
+        assert_eq!((value, bits), (15, vec![]), "the source lies at 0x4000");
+        assert!(evidence[1].contains("the port has 16 bits"), "{evidence:?}");
     }
 
     #[test]

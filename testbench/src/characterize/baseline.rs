@@ -36,7 +36,7 @@ pub(super) fn find(session: &mut Session<'_>) -> Result<Result<Base, String>, Us
             works = Some((bytes, outcome));
             break;
         }
-        let is_dead = matches!(outcome.end, End::Died { .. });
+        let is_dead = matches!(outcome.end, End::Died { .. } | End::Stopped { .. });
         let reason = words(&fate(&outcome, &transfer));
         reasons.push(format!("{} {reason}", session.words(&transfer)));
         if is_dead {

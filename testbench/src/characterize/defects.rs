@@ -13,7 +13,7 @@ const NOT_DEFECTS: [&str; 3] = ["_OUTSTANDING", "_TRACKED", "_4K"];
 const OF_MEMORY: [&str; 2] = ["AXI_R_", "AXI_B_"];
 
 /// Beginnings of names, those that lose data or hit foreign memory first.
-const SEVERITY: [&str; 24] = [
+const SEVERITY: [&str; 25] = [
     "writes-past-end",
     "truncates-address",
     "misses-address",
@@ -32,6 +32,7 @@ const SEVERITY: [&str; 24] = [
     "bursts-after-done",
     "reads-past-end",
     "asks-past-end",
+    "dies",
     "hangs",
     "dead-after-error",
     "unusable-after-reset",

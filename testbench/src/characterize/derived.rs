@@ -9,7 +9,7 @@ use crate::characterize::duties::{Duty, duties};
 use crate::characterize::envelope::Envelope;
 use crate::characterize::preset::Preset;
 use crate::characterize::settings::{Setting, settings};
-use crate::characterize::sheet::Sheet;
+use crate::characterize::sheet::{Finding, Sheet};
 
 /// What follows from a sheet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,6 +28,8 @@ pub struct Derived {
     pub preset: Preset,
     /// What bouncing costs; none if it cannot be said.
     pub cost: Option<Cost>,
+    /// Why nothing is known that a driver could set or a manifest declare; none if anything is.
+    pub unknown: Option<String>,
 }
 
 impl Derived {
@@ -37,12 +39,20 @@ impl Derived {
         let envelope = Envelope::of(sheet);
         let settings = settings(sheet, &envelope);
         let duties = duties(sheet, &envelope);
+        let unknown = unknown(sheet);
+        let mut preset = Preset::of(sheet, &envelope);
+        let mut c = c_lines(&sheet.core.name, &settings, &duties);
+        if let Some(reason) = &unknown {
+            c = format!("/* {} */\n", reason.replace("*/", "* /"));
+            preset.toml = format!("# {reason}\n");
+        }
         Self {
+            unknown,
             disagreements: compare(sheet, &envelope),
-            c: c_lines(&sheet.core.name, &settings, &duties),
+            c,
             settings,
             duties,
-            preset: Preset::of(sheet, &envelope),
+            preset,
             cost: Cost::of(sheet, &envelope, machine),
             envelope,
         }
@@ -62,10 +72,49 @@ impl Derived {
     }
 }
 
+/// Why nothing follows from a sheet, where no direction has moved anything.
+fn unknown(sheet: &Sheet) -> Option<String> {
+    let mut reason = None;
+    for facts in &sheet.directions {
+        let Finding::Unknown { reason: why } = &facts.max_length else {
+            return None;
+        };
+        reason.get_or_insert(why);
+    }
+    let reason = reason?;
+    Some(format!(
+        "no settings and no limits, since nothing was measured: {}",
+        reason.replace('\n', " ")
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::characterize::fixtures;
+
+    #[test]
+    fn nothing_follows_from_a_core_that_moves_nothing() {
+        let mut sheet = fixtures::sound();
+        sheet.directions[0].max_length = Finding::Unknown {
+            reason: "no transfer works: it */ hangs".into(),
+        };
+        let derived = Derived::of(&sheet, Machine::default());
+        let why = "no settings and no limits, since nothing was measured: no transfer works: it";
+        assert_eq!(derived.c, format!("/* {why} * / hangs */\n"));
+        assert_eq!(derived.preset.toml, format!("# {why} */ hangs\n"));
+        let lines = crate::characterize::text::lines(&sheet, &derived);
+        assert!(
+            !lines
+                .iter()
+                .any(|line| line.contains("As the limits") || line.contains("driver sets"))
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("UNKNOWN   no settings"))
+        );
+    }
 
     #[test]
     fn a_core_is_sound_without_defects_and_broken_promises_alone() {

@@ -67,8 +67,9 @@ fn alignment(envelope: &Envelope) -> Option<Duty> {
 fn lengths(facts: &DirectionFacts) -> Vec<Duty> {
     let name = facts.direction.name();
     let mut duties = Vec::new();
-    if let Some(fate @ (Fate::Goes { .. } | Fate::Corrupts { .. } | Fate::Hangs { .. })) =
-        &facts.past_longest
+    if let Some(
+        fate @ (Fate::Goes { .. } | Fate::Corrupts { .. } | Fate::Hangs { .. } | Fate::Dies { .. }),
+    ) = &facts.past_longest
     {
         duties.push(Duty::new(
             format!(
@@ -77,8 +78,10 @@ fn lengths(facts: &DirectionFacts) -> Vec<Duty> {
             format!("past the longest: {}", words::fate(fate)),
         ));
     }
-    if let fate @ (Fate::Goes { .. } | Fate::Corrupts { .. } | Fate::Hangs { .. }) =
-        &facts.zero_length
+    if let fate @ (Fate::Goes { .. }
+    | Fate::Corrupts { .. }
+    | Fate::Hangs { .. }
+    | Fate::Dies { .. }) = &facts.zero_length
     {
         duties.push(Duty::new(
             format!("never start a {name} of no bytes: complete it in software"),
@@ -158,7 +161,7 @@ fn refusal(facts: &DirectionFacts, refusal: &ErrorFacts) -> Option<Duty> {
         (ErrorFate::Ignored | ErrorFate::NoErrorRule, _) => format!(
             "do not trust done: a refused bus access of its {way} is not told; check the data where it matters"
         ),
-        (ErrorFate::Hangs { .. }, _) => timeout(),
+        (ErrorFate::Hangs { .. } | ErrorFate::Dies { .. }, _) => timeout(),
         (_, Recovery::Reset) => {
             "reset the core after each error, before the next transfer".to_owned()
         }
@@ -184,7 +187,7 @@ fn silence(facts: &DirectionFacts, silence: &SilenceFacts) -> Option<Duty> {
             "take the device out of use after a time-out: not even a reset helps",
             why,
         )),
-        (ErrorFate::Hangs { .. }, _) => Some(Duty::new(timeout(), why)),
+        (ErrorFate::Hangs { .. } | ErrorFate::Dies { .. }, _) => Some(Duty::new(timeout(), why)),
         _ => None,
     }
 }

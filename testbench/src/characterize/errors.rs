@@ -148,9 +148,8 @@ fn fate_of(session: &Session<'_>, outcome: &Outcome) -> ErrorFate {
         End::Done { .. } if session.shape.has_error_rules => ErrorFate::Ignored,
         End::Done { .. } => ErrorFate::NoErrorRule,
         End::Stuck { step } => ErrorFate::Hangs { step: step.clone() },
-        End::Died { how } => ErrorFate::Hangs {
-            step: format!("the core ended the simulation: {how}"),
-        },
+        End::Stopped { how } => ErrorFate::Hangs { step: how.clone() },
+        End::Died { how } => ErrorFate::Dies { how: how.clone() },
         End::Impossible { why } => ErrorFate::NotTried {
             reason: why.clone(),
         },
@@ -185,6 +184,10 @@ fn note(session: &mut Session<'_>, found: &[ErrorFacts]) {
             (ErrorFate::Reported { .. }, Recovery::Reset) => {
                 let what = "After a transfer that it reported as failed the core needs a reset.";
                 session.notes.defect("wedged-by-error", what, evidence);
+            }
+            (ErrorFate::Dies { .. }, _) => {
+                let what = "A refusal of the bus makes the core end the simulation.";
+                session.notes.defect("dies-on-error", what, evidence);
             }
             (ErrorFate::Hangs { .. }, _) => {
                 let what = "A refusal of the bus makes the core hang.";

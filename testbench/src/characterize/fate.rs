@@ -13,9 +13,8 @@ pub(super) fn fate(outcome: &Outcome, transfer: &Transfer) -> Fate {
         End::NotBegun => not_tried("the core died before it"),
         End::Reset => not_tried("the reset came first"),
         End::Stuck { step } => Fate::Hangs { step: step.clone() },
-        End::Died { how } => Fate::Hangs {
-            step: format!("the core ended the simulation: {how}"),
-        },
+        End::Stopped { how } => Fate::Hangs { step: how.clone() },
+        End::Died { how } => Fate::Dies { how: how.clone() },
         End::Done { errors } if !errors.is_empty() => Fate::Refuses {
             errors: errors.clone(),
         },
@@ -75,6 +74,7 @@ pub(super) fn words(fate: &Fate) -> String {
         Fate::Refuses { errors } => format!("is refused by the core: {}", errors.join(", ")),
         Fate::Corrupts { what } => format!("is told done, but {what}"),
         Fate::Hangs { step } => format!("hangs: {step}"),
+        Fate::Dies { how } => format!("ends the simulation: {how}"),
         Fate::NotTried { reason } => format!("was not tried: {reason}"),
     }
 }
@@ -107,6 +107,22 @@ mod tests {
             errors: vec!["misaligned".into()],
         };
         assert!(matches!(fate(&outcome, &transfer), Fate::Refuses { .. }));
+    }
+
+    #[test]
+    fn a_death_has_other_words_than_a_hang() {
+        let transfer = Transfer::new(0x4000, 0x8000, 64);
+        let words_of = |end| {
+            let outcome = Outcome { end, ..done() };
+            words(&fate(&outcome, &transfer))
+        };
+        let how = || "so".to_owned();
+        assert_eq!(
+            words_of(End::Died { how: how() }),
+            "ends the simulation: so"
+        );
+        assert_eq!(words_of(End::Stopped { how: how() }), "hangs: so");
+        assert_eq!(words_of(End::Stuck { step: how() }), "hangs: so");
     }
 
     #[test]

@@ -206,6 +206,7 @@ impl Walk<'_, '_> {
         let gap = *self.gap.get_or_insert(bytes);
         let verb = match past {
             Fate::Hangs { .. } => "hangs",
+            Fate::Dies { .. } => "dies",
             Fate::Refuses { .. } => "refuses",
             _ => "corrupts",
         };

@@ -91,7 +91,7 @@ fn strip(side: &Side, reach: &Reach) -> Strip {
             Some(Fate::Goes { .. }) => ("goes", "×"),
             Some(Fate::Refuses { .. }) => ("refuses", "–"),
             Some(Fate::Corrupts { .. }) => ("corrupts", "!"),
-            Some(Fate::Hangs { .. }) => ("hangs", "…"),
+            Some(Fate::Hangs { .. } | Fate::Dies { .. }) => ("hangs", "…"),
         };
         Cell {
             bit,

@@ -74,6 +74,7 @@ pub(super) fn slow(session: &mut Session<'_>, base: &Base) -> Result<(), UsageEr
         let verb = match found {
             Fate::Reaches | Fate::NotTried { .. } => continue,
             Fate::Hangs { .. } => "hangs",
+            Fate::Dies { .. } => "dies",
             Fate::Refuses { .. } => "fails",
             Fate::Goes { .. } => "goes-astray",
             Fate::Corrupts { .. } => "corrupts",

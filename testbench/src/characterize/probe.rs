@@ -127,10 +127,20 @@ impl Observation {
     /// What is known when the process of the probe has died.
     #[must_use]
     pub fn died(probe: &Probe, how: &str) -> Self {
+        let how = how.to_owned();
+        Self::ended(probe, End::Died { how })
+    }
+
+    /// What is known when the process of the probe gave no answer and was stopped.
+    #[must_use]
+    pub fn stopped(probe: &Probe, how: &str) -> Self {
+        let how = how.to_owned();
+        Self::ended(probe, End::Stopped { how })
+    }
+
+    fn ended(probe: &Probe, end: End) -> Self {
         let outcome = Outcome {
-            end: End::Died {
-                how: how.to_owned(),
-            },
+            end,
             ..Outcome::default()
         };
         Self {
@@ -174,6 +184,11 @@ pub enum End {
     /// The core ended the simulation, or the process.
     Died {
         /// How.
+        how: String,
+    },
+    /// No answer came in time, and the process was stopped.
+    Stopped {
+        /// How long was waited.
         how: String,
     },
     /// It was not begun.

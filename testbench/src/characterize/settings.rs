@@ -11,6 +11,8 @@ use crate::scenario::plan::low_bits;
 const ZONE_DMA_BITS: u32 = 24;
 /// Longest segment if a driver sets none (`dma_get_max_seg_size`).
 const DEFAULT_SEGMENT: u64 = 65_536;
+/// Boundary mask if a driver sets none (`dma_get_seg_boundary`).
+const DEFAULT_BOUNDARY_MASK: u64 = 0xffff_ffff;
 /// Longest bounced mapping (`IO_TLB_SEGSIZE` slots).
 const LONGEST_BOUNCED: u64 = swiotlb_limit(0);
 
@@ -29,7 +31,8 @@ pub struct Setting {
     pub why: Vec<String>,
 }
 
-/// All calls, in the order in which a driver makes them. A call that would set the default is left out.
+/// All calls, in the order in which a driver makes them. A call that would set the default is left out, unless a
+/// measured limit needs it: then the default is named as such.
 #[must_use]
 pub fn settings(sheet: &Sheet, envelope: &Envelope) -> Vec<Setting> {
     let mut settings = masks(envelope);
@@ -65,6 +68,9 @@ fn masks(envelope: &Envelope) -> Vec<Setting> {
             "below 32 bits Linux takes the mask only if a DMA zone or all RAM lies below it: expect -EIO elsewhere"
                 .to_owned(),
         );
+    }
+    if value == 32 {
+        why.push("32 bits are Linux's default, which drivers state all the same".to_owned());
     }
     why.extend(
         envelope
@@ -112,7 +118,7 @@ fn gaps(envelope: &Envelope) -> Vec<String> {
 
 fn segment_boundary(bound: &Bound<u64>) -> Setting {
     let mask = bound.value - 1;
-    Setting {
+    let mut setting = Setting {
         function: "dma_set_seg_boundary",
         call: format!("dma_set_seg_boundary(dev, {mask:#x})"),
         can_fail: false,
@@ -128,7 +134,12 @@ fn segment_boundary(bound: &Bound<u64>) -> Setting {
              split it there"
                 .to_owned(),
         ],
+    };
+    if mask == DEFAULT_BOUNDARY_MASK {
+        let why = "this is Linux's default; it is stated since the core needs it";
+        setting.why.push(why.to_owned());
     }
+    setting
 }
 
 /// The longest segment, in whole granules, unless it is the default.
@@ -276,6 +287,21 @@ mod tests {
         let mut sheet = fixtures::sound();
         sheet.directions[0].max_length = fixtures::measured(65_536);
         sheet
+    }
+
+    #[test]
+    fn a_default_that_a_limit_needs_is_stated_as_one() {
+        let whys = |sheet: &Sheet| {
+            let all = settings(sheet, &Envelope::of(sheet)).into_iter();
+            all.flat_map(|one| one.why).collect::<Vec<_>>().join("; ")
+        };
+        let mut sheet = fixtures::sound();
+        assert!(!whys(&sheet).contains("Linux's default"));
+        fixtures::wrap(&mut sheet, Role::Source, 1 << 32);
+        assert!(whys(&sheet).contains("this is Linux's default"));
+        let mut sheet = fixtures::sound();
+        fixtures::truncate(&mut sheet, Role::Source, 32);
+        assert!(whys(&sheet).contains("32 bits are Linux's default"));
     }
 
     #[test]

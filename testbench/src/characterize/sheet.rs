@@ -166,6 +166,11 @@ pub enum Fate {
         /// The step and what it waited for.
         step: String,
     },
+    /// The core ended the simulation, or its process died.
+    Dies {
+        /// How.
+        how: String,
+    },
     /// Not tried.
     NotTried {
         /// Why.
@@ -284,6 +289,11 @@ pub enum ErrorFate {
     Hangs {
         /// The step and what it waited for.
         step: String,
+    },
+    /// The core ended the simulation, or its process died.
+    Dies {
+        /// How.
+        how: String,
     },
     /// Nobody can tell: the manifest has no error rule, and the core said done.
     NoErrorRule,

@@ -18,6 +18,30 @@ pub fn lines(sheet: &Sheet, derived: &Derived) -> Vec<String> {
     lines.push(String::new());
     lines.extend(findings(sheet, derived));
     lines.push(String::new());
+    match &derived.unknown {
+        Some(reason) => lines.extend(wrapped(reason, "UNKNOWN   ", "          ")),
+        None => lines.extend(consequences(derived)),
+    }
+    for table in tables(sheet, derived) {
+        lines.push(String::new());
+        lines.extend(table_lines(&table));
+    }
+    if !sheet.unmeasured.is_empty() {
+        lines.push(String::new());
+        lines.push("Not measured".to_owned());
+        lines.extend(
+            sheet
+                .unmeasured
+                .iter()
+                .flat_map(|text| wrapped(text, "    - ", "      ")),
+        );
+    }
+    lines
+}
+
+/// What a driver sets, and the limits as measured.
+fn consequences(derived: &Derived) -> Vec<String> {
+    let mut lines = Vec::new();
     lines.push("A Linux driver sets".to_owned());
     lines.extend(
         derived
@@ -38,20 +62,6 @@ pub fn lines(sheet: &Sheet, derived: &Derived) -> Vec<String> {
     lines.push("As the limits of a device".to_owned());
     let device = derived.preset.device_json().to_string();
     lines.extend(wrapped(&device.replace(',', ", "), "    ", "    "));
-    for table in tables(sheet, derived) {
-        lines.push(String::new());
-        lines.extend(table_lines(&table));
-    }
-    if !sheet.unmeasured.is_empty() {
-        lines.push(String::new());
-        lines.push("Not measured".to_owned());
-        lines.extend(
-            sheet
-                .unmeasured
-                .iter()
-                .flat_map(|text| wrapped(text, "    - ", "      ")),
-        );
-    }
     lines
 }
 

@@ -85,6 +85,7 @@ pub fn fate(fate: &Fate) -> String {
         Fate::Refuses { errors } => format!("refused: {}", errors.join(", ")),
         Fate::Corrupts { what } => format!("corrupts, and the core says done: {what}"),
         Fate::Hangs { step } => format!("hangs in {step}"),
+        Fate::Dies { how } => format!("ends the simulation: {how}"),
         Fate::NotTried { reason } => format!("not tried: {reason}"),
     }
 }
@@ -98,6 +99,7 @@ pub const fn fate_word(fate: &Fate) -> &'static str {
         Fate::Refuses { .. } => "refused",
         Fate::Corrupts { .. } => "corrupts",
         Fate::Hangs { .. } => "hangs",
+        Fate::Dies { .. } => "dies",
         Fate::NotTried { .. } => "not tried",
     }
 }
@@ -109,6 +111,7 @@ pub fn error_fate(fate: &ErrorFate) -> String {
         ErrorFate::Reported { errors } => format!("reported: {}", errors.join(", ")),
         ErrorFate::Ignored => "ignored: the core says done".to_owned(),
         ErrorFate::Hangs { step } => format!("hangs in {step}"),
+        ErrorFate::Dies { how } => format!("ends the simulation: {how}"),
         ErrorFate::NoErrorRule => "done, and the manifest has no rule for errors".to_owned(),
         ErrorFate::NotTried { reason } => format!("not tried: {reason}"),
     }

@@ -73,6 +73,38 @@ enum Entry {
     },
 }
 
+impl Entry {
+    const fn is_run(&self) -> bool {
+        matches!(self, Self::Run { .. })
+    }
+}
+
+/// What to run and what to skip of a scenario, seed by seed. One that no seed can run does not apply to the core: that
+/// is said once.
+fn entries_of(
+    scenario: Scenario,
+    parameters: &[String],
+    trials: impl Iterator<Item = (Seed, Result<(), String>)>,
+) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = trials
+        .map(|(seed, trial)| match trial {
+            Ok(()) => Entry::Run {
+                scenario,
+                parameters: parameters.to_vec(),
+                seed,
+            },
+            Err(reason) => {
+                let row = Row::of_skip(scenario.name, parameters, seed, reason);
+                Entry::Skipped(Box::new(row))
+            }
+        })
+        .collect();
+    if !entries.iter().any(Entry::is_run) {
+        entries.truncate(1);
+    }
+    entries
+}
+
 impl Validate {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
         if self.watch {
@@ -137,30 +169,16 @@ impl Validate {
         let profile = Profile::new(files.manifest(), &usual)?;
         let mut entries = Vec::new();
         for scenario in scenarios {
-            let mut runs = Vec::new();
-            let mut skipped = None;
-            for number in 0..self.seeds_of(scenario) {
+            let trials = (0..self.seeds_of(scenario)).map(|number| {
                 let seed = Seed::new(self.seed.value().wrapping_add(number));
-                match scenario.trial_for(&profile, seed) {
-                    Ok(_) => runs.push(Entry::Run {
-                        scenario: *scenario,
-                        parameters: parameters.to_vec(),
-                        seed,
-                    }),
-                    Err(reason) => {
-                        let row = Row::of_skip(scenario.name, parameters, seed, reason);
-                        skipped.get_or_insert(row);
-                    }
-                }
-            }
-            if runs.is_empty() {
-                entries.extend(skipped.map(|row| Entry::Skipped(Box::new(row))));
-                continue;
-            }
-            if scenario.has_random_reset() {
+                (seed, scenario.trial_for(&profile, seed).map(drop))
+            });
+            let of_scenario = entries_of(*scenario, parameters, trials);
+            let runs = of_scenario.iter().any(Entry::is_run);
+            if runs && scenario.has_random_reset() {
                 files.build(&self.choice(parameters, true), true)?;
             }
-            entries.extend(runs);
+            entries.extend(of_scenario);
         }
         Ok(entries)
     }
@@ -342,6 +360,26 @@ mod tests {
         let error = select(&["bus/stal-w".into()]).expect_err("it is misspelt");
         let help = error.into_parts().1.unwrap_or_default();
         assert!(help.contains("did you mean bus/stall-w?"), "{help}");
+    }
+
+    #[test]
+    fn each_seed_without_room_has_a_row_of_its_own_beside_those_that_run() {
+        let scenario = select(&["random/".into()]).expect("it exists").remove(0);
+        let entries = |trials: [Result<(), String>; 3]| {
+            let trials = (1..).map(Seed::new).zip(trials);
+            entries_of(scenario, &[], trials)
+        };
+        let no_room = || Err("no room".to_owned());
+        let found = entries([no_room(), Ok(()), no_room()]);
+        let skipped: Vec<u64> = found
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Skipped(row) => Some(row.seed.value()),
+                Entry::Run { .. } => None,
+            })
+            .collect();
+        assert_eq!((found.len(), skipped), (3, vec![1, 3]));
+        assert_eq!(entries([no_room(), no_room(), no_room()]).len(), 1);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Lab for ChildLab {
     fn observe(&mut self, probe: &Probe) -> Result<Observation, UsageError> {
         if self.stopped >= MOST_STOPPED {
             let how = format!("not tried, since {MOST_STOPPED} probes before it never ended");
-            return Ok(Observation::died(probe, &how));
+            return Ok(Observation::stopped(probe, &how));
         }
         let mut process = match self.process.take() {
             Some(process) => process,
@@ -112,7 +112,11 @@ impl Lab for ChildLab {
             }
             Err(death) => {
                 self.stopped += u32::from(death.was_stopped);
-                Ok(Observation::died(probe, &death.how))
+                Ok(if death.was_stopped {
+                    Observation::stopped(probe, &death.how)
+                } else {
+                    Observation::died(probe, &death.how)
+                })
             }
         }
     }
@@ -189,7 +193,9 @@ impl Process {
                     let seconds = timeout.as_secs_f64();
                     return Err(Death {
                         was_stopped: true,
-                        ..self.death(format!("the process was stopped after {seconds} s"))
+                        ..self.death(format!(
+                            "no answer, and the process was stopped after {seconds} s"
+                        ))
                     });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -295,8 +301,8 @@ mod tests {
     #[test]
     fn a_process_that_never_answers_is_stopped() {
         let found = ask("exec sleep 60", Duration::from_millis(200));
-        let End::Died { how } = &found.first().end else {
-            panic!("expected a death, found {found:?}");
+        let End::Stopped { how } = &found.first().end else {
+            panic!("expected a stop, found {found:?}");
         };
         assert!(how.contains("after 0.2 s"), "{how}");
     }
@@ -312,7 +318,7 @@ mod tests {
         }
         let last = observe();
         assert!(
-            matches!(&last.first().end, End::Died { how } if how.starts_with("not tried")),
+            matches!(&last.first().end, End::Stopped { how } if how.starts_with("not tried")),
             "{last:?}"
         );
     }
