@@ -1,8 +1,15 @@
 //! What is measured of the sample cores is what their README says, and each planted defect has a name.
 
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use assert_cmd::Command;
+use rebound::characterize::compare::Severity;
+use rebound::characterize::cost::Machine;
+use rebound::characterize::derived::Derived;
 use rebound::characterize::sheet::{
     ErrorFate, Fate, Finding, Recovery, ResetFate, Role, Sheet, Side, Strobes,
 };
@@ -255,46 +262,158 @@ fn the_same_seed_measures_the_same() {
     assert_eq!(measure("words_copy", &[]), measure("words_copy", &[]));
 }
 
-/// Asserts that a planted defect has a name among those of its sheet.
-fn assert_named(core: &str, defect: &str, name: &str) -> Sheet {
-    let sheet = measure(core, &[&format!("Defect={defect}")]);
-    assert!(
-        names(&sheet).contains(&name),
-        "{core} {defect}: expected {name}, found {:?}",
-        sheet.defects
+/// What the sheet of a sound core with a planted defect must name: just this, in this order. A fault that shows in
+/// several ways has all their names.
+const MATRIX: [(&str, &str, &[&str]); 37] = [
+    ("axil_copy", "truncate_address", &["truncates-address"]),
+    ("axil_copy", "ignore_write_error", &["ignores-write-error"]),
+    (
+        "axil_copy",
+        "early_done",
+        // A start before the last B is lost, and the error that B brings comes too late.
+        &[
+            "corrupts-under-backpressure",
+            "early-done",
+            "ignores-write-error",
+        ],
+    ),
+    // A counter that is too short is one that is shorter: only the manifest knows better.
+    ("axil_copy", "short_counter", &[]),
+    ("axil_copy", "late_high", &["late-address"]),
+    ("axil_copy", "zero_length", &["moves-on-zero-length"]),
+    ("stream_copy", "read_cross_4k", &["reads-cross-4k"]),
+    ("stream_copy", "wide_tail", &["writes-past-end"]),
+    ("stream_copy", "lost_read", &["hangs-under-backpressure"]),
+    (
+        "stream_copy",
+        "early_done",
+        &["early-done", "ignores-write-error"],
+    ),
+    ("stream_copy", "prefetch", &["reads-past-end"]),
+    ("stream_copy", "rounds_address", &["rounds-address"]),
+    ("launch_copy", "wrap_4g", &["wraps-4g"]),
+    (
+        "launch_copy",
+        "ignore_write_error",
+        &["ignores-write-error"],
+    ),
+    ("launch_copy", "stale_reset", &["stale-after-reset"]),
+    ("launch_copy", "mixed_ids", &["mixes-ids"]),
+    ("apb_copy", "wrap_64k", &["wraps-64k"]),
+    ("apb_copy", "ignore_read_error", &["ignores-read-error"]),
+    ("apb_copy", "wlast_early", &["breaks-wlast"]),
+    ("apb_copy", "wlast_missing", &["breaks-wlast"]),
+    (
+        "apb_copy",
+        "aw_unstable",
+        // A burst that is taken while AWADDR is astray lands elsewhere.
+        &["corrupts-under-backpressure", "breaks-aw-stable"],
+    ),
+    ("split_dma", "truncate_address", &["truncates-address"]),
+    ("split_dma", "wide_tail", &["writes-past-end"]),
+    (
+        "split_dma",
+        "early_done",
+        &["early-done", "ignores-write-error"],
+    ),
+    ("split_dma", "hang_on_page", &["hangs-on-multiples-of-4096"]),
+    ("struct_copy", "write_cross_4k", &["writes-cross-4k"]),
+    ("struct_copy", "lost_head", &["loses-bytes"]),
+    (
+        "struct_copy",
+        "lost_response",
+        &["hangs-under-backpressure"],
+    ),
+    ("struct_copy", "wedged_by_error", &["wedged-by-error"]),
+    ("words_copy", "lost_read", &["corrupts-under-backpressure"]),
+    ("words_copy", "wvalid_drops", &["breaks-w-valid"]),
+    ("words_copy", "short_counter", &[]),
+    ("two_clock_copy", "read_cross_4k", &["reads-cross-4k"]),
+    (
+        "two_clock_copy",
+        "ignore_read_error",
+        &["ignores-read-error"],
+    ),
+    (
+        "two_clock_copy",
+        "early_done",
+        &[
+            "corrupts-under-backpressure",
+            "early-done",
+            "ignores-write-error",
+        ],
+    ),
+    ("two_clock_copy", "stale_reset", &["stale-after-reset"]),
+    (
+        "two_clock_copy",
+        "hang_on_page",
+        &["hangs-on-multiples-of-4096"],
+    ),
+];
+
+#[test]
+fn the_matrix_has_every_defect_that_a_core_documents() {
+    let tested = MATRIX
+        .iter()
+        .map(|(core, defect, _)| ((*core).to_owned(), (*defect).to_owned()));
+    assert_eq!(
+        tested.collect::<BTreeSet<_>>(),
+        common::documented_defects()
     );
-    let mut defects = sheet.defects.iter();
-    assert!(defects.all(|defect| !defect.evidence.is_empty()));
-    sheet
+}
+
+/// Measures a core with each of its defects, asserts that just these have names, and hands the sheets over.
+fn assert_defects_of(core: &str) -> BTreeMap<&'static str, Sheet> {
+    let mut sheets = BTreeMap::new();
+    for (_, defect, expected) in MATRIX.iter().filter(|row| row.0 == core) {
+        let sheet = measure(core, &[&format!("Defect={defect}")]);
+        assert_eq!(
+            names(&sheet),
+            *expected,
+            "{core} {defect}: {:?}",
+            sheet.defects
+        );
+        let mut defects = sheet.defects.iter();
+        assert!(
+            defects.all(|defect| !defect.evidence.is_empty()),
+            "{core} {defect}"
+        );
+        sheets.insert(*defect, sheet);
+    }
+    sheets
+}
+
+/// Asserts that the comparison with the manifest says that longer transfers corrupt.
+fn assert_short(sheet: &Sheet, longest: u64) {
+    assert_eq!(value(&sheet.directions[0].max_length), longest);
+    let past = &sheet.directions[0].past_longest;
+    assert!(matches!(past, Some(Fate::Corrupts { .. })), "{past:?}");
+    let derived = Derived::of(sheet, Machine::default());
+    let mut found = derived.disagreements.iter();
+    assert!(
+        found.any(|one| one.field == "limits.max_length" && one.severity == Severity::Corrupts),
+        "{:?}",
+        derived.disagreements
+    );
 }
 
 #[test]
 fn defects_of_the_core_with_registers_have_names() {
-    let truncated = assert_named("axil_copy", "truncate_address", "truncates-address");
-    for side in &truncated.sides {
+    let sheets = assert_defects_of("axil_copy");
+    for side in &sheets["truncate_address"].sides {
         assert_eq!(value(&side.address_bits), 32);
     }
-    assert_named("axil_copy", "ignore_write_error", "ignores-write-error");
-    assert_named("axil_copy", "early_done", "early-done");
-    assert_named("axil_copy", "late_high", "late-address");
-    assert_named("axil_copy", "zero_length", "moves-on-zero-length");
-    // A counter that is too short is one that is shorter: the manifest knows better.
-    let short = measure("axil_copy", &["Defect=short_counter"]);
-    assert_eq!(value(&short.directions[0].max_length), (1 << 19) - 1);
-    let past = &short.directions[0].past_longest;
-    assert!(matches!(past, Some(Fate::Corrupts { .. })), "{past:?}");
+    assert_short(&sheets["short_counter"], (1 << 19) - 1);
 }
 
 #[test]
 fn defects_of_the_core_with_descriptors_have_names() {
-    assert_named("stream_copy", "read_cross_4k", "reads-cross-4k");
-    let wide = assert_named("stream_copy", "wide_tail", "writes-past-end");
-    assert_eq!(wide.directions[0].strobes, Some(Strobes::TooWide));
-    assert_named("stream_copy", "lost_read", "hangs-under-backpressure");
-    assert_named("stream_copy", "early_done", "early-done");
-    assert_named("stream_copy", "prefetch", "reads-past-end");
-    let rounded = assert_named("stream_copy", "rounds_address", "rounds-address");
-    let source = side(&rounded, Role::Source);
+    let sheets = assert_defects_of("stream_copy");
+    assert_eq!(
+        sheets["wide_tail"].directions[0].strobes,
+        Some(Strobes::TooWide)
+    );
+    let source = side(&sheets["rounds_address"], Role::Source);
     assert_eq!(value(&source.granule), 8);
     assert!(
         matches!(source.off_granule, Some(Fate::Goes { .. })),
@@ -303,40 +422,74 @@ fn defects_of_the_core_with_descriptors_have_names() {
 }
 
 #[test]
-fn defects_of_addresses_and_resets_have_names() {
-    let wrapped = assert_named("apb_copy", "wrap_64k", "wraps-64k");
-    let broken = side(&wrapped, Role::Source).boundaries.iter();
+fn defects_of_the_core_that_launches_by_a_read_have_names() {
+    assert_defects_of("launch_copy");
+}
+
+#[test]
+fn defects_of_the_core_on_apb_have_names() {
+    let sheets = assert_defects_of("apb_copy");
+    let broken = side(&sheets["wrap_64k"], Role::Source).boundaries.iter();
     let broken = broken
         .filter(|one| one.fate != Fate::Reaches)
         .map(|one| one.boundary);
     assert_eq!(broken.min(), Some(1 << 16));
-    assert_named("launch_copy", "wrap_4g", "wraps-4g");
-    assert_named("two_clock_copy", "stale_reset", "stale-after-reset");
-    assert_named("launch_copy", "mixed_ids", "mixes-ids");
 }
 
 #[test]
-fn defects_of_bursts_and_responses_have_names() {
-    assert_named("apb_copy", "wlast_early", "breaks-wlast");
-    assert_named("apb_copy", "wlast_missing", "breaks-wlast");
-    assert_named("apb_copy", "aw_unstable", "breaks-aw-stable");
-    assert_named("apb_copy", "ignore_read_error", "ignores-read-error");
-    assert_named("struct_copy", "write_cross_4k", "writes-cross-4k");
-    let lost = assert_named("struct_copy", "lost_head", "loses-bytes");
-    assert_eq!(lost.directions[0].strobes, Some(Strobes::TooNarrow));
-    assert_named("struct_copy", "lost_response", "hangs-under-backpressure");
-    assert_named("struct_copy", "wedged_by_error", "wedged-by-error");
+fn defects_of_the_core_in_halves_have_names() {
+    assert_defects_of("split_dma");
 }
 
 #[test]
-fn defects_of_words_and_clocks_have_names() {
-    assert_named("words_copy", "lost_read", "corrupts-under-backpressure");
-    assert_named("words_copy", "wvalid_drops", "breaks-w-valid");
-    let short = measure("words_copy", &["Defect=short_counter"]);
-    assert_eq!(value(&short.directions[0].max_length), 2048);
-    assert_named(
-        "two_clock_copy",
-        "hang_on_page",
-        "hangs-on-multiples-of-4096",
+fn defects_of_the_core_with_struct_ports_have_names() {
+    let sheets = assert_defects_of("struct_copy");
+    assert_eq!(
+        sheets["lost_head"].directions[0].strobes,
+        Some(Strobes::TooNarrow)
     );
+}
+
+#[test]
+fn defects_of_the_core_of_words_have_names() {
+    let sheets = assert_defects_of("words_copy");
+    assert_short(&sheets["short_counter"], 2048);
+}
+
+#[test]
+fn defects_of_the_core_with_two_clocks_have_names() {
+    assert_defects_of("two_clock_copy");
+}
+
+/// The words of `rebound characterize` on a core that does this harm (numbered as in `cores/hostile.sv`) amid a transfer.
+fn words_on_harm(harm: u32) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_rebound"))
+        .env("REBOUND_TEST_HARM", harm.to_string())
+        .arg("characterize")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cores/hostile_control.toml"))
+        .args(["--timeout", "2", "--results"])
+        .arg(folder.path())
+        .output()
+        .expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    // Lines are wrapped.
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_core_that_dies_or_never_ends_a_cycle_is_told_with_no_line_for_a_driver() {
+    for (harm, words) in [
+        (1, "ends the simulation: "),
+        (5, "hangs: no answer, and the process was stopped after 2 s"),
+    ] {
+        let text = words_on_harm(harm);
+        assert!(text.contains("DEFECT fails-every-transfer"), "{text}");
+        assert!(text.contains(words), "{text}");
+        assert!(text.contains("UNKNOWN no settings and no limits"), "{text}");
+        for absent in ["A Linux driver sets", "return 0;", "The limits as measured"] {
+            assert!(!text.contains(absent), "{absent}: {text}");
+        }
+    }
 }

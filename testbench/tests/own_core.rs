@@ -1,5 +1,7 @@
 //! `rebound validate` on the sample cores: sound ones pass, and each planted defect breaks the check that names it.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -249,36 +251,13 @@ fn every_defect_of_cores_with_ids_or_clocks_is_named() {
     assert_defects_are_named(&["launch_copy", "two_clock_copy"]);
 }
 
-/// The pairs of core and defect in the table of `cores/README.md`.
-fn documented_defects() -> BTreeSet<(String, String)> {
-    let page = std::fs::read_to_string(repository().join("testbench/cores/README.md"));
-    let page = page.expect("the page is there");
-    let mut pairs = BTreeSet::new();
-    for row in page.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = row.split(" | ").collect();
-        let name = cells[0].strip_prefix("| ").unwrap_or_default();
-        let Some((number, defect)) = name.split_once(' ') else {
-            continue;
-        };
-        if number.parse::<u32>().is_err() {
-            continue;
-        }
-        // `split_dma` (`s2mm`) has a half in parentheses.
-        for core in cells[1].split(", ") {
-            let core = core.split('`').nth(1).expect("a core's name");
-            pairs.insert((core.to_owned(), defect.trim_matches('`').to_owned()));
-        }
-    }
-    pairs
-}
-
 #[test]
 fn the_matrix_has_every_defect_that_a_core_documents_and_declares() {
     let tested: BTreeSet<(String, String)> = MATRIX
         .iter()
         .map(|(core, defect, ..)| ((*core).to_owned(), (*defect).to_owned()))
         .collect();
-    assert_eq!(tested, documented_defects());
+    assert_eq!(tested, common::documented_defects());
     let mut declared = BTreeSet::new();
     for core in CORES {
         let path = repository().join(format!("testbench/cores/{core}/{core}.toml"));
