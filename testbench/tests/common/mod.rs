@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The pairs of core and defect in the table of `cores/README.md`.
-pub fn documented_defects() -> BTreeSet<(String, String)> {
+pub(crate) fn documented_defects() -> BTreeSet<(String, String)> {
     let page =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("cores/README.md"));
     let page = page.expect("the page is there");
