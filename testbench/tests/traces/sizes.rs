@@ -231,7 +231,7 @@ fn a_pool_out_of_reach_is_told_and_no_size_recommended() {
 #[test]
 fn a_mapping_of_no_byte_is_no_want_of_room() {
     let mut trace = Trace::new();
-    trace.map(0, (0, 0), 0, 0);
+    trace.map(0, (1, 0), 0, 0);
     sized(trace, "1", &[]).stdout(
         contains("no size helps: the trace asks for a mapping that no kernel makes")
             .and(contains("1 mappings are of 0 bytes"))
@@ -262,7 +262,7 @@ fn each_policy_alone_has_its_line() {
         ("shrinker", "for policy shrinker: swiotlb=128,1,force\n"),
         (
             "per-buffer",
-            "for policy per-buffer: swiotlb=128,1,force,dynamic\n",
+            "for policy per-buffer: swiotlb=256,1,force,dynamic\n",
         ),
     ];
     for (policy, line) in rows {
