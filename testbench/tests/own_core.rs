@@ -450,14 +450,14 @@ fn a_core_with_few_address_bits_is_validated_as_far_as_there_is_room() {
 
 #[test]
 fn more_address_bits_than_the_port_has_are_refused_at_their_line() {
-    let (_folder, manifest) = changed("axil_copy", |text| {
+    let (_folder, manifest) = changed("stream_copy", |text| {
         *text = text.replace("address_bits = \"AddrWidth\"", "address_bits = 52");
     });
     let found = validate_at(&manifest, &["--scenario", "basic/smallest"]);
     let shown = text(&found.output);
     assert_eq!(found.output.status.code(), Some(2), "{shown}");
     assert!(shown.contains("limits.address_bits"), "{shown}");
-    assert!(shown.contains("at most 40, the bits of AxADDR"), "{shown}");
+    assert!(shown.contains("at most 32, the bits of AxADDR"), "{shown}");
 }
 
 #[test]
