@@ -5,7 +5,8 @@ mod boot;
 
 use serde::Serialize;
 use swiotlb::{
-    BootConfig, BootOptions, ParamWarning, Policy, SLOT_BYTES, SLOT_SET_SLOTS, coco_default_size,
+    BootConfig, BootOptions, ParamNumbers, ParamWarning, Policy, SLOT_BYTES, SLOT_SET_SLOTS,
+    coco_default_size,
 };
 
 use boot::start;
@@ -84,7 +85,7 @@ pub fn lint(words: &[String], target: Target) -> Lint {
         let (slots_before, areas_before) = (boot.default_slots(), boot.default_areas());
         let found = boot.parse(value);
         warnings.extend(found.iter().map(|warning| explain(warning, value, target)));
-        warnings.extend(rounding(value, &boot));
+        warnings.extend(rounded_areas(value, &boot));
         if values.len() > 1
             && (slots_before, areas_before) != (boot.default_slots(), boot.default_areas())
         {
@@ -92,10 +93,15 @@ pub fn lint(words: &[String], target: Target) -> Lint {
         }
     }
     warnings.extend(flags(&boot, target, values.len()));
+    let written = boot.default_slots();
     warnings.extend(adjust(&mut boot, target));
     let asked = boot.default_slots();
     let (is_forced, is_off, tracks_hiwater) = (boot.force, boot.noforce, boot.track_hiwater);
     let pool = start(boot, target);
+    // What a confidential guest asks for instead is told by itself.
+    if asked == written {
+        warnings.extend(rounded_slots(&values, pool));
+    }
     warnings.extend(fate_warnings(pool, asked, is_forced, target));
     Lint {
         plain: plain(pool, is_forced, is_off, tracks_hiwater),
@@ -166,39 +172,41 @@ fn explain(warning: &ParamWarning, value: &str, target: Target) -> String {
     }
 }
 
-/// Slots and areas that are not what was written.
-fn rounding(value: &str, boot: &BootConfig) -> Vec<String> {
-    let mut numbers = value.split(',');
-    let written = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    let (slots, areas) = (written(numbers.next()), written(numbers.next()));
-    let mut warnings = Vec::new();
-    if let Some(areas) = areas
-        && areas != u64::from(boot.default_areas())
-        && boot.default_areas() > 0
-    {
-        warnings.push(format!(
-            "`{value}`: {areas} areas become {}: a power of two, at least 1",
-            boot.default_areas()
-        ));
-    }
-    if let Some(slots) = slots
-        && slots != boot.default_slots()
-    {
-        let least = u64::from(boot.default_areas()) * u64::from(SLOT_SET_SLOTS);
-        let why = if boot.default_areas() > 0 && slots < least {
-            "each area needs at least 128"
-        } else if boot.default_areas() > 0 {
-            "the size is rounded up to a power of two"
-        } else {
-            "rounded up to a multiple of 128"
-        };
-        warnings.push(format!(
-            "`{value}`: {slots} slots become {} ({}): {why}",
-            boot.default_slots(),
-            size_text(boot.size_or_default())
-        ));
-    }
-    warnings
+/// Areas that are not what was written.
+fn rounded_areas(value: &str, boot: &BootConfig) -> Option<String> {
+    let areas = ParamNumbers::parse(value).areas?;
+    let made = boot.default_areas();
+    (made > 0 && areas != u64::from(made))
+        .then(|| format!("`{value}`: {areas} areas become {made}: a power of two, at least 1"))
+}
+
+/// Slots of the pool that are more than were written last; fewer are told where memory is short.
+fn rounded_slots(values: &[String], pool: PoolFate) -> Option<String> {
+    let PoolFate::Made {
+        slots: made,
+        areas,
+        bytes,
+    } = pool
+    else {
+        return None;
+    };
+    let (value, slots) = values
+        .iter()
+        .rev()
+        .find_map(|value| Some((value, ParamNumbers::parse(value).slots?)))?;
+    let why = if slots < u64::from(areas) * u64::from(SLOT_SET_SLOTS) {
+        "each area needs at least 128"
+    } else if made.is_power_of_two() {
+        "the size is rounded up to a power of two"
+    } else {
+        "rounded up to a multiple of 128"
+    };
+    (made > slots).then(|| {
+        format!(
+            "`{value}`: {slots} slots become {made} ({}): {why}",
+            size_text(bytes)
+        )
+    })
 }
 
 fn overridden(value: &str, (slots, areas): (u64, u32), values: &[String]) -> Option<String> {

@@ -428,6 +428,27 @@ fn a_core_with_few_address_bits_is_validated_as_far_as_there_is_room() {
 }
 
 #[test]
+fn more_address_bits_than_the_port_has_are_refused_at_their_line() {
+    let (_folder, manifest) = changed("stream_copy", |text| {
+        *text = text.replace("address_bits = \"AddrWidth\"", "address_bits = 52");
+    });
+    let found = validate_at(&manifest, &["--scenario", "basic/smallest"]);
+    let shown = text(&found.output);
+    assert_eq!(found.output.status.code(), Some(2), "{shown}");
+    assert!(shown.contains("limits.address_bits"), "{shown}");
+    assert!(shown.contains("at most 32, the bits of AxADDR"), "{shown}");
+}
+
+#[test]
+fn tags_begin_again_where_their_field_is_narrow() {
+    let narrow = ["--sweep", "TagWidth=1", "--scenario", "basic/back-to-back"];
+    let found = validate("stream_copy", &narrow);
+    let shown = text(&found.output);
+    assert_eq!(found.output.status.code(), Some(0), "{shown}");
+    assert_eq!(found.runs["basic/back-to-back"], "", "{shown}");
+}
+
+#[test]
 fn the_page_lists_every_scenario() {
     let page = std::fs::read_to_string(repository().join("testbench/VALIDATE.md"));
     let page = page.expect("the page is there");

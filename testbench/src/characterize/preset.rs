@@ -287,10 +287,10 @@ mod tests {
             segment_boundary_mask: 0xffff,
         };
         assert_eq!(preset.device, device);
-        assert_eq!(preset.max_segment_bytes, Some(65_535));
+        assert_eq!(preset.max_segment_bytes, Some(65_520));
         let json = preset.device_json();
         assert_eq!(json["dma_mask"], 0xffff_ffff_u64);
-        assert_eq!(json["max_segment_bytes"], 65_535);
+        assert_eq!(json["max_segment_bytes"], 65_520);
     }
 
     #[test]

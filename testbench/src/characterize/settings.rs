@@ -142,11 +142,12 @@ fn segment_boundary(bound: &Bound<u64>) -> Setting {
     setting
 }
 
-/// The longest segment, in whole granules, unless it is the default.
+/// The longest segment, in whole granules of lengths and, as the next one begins where it ends, of addresses.
 #[must_use]
 pub fn longest_segment(envelope: &Envelope) -> Option<u64> {
     let longest = envelope.max_length.as_ref()?.value;
     let granule = envelope.length_granule.as_ref().map_or(1, |one| one.value);
+    let granule = granule.max(envelope.address_granule());
     // The kernel keeps it as an unsigned int.
     let longest = longest.min(u64::from(u32::MAX));
     Some(longest - longest % granule.max(1))
@@ -390,6 +391,11 @@ mod tests {
             .expect("it is not the default");
         assert_eq!(segment.call, "dma_set_max_seg_size(dev, 1016)");
         assert!(segment.why.join("\n").contains("less than a page"));
+        let mut odd = plain();
+        fixtures::align(&mut odd, Role::Destination, 8);
+        odd.directions[0].max_length = fixtures::measured(1023);
+        let whole = "dma_set_max_seg_size(dev, 1016)".to_owned();
+        assert!(calls(&odd).contains(&whole), "the next one begins there");
         sheet.directions[0].max_length = fixtures::at_least(1 << 40);
         let huge = "dma_set_max_seg_size(dev, 4294967288)".to_owned();
         sheet.directions[0].length_granule = fixtures::measured(8);

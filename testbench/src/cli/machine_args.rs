@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use swiotlb::{Policy, ShrinkerConfig};
+use swiotlb::{ParamNumbers, Policy, ShrinkerConfig};
 
 use crate::error::UsageError;
 use crate::lint_cmdline::{PoolFate, Target, lint};
@@ -13,8 +13,8 @@ use crate::trace::{Reader, TraceError};
 /// What is known of the traced machine and its devices.
 #[derive(Debug, Args)]
 pub(crate) struct MachineArgs {
-    /// `swiotlb=N,AREAS` of the traced kernel, where the trace does not tell
-    #[arg(long, value_name = "N,AREAS")]
+    /// `swiotlb=N,AREAS[,force]` of the traced kernel, where the trace does not tell
+    #[arg(long, value_name = "N,AREAS[,force]")]
     recorded: Option<String>,
     /// First byte of the traced kernel's pool, as in its log: `mapped [mem 0x...-0x...]`
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
@@ -61,11 +61,15 @@ impl MachineArgs {
             base: self.pool_base,
             ..Known::default()
         };
+        let mut is_forced = false;
         if let Some(value) = &self.recorded {
-            let (slots, areas, _) = pool_of(value, 1)?;
-            (known.slots, known.areas) = (Some(slots), Some(areas));
+            let asked = pool_of("--recorded", value, load.survey.cpus())?;
+            known.slots = Some(asked.slots);
+            known.areas = asked.names_areas.then_some(asked.areas);
+            is_forced = asked.is_forced;
         }
         let mut recorded = Recorded::of(&load.survey, known);
+        recorded.machine.is_forced |= is_forced;
         fit_alignment(load, &mut recorded.machine).map_err(|error| cannot_replay(&error))?;
         Ok(recorded)
     }
@@ -129,8 +133,21 @@ pub(crate) fn cannot_replay(error: &ReplayError) -> UsageError {
         .help("--recorded N,AREAS and --pool-base ADDRESS say what the trace does not tell")
 }
 
-/// Reads `N,AREAS[,force]` as the kernel would: slots, areas, and whether bouncing is forced.
-pub(crate) fn pool_of(value: &str, cpus: u32) -> Result<(u32, u32, bool), UsageError> {
+/// A pool as `swiotlb=` asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PoolAsked {
+    /// Slots that the kernel makes.
+    pub(crate) slots: u32,
+    /// Areas that the kernel makes.
+    pub(crate) areas: u32,
+    /// The areas are written; without them they follow from the CPUs.
+    pub(crate) names_areas: bool,
+    /// `force` takes effect.
+    pub(crate) is_forced: bool,
+}
+
+/// Reads `N,AREAS[,force]` as the kernel would, and says on the standard error what it takes otherwise than written.
+pub(crate) fn pool_of(option: &str, value: &str, cpus: u32) -> Result<PoolAsked, UsageError> {
     let target = Target {
         cpus,
         ram_bytes: 64 << 30,
@@ -142,7 +159,15 @@ pub(crate) fn pool_of(value: &str, cpus: u32) -> Result<(u32, u32, bool), UsageE
     if let PoolFate::Made { slots, areas, .. } = found.pool
         && let Ok(slots) = u32::try_from(slots)
     {
-        return Ok((slots, areas, found.is_forced));
+        for warning in &found.warnings {
+            eprintln!("warning: {option}: {warning}");
+        }
+        return Ok(PoolAsked {
+            slots,
+            areas,
+            names_areas: ParamNumbers::parse(value).areas.is_some(),
+            is_forced: found.is_forced,
+        });
     }
     Err(UsageError::new(format!(
         "`{value}` makes no pool: expected slots and areas such as 32768,4"

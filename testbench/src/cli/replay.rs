@@ -66,9 +66,10 @@ impl Replay {
             return self.priced(&load, &machine, manifest);
         }
         if let Some(value) = &self.swiotlb {
-            let (slots, areas, force) = pool_of(value, self.cpus.unwrap_or(machine.cpus))?;
-            machine.resize(slots, areas);
-            machine.is_forced |= force;
+            let cpus = self.cpus.unwrap_or(machine.cpus);
+            let asked = pool_of("--swiotlb", value, cpus)?;
+            machine.resize(asked.slots, asked.areas);
+            machine.is_forced |= asked.is_forced;
             is_changed = true;
         }
         if let Some(policy) = self.policy {

@@ -22,6 +22,8 @@ use crate::validate::{self, Profile, Scenario};
 
 /// Seeds of the group `random`, unless told otherwise.
 const RANDOM_SEEDS: u64 = 4;
+/// Most seeds of a scenario in one validation.
+const MOST_SEEDS: u64 = 10_000;
 
 /// Validate any core by its manifest and report a verdict for each scenario
 ///
@@ -38,8 +40,8 @@ pub(super) struct Validate {
     #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse, allow_negative_numbers = true)]
     seed: Seed,
     /// Runs of each scenario that draws from the seed, with successive seeds [default: 4 of random, 1 of others]
-    #[arg(long, value_name = "NUMBER")]
-    seeds: Option<std::num::NonZeroU64>,
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
+    seeds: Option<u64>,
     /// Values of a parameter, `NAME=V1,V2`; several parameters are combined
     #[arg(long, value_name = "NAME=VALUES")]
     sweep: Vec<Sweep>,
@@ -283,7 +285,7 @@ impl Validate {
     fn seeds_of(&self, scenario: &Scenario) -> u64 {
         let is_random = scenario.name.starts_with("random/");
         match self.seeds {
-            Some(seeds) if scenario.is_seeded => seeds.get(),
+            Some(seeds) if scenario.is_seeded => seeds,
             None if is_random && scenario.is_seeded => RANDOM_SEEDS,
             _ => 1,
         }

@@ -57,7 +57,7 @@ pub fn doubts(survey: &Survey) -> String {
             orphans.count, orphans.first_line, misfits.orphan_slots
         ));
     }
-    let counted: [(Count, &str); 6] = [
+    let counted: [(Count, &str); 7] = [
         (
             misfits.bounces_without_map,
             "buffers were about to be bounced and no mapping followed: scatterlists that failed, or lost lines",
@@ -77,6 +77,10 @@ pub fn doubts(survey: &Survey) -> String {
         (
             misfits.uneven_lists,
             "scatterlists have lists of unequal length and were left out: an IOMMU may have joined entries",
+        ),
+        (
+            misfits.empty_maps,
+            "mappings are of 0 bytes: no kernel makes such a mapping, and none is made here",
         ),
         (
             Count {

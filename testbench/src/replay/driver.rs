@@ -385,6 +385,7 @@ impl<'a> Driver<'a> {
             never_made: self.waiting.len() as u64,
             longest_wait_ns: self.failures.longest_wait_ns,
             first_failure: self.failures.first,
+            out_of_reach: self.failures.out_of_reach,
             failures_of: self.failures.of,
             longest_free_run: self.failures.longest_free_run,
             spilled: self.failures.spilled,

@@ -12,6 +12,8 @@ pub(crate) struct Failures {
     pub(crate) tries: u64,
     pub(crate) longest_wait_ns: u64,
     pub(crate) first: Option<Failure>,
+    /// The first because the device cannot reach its buffer.
+    pub(crate) out_of_reach: Option<Failure>,
     /// By device and size class.
     pub(crate) of: FxHashMap<(u32, u32), u64>,
     pub(crate) longest_free_run: Option<u32>,
@@ -25,13 +27,17 @@ impl Failures {
     pub(crate) fn note(&mut self, op: &Op, map: &MapOp, cause: MapError) {
         self.tries += 1;
         self.last = Some(cause);
-        self.first.get_or_insert(Failure {
+        let failure = Failure {
             line: op.line,
             device: map.device,
             task: op.task,
             bytes: map.bytes,
             cause,
-        });
+        };
+        self.first.get_or_insert(failure);
+        if is_out_of_reach(&cause) {
+            self.out_of_reach.get_or_insert(failure);
+        }
         let class = map.bytes.max(1).next_power_of_two().ilog2();
         *self.of.entry((map.device, class)).or_default() += 1;
         if let MapError::Full(full) = cause
@@ -59,8 +65,15 @@ impl Failures {
                     FullReason::AboveSlotSet | FullReason::AboveBoundary
                 )
             }
-            Some(MapError::BounceNotCapable { .. } | MapError::NotCapable { .. }) => true,
-            _ => false,
+            Some(cause) => is_out_of_reach(&cause) || cause == MapError::ZeroSize,
+            None => false,
         }
     }
+}
+
+const fn is_out_of_reach(cause: &MapError) -> bool {
+    matches!(
+        cause,
+        MapError::BounceNotCapable { .. } | MapError::NotCapable { .. }
+    )
 }

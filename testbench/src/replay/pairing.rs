@@ -229,6 +229,9 @@ impl Pairing {
         let survey = &mut self.load.survey;
         let device = &mut survey.devices[record.device as usize];
         device.largest_bytes = device.largest_bytes.max(mapped.bytes);
+        if mapped.bytes == 0 {
+            survey.misfits.empty_maps.note(record.line);
+        }
         let seen = if mapped.dma == u64::MAX {
             device.failed += 1;
             Seen::Failed

@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
+
 use crate::replay::engine::Engine;
 use crate::replay::op::{MapOp, Op, OpKind, Seen};
 
@@ -20,6 +22,8 @@ pub struct Sequencer {
     last_line: u64,
     moved: u64,
     releases_first: bool,
+    /// The last line of a mapping that was handed out, by CPU.
+    closed: FxHashMap<u16, u64>,
 }
 
 impl Sequencer {
@@ -57,7 +61,27 @@ impl Sequencer {
         }
         let first = self.first(engine);
         self.moved += u64::from(first > 0);
-        self.waiting.remove(first)
+        let op = self.waiting.remove(first)?;
+        if let OpKind::Map(map) = op.kind {
+            let closed = self.closed.entry(op.cpu).or_default();
+            *closed = map.closed_line.max(*closed);
+        }
+        Some(op)
+    }
+
+    /// Returns whether a call on another CPU was under way between the lines of a mapping that was handed
+    /// out last.
+    #[must_use]
+    pub fn is_overlapped(&self, op: &Op, map: &MapOp) -> bool {
+        let before = self
+            .closed
+            .iter()
+            .any(|(&cpu, &line)| cpu != op.cpu && line > op.line);
+        let mut behind = self
+            .waiting
+            .iter()
+            .take_while(|other| other.line < map.closed_line);
+        before || behind.any(|other| other.cpu != op.cpu)
     }
 
     /// Returns the first operation that need not wait for a later one.
@@ -274,6 +298,33 @@ mod tests {
             order(&[map(1, (1, 2), 1), map(2, (3, 4), 0)], false),
             [1, 3]
         );
+    }
+
+    /// Whether the first mapping is overlapped, if the second is on that CPU.
+    fn is_overlapped(lines: [(u64, u64); 2], cpu: u16, handed_out: usize) -> bool {
+        let mut ops = [map(1, lines[0], 0), map(2, lines[1], 1)];
+        ops[1].cpu = cpu;
+        let (engine, mut sequencer) = (engine(), Sequencer::new(false));
+        for op in ops {
+            sequencer.push(op);
+        }
+        for _ in 0..handed_out {
+            let _ = sequencer.next(&engine, true).expect("an operation");
+        }
+        let op = ops[handed_out - 1];
+        let OpKind::Map(map) = op.kind else {
+            panic!("a mapping, found {op:?}");
+        };
+        sequencer.is_overlapped(&op, &map)
+    }
+
+    #[test]
+    fn only_calls_of_two_cpus_overlap() {
+        for handed_out in [1, 2] {
+            assert!(is_overlapped([(1, 3), (2, 4)], 1, handed_out));
+            assert!(!is_overlapped([(1, 3), (2, 4)], 0, handed_out));
+            assert!(!is_overlapped([(1, 2), (3, 4)], 1, handed_out));
+        }
     }
 
     #[test]

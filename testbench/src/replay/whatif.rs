@@ -68,6 +68,8 @@ pub struct WhatIf {
     pub longest_wait_ns: u64,
     /// The first failure.
     pub first_failure: Option<Failure>,
+    /// The first failure because the device cannot reach its buffer, whatever failed before.
+    pub out_of_reach: Option<Failure>,
     /// Failures by device and size class (binary logarithm of the bytes, rounded up).
     pub failures_of: FxHashMap<(u32, u32), u64>,
     /// Longest free run at the first failure for want of a run.

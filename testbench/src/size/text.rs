@@ -24,6 +24,14 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         advice.areas,
         if advice.areas == 1 { "" } else { "s" }
     );
+    if !advice.needs_pool() {
+        let _ = writeln!(
+            out,
+            "nothing is bounced: no pool is needed for this load, and no line for the kernel"
+        );
+        out.push_str(&doubts(survey));
+        return out;
+    }
     let _ = writeln!(out, "\nheld at the peak by");
     let _ = writeln!(
         out,
@@ -102,19 +110,38 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         );
     }
     out.push_str(&doubts(survey));
-    if let Some(slots) = advice
-        .policies
-        .iter()
-        .find_map(|policy| policy.with_margin.filter(|_| policy.name == "static"))
-    {
-        let force = if is_forced { ",force" } else { "" };
-        let _ = writeln!(
-            out,
-            "kernel command line: swiotlb={slots},{}{force}",
-            advice.areas
-        );
-    }
+    let _ = writeln!(out, "{}", recommendation(advice, is_forced));
     out
+}
+
+/// The line for the kernel, or why there is none.
+fn recommendation(advice: &Advice, is_forced: bool) -> String {
+    match advice.recommended() {
+        Some(("static", slots)) => {
+            let line = command_line("static", (slots, advice.areas), is_forced);
+            format!("kernel command line: {line}")
+        }
+        Some((name, slots)) => {
+            let line = command_line(name, (slots, advice.areas), is_forced);
+            format!("kernel command line for policy {name}: {line}")
+        }
+        None if advice.obstacle.is_some() => {
+            "no line for the kernel: no size helps, as told above".to_owned()
+        }
+        None => "no line for the kernel: no pool that is tried holds the load with its margin"
+            .to_owned(),
+    }
+}
+
+/// Writes `swiotlb=` for a pool of so many slots and areas.
+pub(crate) fn command_line(policy: &str, (slots, areas): (u32, u32), is_forced: bool) -> String {
+    let force = if is_forced { ",force" } else { "" };
+    let dynamic = if policy == "per-buffer" {
+        ",dynamic"
+    } else {
+        ""
+    };
+    format!("swiotlb={slots},{areas}{force}{dynamic}")
 }
 
 /// Mappings of the smallest static pool that overflowed an area.
@@ -166,7 +193,13 @@ fn obstacle_text(survey: &Survey, failure: &Failure, obstacle: Obstacle) -> Stri
                 "slots are free, but the longest run is {longest_run}: smaller mappings help, more slots do not"
             )
         }
-        Obstacle::Room => "even 2 GiB of slots do not suffice".to_owned(),
+        Obstacle::Room { slots } => format!(
+            "even {} of slots do not suffice",
+            size_text(pool_bytes(u64::from(slots)))
+        ),
+        Obstacle::Invalid => {
+            "the trace asks for a mapping that no kernel makes, whatever the pool".to_owned()
+        }
     };
     format!("{why}\n  {}", failure_text(survey, failure))
 }

@@ -51,7 +51,19 @@ impl Profile {
             )));
         }
         let units = units(manifest, library);
-        let limits = *library.limits();
+        let mut limits = *library.limits();
+        let ports = managers.iter().map(|port| port.address_width);
+        let port_bits = ports.max().unwrap_or(64);
+        if manifest.limits.address_bits.is_none() {
+            limits.address_bits = port_bits;
+        }
+        if limits.address_bits > port_bits {
+            return Err(UsageError::from_diagnostic(manifest.error_at(
+                "limits.address_bits",
+                format!("at most {port_bits}, the bits of AxADDR in this build"),
+                limits.address_bits.to_string(),
+            )));
+        }
         if limits.address_bits < FEWEST_ADDRESS_BITS {
             return Err(UsageError::from_diagnostic(manifest.error_at(
                 "limits.address_bits",

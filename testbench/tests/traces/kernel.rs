@@ -3,7 +3,7 @@
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::write::full_pool;
+use crate::write::{Trace, full_pool};
 use crate::{excerpt, rebound, replay, temporary};
 
 pub(crate) const EXCERPTS: [&str; 3] = ["nvme_7.3.txt.gz", "e1000_7.3.txt.gz", "ahci_6.12.txt.gz"];
@@ -40,6 +40,20 @@ fn a_wrong_pool_does_not_pass_for_the_recorded_one() {
         .assert()
         .code(1)
         .stdout(contains("line ").and(contains("here 0x")));
+}
+
+#[test]
+fn with_one_cpu_no_order_of_two_is_blamed() {
+    let mut trace = Trace::new();
+    trace.map(0, (0, 0), 2048, 5);
+    trace.map(0, (1, 0), 2048, 6);
+    rebound()
+        .args(["replay", "--recorded", "128,1", "--pool-base", "7000000"])
+        .arg("-")
+        .write_stdin(trace.text())
+        .assert()
+        .code(1)
+        .stdout(contains("the pool's base").and(contains("order of two CPUs").not()));
 }
 
 #[test]
@@ -131,6 +145,7 @@ fn the_standard_input_is_read_too() {
 #[test]
 fn whole_traces_are_answered_as_the_kernel_answered() {
     let Some(folder) = std::env::var_os("REBOUND_TRACES") else {
+        eprintln!("skipped: REBOUND_TRACES names no folder of whole traces (`*.gz`)");
         return;
     };
     let mut traces = 0;

@@ -198,3 +198,91 @@ fn every_policy_gets_a_size_and_one_with_margin_and_growing_pools_their_course()
     assert!(dynamic[5].parse::<u64>().expect("slots") >= 200, "{text}");
     assert_eq!(text.matches("its pools over time").count(), 2, "{text}");
 }
+
+#[test]
+fn a_pool_out_of_reach_is_told_and_no_size_recommended() {
+    let mut trace = Trace::new();
+    trace.map(0, (0, 0), 2048, 0);
+    let file = temporary(&trace.text());
+    // The device reaches 1 GiB: the pool lies above, but one of 2 GiB with the same end would begin below.
+    for policy in ["static", "dynamic"] {
+        rebound()
+            .args(["size", "--policy", policy, "--dma-mask", "disk=30"])
+            .args(["--recorded", "32768,1", "--pool-base", "0x7bfe0000"])
+            .arg(file.path())
+            .assert()
+            .success()
+            .stdout(contains(
+                "no size helps: the pool lies above what the device reaches (mask 0x3fffffff)",
+            ))
+            .stdout(contains("swiotlb=").not());
+    }
+    let low = ["--pool-base", "0x7000000"];
+    rebound()
+        .args(["size", "--policy", "static", "--dma-mask", "disk=30"])
+        .args(["--recorded", "32768,1"])
+        .args(low)
+        .arg(file.path())
+        .assert()
+        .success()
+        .stdout(contains("kernel command line: swiotlb=128,1"));
+}
+
+#[test]
+fn a_mapping_of_no_byte_is_no_want_of_room() {
+    let mut trace = Trace::new();
+    trace.map(0, (1, 0), 0, 0);
+    sized(trace, "1", &[]).stdout(
+        contains("no size helps: the trace asks for a mapping that no kernel makes")
+            .and(contains("1 mappings are of 0 bytes"))
+            .and(contains("do not suffice").not()),
+    );
+}
+
+#[test]
+fn no_pool_is_recommended_where_nothing_bounces() {
+    let file = temporary(
+        "io-7 [000] 1.0: dma_map_phys: disk dir=TO_DEVICE dma_addr=100000 size=2048 phys_addr=100000 attrs=\n",
+    );
+    rebound()
+        .arg("size")
+        .args([file.path(), file.path()])
+        .assert()
+        .success()
+        .stdout(contains("no pool is needed for this load"))
+        .stdout(contains("for all traces: no pool is needed"))
+        .stdout(contains("swiotlb=").not());
+}
+
+#[test]
+fn each_policy_alone_has_its_line() {
+    let file = temporary(&full_pool());
+    let rows = [
+        ("dynamic", "for policy dynamic: swiotlb=128,1,force\n"),
+        ("shrinker", "for policy shrinker: swiotlb=128,1,force\n"),
+        (
+            "per-buffer",
+            "for policy per-buffer: swiotlb=256,1,force,dynamic\n",
+        ),
+    ];
+    for (policy, line) in rows {
+        rebound()
+            .args(["size", "--policy", policy])
+            .arg(file.path())
+            .assert()
+            .success()
+            .stdout(contains(line));
+    }
+}
+
+#[test]
+fn areas_that_are_rounded_are_told() {
+    let file = temporary(&full_pool());
+    rebound()
+        .args(["size", "--policy", "static", "--areas", "3"])
+        .arg(file.path())
+        .assert()
+        .success()
+        .stderr(contains("--areas: 3 areas become 4"))
+        .stdout(contains("swiotlb=512,4,force"));
+}

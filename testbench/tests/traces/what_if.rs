@@ -3,7 +3,7 @@
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::write::full_pool;
+use crate::write::{Trace, full_pool};
 use crate::{excerpt, rebound, temporary};
 
 #[test]
@@ -41,6 +41,13 @@ fn the_same_seed_gives_the_same_figures() {
         output.get_output().stdout.clone()
     };
     assert_eq!(run("5"), run("5"));
+    // The first line names the seed itself.
+    let figures = |seed: &str| {
+        let text = String::from_utf8(run(seed)).expect("text");
+        text.split_once('\n').expect("lines").1.to_owned()
+    };
+    assert!(run("5").starts_with(b"what if:"));
+    assert_ne!(figures("5"), figures("6"));
 }
 
 #[test]
@@ -68,4 +75,48 @@ fn figures_and_the_curve_are_written_to_files() {
             .expect("a picture")
             .contains("<polyline")
     );
+}
+
+#[test]
+fn what_the_kernel_reads_otherwise_is_told() {
+    let file = temporary(&full_pool());
+    let rows = [
+        ("4194304,1", "the kernel halves the size"),
+        (
+            "1000,3,xforce",
+            "`xforce` is ignored; so bouncing is not forced",
+        ),
+    ];
+    for option in ["--swiotlb", "--recorded"] {
+        for (value, words) in rows {
+            rebound()
+                .args(["replay", option, value])
+                .arg(file.path())
+                .assert()
+                .stderr(contains(format!("warning: {option}: ")).and(contains(words)));
+        }
+    }
+}
+
+/// A mapping of CPU 0 and one of CPU 1, each at the begin of its area.
+fn two_areas() -> String {
+    let mut trace = Trace::new();
+    trace.map(0, (0, 0), 2048, 0);
+    trace.map(1, (1, 0), 2048, 16384);
+    trace.text()
+}
+
+#[test]
+fn force_and_areas_of_the_recorded_pool_are_taken_as_written() {
+    let run = |value: &str| {
+        rebound()
+            .args(["replay", "--recorded", value, "-"])
+            .write_stdin(two_areas())
+            .assert()
+    };
+    run("32768,2,force").stdout(contains("32768 slots (given), 2 areas (given), forced"));
+    run("32768")
+        .success()
+        .stdout(contains("2 areas (derived from the addresses)"))
+        .stdout(contains("2 of 2 bounce buffers").and(contains("forced").not()));
 }

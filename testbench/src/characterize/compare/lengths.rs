@@ -26,13 +26,14 @@ pub(super) fn length_granule(
     facts: &DirectionFacts,
 ) -> Option<Disagreement> {
     let own = declared.length_alignment;
-    let field = if own == declared.alignment {
+    let place = format!("{} length", facts.direction.name());
+    let bound = Bound::of(&facts.length_granule, place)?;
+    // What lengths do not need, addresses may.
+    let field = if own == declared.alignment && bound.value > own {
         "alignment"
     } else {
         "length_alignment"
     };
-    let place = format!("{} length", facts.direction.name());
-    let bound = Bound::of(&facts.length_granule, place)?;
     alignment(field, own, &bound, None)
 }
 
