@@ -2,7 +2,7 @@
 //!
 //! [`Harness::build`] turns a manifest into a core, [`Harness::run`] runs an `async` driver on it, beside memory, a
 //! bounce pool and the scoreboard that judges every beat. The driver holds a [`Machine`]: registers and wires by
-//! [`Machine::host`], Linux's DMA API by [`Machine::map`] and [`Machine::unmap`].
+//! [`Machine::host`], Linux's DMA API by [`Machine::map_source`] and [`Machine::unmap`].
 //!
 //! The folder `examples/own-core` has a core, its driver and tests in a hundred lines.
 
