@@ -26,6 +26,14 @@ with_verilator() {
     fi
 }
 
+# rebound ARGUMENT...: the program as the Rust tests have it; built otherwise, its libraries would be built twice,
+# since those that only tests need ask for more features of them.
+# shellcheck disable=SC2086  # flags are words
+rebound() {
+    run cargo test $cargo_flags --workspace --all-features --no-run --quiet &&
+        run "${CARGO_TARGET_DIR:-target}/release/rebound" "$@"
+}
+
 # shellcheck disable=SC2086  # flags are words
 step() {
     case $1 in
@@ -43,7 +51,7 @@ step() {
         ;;
     rtl)
         heading "SystemVerilog lints clean, each module as top"
-        with_verilator rtl/lint.sh
+        with_verilator rtl/lint.sh && with_verilator testbench/cores/lint.sh
         ;;
     rules)
         heading "every AXI and AXI-Stream rule fires on its fault, and only then"
@@ -65,11 +73,11 @@ step() {
         ;;
     vectors)
         heading "golden vectors of the bounce buffers"
-        run cargo run $cargo_flags --package rebound -- vectors swiotlb/tests/vectors/*.csv*
+        rebound vectors swiotlb/tests/vectors/*.csv*
         ;;
     suite)
         heading "the whole suite with seed $suite_seed"
-        run cargo run $cargo_flags --package rebound -- sim --seed $suite_seed --results results/test --waves-folder results/test
+        rebound sim --seed $suite_seed --results results/test --waves-folder results/test
         ;;
     docs)
         heading "documentation builds without a warning"

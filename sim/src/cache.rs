@@ -278,6 +278,13 @@ impl Cache {
         self.folder.join("requests").join(format!("{request}.json"))
     }
 
+    /// The files that an answer to a request was made from; none if there was no such request.
+    pub(crate) fn files_of(&self, request: &str) -> Vec<PathBuf> {
+        let list = fs::read(self.dependency_list(request)).ok();
+        let dependencies = list.and_then(|list| serde_json::from_slice::<Dependencies>(&list).ok());
+        dependencies.map_or_else(Vec::new, |dependencies| dependencies.files)
+    }
+
     /// The entry for a request, if every file it was built from still has the same contents. It is noted as
     /// used, so that nobody removes it while it is being loaded.
     pub(crate) fn find<T: DeserializeOwned>(

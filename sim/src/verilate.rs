@@ -269,6 +269,25 @@ impl CoreBuilder {
         generate::outline(toolchain, self, &sources, &parameters, work.path())
     }
 
+    /// Files that the core is made from: its sources and file lists, and what they included when it was built last.
+    ///
+    /// # Errors
+    /// If a source that the manifest names is missing, or a parameter is wrong.
+    pub fn files(&self, toolchain: &Toolchain, cache: &Cache) -> Result<Vec<PathBuf>, BuildError> {
+        let parameters = Parameters::resolve(&self.manifest, &self.parameters)?;
+        let sources = absolute(self.manifest.source_set()?)?;
+        let request = self.request_key(toolchain, &sources, &parameters)?;
+        let lists = self.manifest.file_lists.iter();
+        let mut files: Vec<PathBuf> = lists
+            .map(|list| self.manifest.folder().join(list))
+            .chain(sources.files)
+            .chain(cache.files_of(&request))
+            .collect();
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
     fn find(&self, cache: &Cache, request: &str) -> Option<CoreLibrary> {
         let (entry, description) = cache.find::<Description>(&self.manifest.name, request)?;
         let path = entry.join("core.so");

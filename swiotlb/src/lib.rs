@@ -231,7 +231,7 @@ pub use iommu::{
 pub use memory::{MemoryError, NoBytes, PhysMemory};
 pub use message::{BouncedTrace, Event, Level, Message};
 pub use page_source::{PageOrigin, PageRequest, PageSource, RegionSource, Zone};
-pub use param::ParamWarning;
+pub use param::{ParamNumbers, ParamWarning};
 pub use platform::{KmallocBounce, PageSize, Platform, RamRange};
 pub use policy::{Policy, ShrinkerConfig};
 pub use pool::{AllocatorId, MAX_POOL_SLOTS, PoolGeometry, PoolId};

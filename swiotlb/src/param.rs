@@ -71,6 +71,28 @@ impl fmt::Display for ParamWarning {
     }
 }
 
+/// The numbers of one occurrence of `swiotlb=`, as they are written and before the kernel rounds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ParamNumbers {
+    /// Slots.
+    pub slots: Option<u64>,
+    /// Areas, with all their bits.
+    pub areas: Option<u64>,
+}
+
+impl ParamNumbers {
+    /// Reads the numbers as [`BootConfig::parse`] does: `0x` is hexadecimal, another leading zero octal.
+    #[must_use]
+    pub fn parse(value: &str) -> Self {
+        let warnings = Vec::new();
+        Cursor {
+            text: value,
+            warnings,
+        }
+        .numbers()
+    }
+}
+
 /// A cursor over the parameter.
 struct Cursor<'a> {
     text: &'a str,
@@ -118,6 +140,14 @@ impl Cursor<'_> {
         Some(value.unwrap_or(u64::MAX))
     }
 
+    /// Reads the two numbers and the comma between them.
+    fn numbers(&mut self) -> ParamNumbers {
+        let slots = self.number();
+        self.skip_comma();
+        let areas = self.number();
+        ParamNumbers { slots, areas }
+    }
+
     /// Reads `word`, matched as a prefix.
     fn word(&mut self, word: &'static str) -> bool {
         let Some(rest) = self.text.strip_prefix(word) else {
@@ -144,11 +174,11 @@ impl BootConfig {
             text: value,
             warnings: Vec::new(),
         };
-        if let Some(slots) = cursor.number() {
+        let numbers = cursor.numbers();
+        if let Some(slots) = numbers.slots {
             self.set_default_slots(slots);
         }
-        cursor.skip_comma();
-        if let Some(written) = cursor.number() {
+        if let Some(written) = numbers.areas {
             #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps 32 bits")]
             let areas = written as u32;
             if u64::from(areas) != written {
@@ -208,6 +238,22 @@ mod tests {
 
     /// Slots and areas after parsing, flags, and slots, areas and slots per area at early init.
     type Row = (&'static str, u64, u32, (bool, bool, bool), u64, u32, u64);
+
+    #[test]
+    fn numbers_are_told_as_written() {
+        let rows = [
+            ("1100", Some(1100), None),
+            ("0x3e8,3,force", Some(1000), Some(3)),
+            ("010,4294967297", Some(8), Some(4_294_967_297)),
+            ("08,force", Some(0), Some(8)),
+            (",3", None, Some(3)),
+            ("force,65536", None, None),
+        ];
+        for (value, slots, areas) in rows {
+            let found = ParamNumbers::parse(value);
+            assert_eq!(found, ParamNumbers { slots, areas }, "{value}");
+        }
+    }
 
     fn parsed(value: Option<&str>) -> BootConfig {
         let mut boot = BootConfig::new(BootOptions::default());

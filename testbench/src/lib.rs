@@ -3,10 +3,12 @@
 
 pub mod bench;
 pub mod budget;
+pub mod characterize;
 pub mod cli;
 pub mod driver;
 pub mod error;
 pub mod execute;
+pub mod harness;
 pub mod init;
 pub mod lint_cmdline;
 pub mod pattern;

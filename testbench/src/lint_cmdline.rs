@@ -1,11 +1,15 @@
 //! What the kernel will make of `swiotlb=`, and of what it says nothing.
 
+#[path = "lint_cmdline_boot.rs"]
+mod boot;
+
 use serde::Serialize;
 use swiotlb::{
-    BootConfig, BootOptions, EarlyInit, InitOutcome, Mode, NoBytes, ParamWarning, PhysAddr,
-    Platform, Policy, RamRange, RegionSource, SLOT_BYTES, SLOT_SET_SLOTS, Swiotlb, bit_mask,
+    BootConfig, BootOptions, ParamNumbers, ParamWarning, Policy, SLOT_BYTES, SLOT_SET_SLOTS,
     coco_default_size,
 };
+
+use boot::start;
 
 /// The machine that the command line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +66,6 @@ pub enum PoolFate {
     NoMemory,
 }
 
-/// Memory below 4 GiB that a PC leaves for RAM.
-const LOW_RAM_BYTES: u64 = 3 << 30;
-/// Memory that the kernel itself has taken when the pool is made.
-const LOWEST: u64 = 16 << 20;
-
 /// Judges a kernel command line, or single values of `swiotlb=`.
 #[must_use]
 pub fn lint(words: &[String], target: Target) -> Lint {
@@ -86,7 +85,7 @@ pub fn lint(words: &[String], target: Target) -> Lint {
         let (slots_before, areas_before) = (boot.default_slots(), boot.default_areas());
         let found = boot.parse(value);
         warnings.extend(found.iter().map(|warning| explain(warning, value, target)));
-        warnings.extend(rounding(value, &boot));
+        warnings.extend(rounded_areas(value, &boot));
         if values.len() > 1
             && (slots_before, areas_before) != (boot.default_slots(), boot.default_areas())
         {
@@ -94,10 +93,15 @@ pub fn lint(words: &[String], target: Target) -> Lint {
         }
     }
     warnings.extend(flags(&boot, target, values.len()));
+    let written = boot.default_slots();
     warnings.extend(adjust(&mut boot, target));
     let asked = boot.default_slots();
     let (is_forced, is_off, tracks_hiwater) = (boot.force, boot.noforce, boot.track_hiwater);
     let pool = start(boot, target);
+    // What a confidential guest asks for instead is told by itself.
+    if asked == written {
+        warnings.extend(rounded_slots(&values, pool));
+    }
     warnings.extend(fate_warnings(pool, asked, is_forced, target));
     Lint {
         plain: plain(pool, is_forced, is_off, tracks_hiwater),
@@ -168,39 +172,41 @@ fn explain(warning: &ParamWarning, value: &str, target: Target) -> String {
     }
 }
 
-/// Slots and areas that are not what was written.
-fn rounding(value: &str, boot: &BootConfig) -> Vec<String> {
-    let mut numbers = value.split(',');
-    let written = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    let (slots, areas) = (written(numbers.next()), written(numbers.next()));
-    let mut warnings = Vec::new();
-    if let Some(areas) = areas
-        && areas != u64::from(boot.default_areas())
-        && boot.default_areas() > 0
-    {
-        warnings.push(format!(
-            "`{value}`: {areas} areas become {}: a power of two, at least 1",
-            boot.default_areas()
-        ));
-    }
-    if let Some(slots) = slots
-        && slots != boot.default_slots()
-    {
-        let least = u64::from(boot.default_areas()) * u64::from(SLOT_SET_SLOTS);
-        let why = if boot.default_areas() > 0 && slots < least {
-            "each area needs at least 128"
-        } else if boot.default_areas() > 0 {
-            "the size is rounded up to a power of two"
-        } else {
-            "rounded up to a multiple of 128"
-        };
-        warnings.push(format!(
-            "`{value}`: {slots} slots become {} ({}): {why}",
-            boot.default_slots(),
-            size_text(boot.size_or_default())
-        ));
-    }
-    warnings
+/// Areas that are not what was written.
+fn rounded_areas(value: &str, boot: &BootConfig) -> Option<String> {
+    let areas = ParamNumbers::parse(value).areas?;
+    let made = boot.default_areas();
+    (made > 0 && areas != u64::from(made))
+        .then(|| format!("`{value}`: {areas} areas become {made}: a power of two, at least 1"))
+}
+
+/// Slots of the pool that are more than were written last; fewer are told where memory is short.
+fn rounded_slots(values: &[String], pool: PoolFate) -> Option<String> {
+    let PoolFate::Made {
+        slots: made,
+        areas,
+        bytes,
+    } = pool
+    else {
+        return None;
+    };
+    let (value, slots) = values
+        .iter()
+        .rev()
+        .find_map(|value| Some((value, ParamNumbers::parse(value).slots?)))?;
+    let why = if slots < u64::from(areas) * u64::from(SLOT_SET_SLOTS) {
+        "each area needs at least 128"
+    } else if made.is_power_of_two() {
+        "the size is rounded up to a power of two"
+    } else {
+        "rounded up to a multiple of 128"
+    };
+    (made > slots).then(|| {
+        format!(
+            "`{value}`: {slots} slots become {made} ({}): {why}",
+            size_text(bytes)
+        )
+    })
 }
 
 fn overridden(value: &str, (slots, areas): (u64, u32), values: &[String]) -> Option<String> {
@@ -273,45 +279,6 @@ fn adjust(boot: &mut BootConfig, target: Target) -> Vec<String> {
         ));
     }
     warnings
-}
-
-fn platform(target: Target) -> Platform {
-    let low = target.ram_bytes.min(LOW_RAM_BYTES);
-    let mut ram = vec![RamRange {
-        start: PhysAddr::new(0),
-        bytes: low,
-    }];
-    if target.ram_bytes > low {
-        ram.push(RamRange {
-            start: PhysAddr::new(bit_mask(32) + 1),
-            bytes: target.ram_bytes - low,
-        });
-    }
-    Platform {
-        possible_cpus: target.cpus,
-        ram,
-        ..Platform::default()
-    }
-}
-
-fn start(boot: BootConfig, target: Target) -> PoolFate {
-    let low = target.ram_bytes.min(LOW_RAM_BYTES).saturating_sub(LOWEST);
-    let mut source = RegionSource::new(PhysAddr::new(LOWEST), low);
-    let mut swiotlb = Swiotlb::new(platform(target), boot, Mode::Kernel);
-    let how = EarlyInit {
-        has_addressing_limit: target.is_confidential || target.ram_bytes > LOW_RAM_BYTES,
-        ..EarlyInit::default()
-    };
-    match swiotlb.init_early(&mut NoBytes, &mut source, how) {
-        Ok(InitOutcome::Ready(geometry)) => PoolFate::Made {
-            slots: u64::from(geometry.slots),
-            areas: geometry.areas,
-            bytes: geometry.bytes(),
-        },
-        Ok(InitOutcome::Disabled) => PoolFate::Off,
-        Ok(_) => PoolFate::NotNeeded,
-        Err(_) => PoolFate::NoMemory,
-    }
 }
 
 fn fate_warnings(pool: PoolFate, asked: u64, is_forced: bool, target: Target) -> Vec<String> {

@@ -47,6 +47,9 @@ fn every_gotcha_of_the_parser_is_told() {
         ("1,2,3,force", "`3,force` is ignored"),
         ("-1,force", "nothing behind the sign is read"),
         ("1000,1", "1000 slots become 1024"),
+        ("1100", "1100 slots become 2048 (4 MiB)"),
+        ("0x3e8", "1000 slots become 1024 (2 MiB)"),
+        ("0", "0 slots become 1024 (2 MiB): each area"),
         ("384,8", "each area needs at least 128"),
         ("4096,3", "3 areas become 4"),
         ("99999999999999999999", "does not fit into 64 bits"),
@@ -63,6 +66,9 @@ fn every_gotcha_of_the_parser_is_told() {
             "{value}: {:?}",
             lint_of(value, PC).warnings
         );
+    }
+    for value in ["65536,4", "65536", "0x1000,4", "force"] {
+        assert!(!warns(value, PC, "become"), "{value}");
     }
     assert!(lint_of("65536,4", PC).warnings.is_empty());
 }

@@ -374,3 +374,45 @@ fn vectors_that_cannot_be_read_are_named_with_line_and_field() {
         .code(2)
         .stderr(contains("FILE"));
 }
+
+#[test]
+fn the_help_of_characterize_teaches_what_it_does() {
+    let here = folder();
+    rebound(here.path())
+        .args(["characterize", "--help"])
+        .assert()
+        .success()
+        .stdout(
+            contains("--ram <SIZE>")
+                .and(contains("Exit codes"))
+                .and(contains("Examples:"))
+                .and(contains("--format")),
+        );
+}
+
+#[test]
+fn a_wrong_request_to_characterize_is_answered_and_nothing_is_written() {
+    let here = folder();
+    let cases: [(&[&str], &str); 6] = [
+        (&["--ram", "lots"], "`lots` is no size"),
+        (&["--ram", "-1"], "`-1` is no size"),
+        (&["--ram", "32M"], "expected a pool within RAM"),
+        (&["--param", "Width"], "expected NAME=VALUE, found `Width`"),
+        (&["--seed", "x"], "`x` is not a seed"),
+        (&["--jobs", "0"], "expected a number of runs"),
+    ];
+    for (arguments, message) in cases {
+        rebound(here.path())
+            .args(["characterize", "core.toml"])
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
+    rebound(here.path())
+        .args(["characterize", "missing.toml"])
+        .assert()
+        .code(2)
+        .stderr(contains("missing.toml"));
+    assert_eq!(entries(here.path()), 0);
+}

@@ -1,10 +1,24 @@
 //! `rebound validate` on the sample cores: sound ones pass, and each planted defect breaks the check that names it.
 
-use std::collections::BTreeMap;
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
+
+/// The sample cores.
+const CORES: [&str; 8] = [
+    "axil_copy",
+    "stream_copy",
+    "launch_copy",
+    "apb_copy",
+    "split_dma",
+    "struct_copy",
+    "words_copy",
+    "two_clock_copy",
+];
 
 /// A run of `rebound validate` with its report.
 struct Validation {
@@ -21,12 +35,17 @@ fn repository() -> PathBuf {
 }
 
 fn validate(core: &str, arguments: &[&str]) -> Validation {
+    let manifest = repository().join(format!("testbench/cores/{core}/{core}.toml"));
+    validate_at(&manifest, arguments)
+}
+
+fn validate_at(manifest: &Path, arguments: &[&str]) -> Validation {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = Command::cargo_bin("rebound")
         .expect("the program is built")
         .current_dir(repository())
         .arg("validate")
-        .arg(format!("testbench/cores/{core}/{core}.toml"))
+        .arg(manifest)
         .args(arguments)
         .arg("--results")
         .arg(folder.path())
@@ -71,7 +90,10 @@ fn assert_sound(core: &str) {
     );
     // Each core lacks a few scenarios' subjects: an interrupt, a stream, an address beyond its limit.
     assert!(found.runs.len() >= 28, "{}", text(&found.output));
-    assert_eq!(found.runs.len() + found.skipped.len(), 38);
+    assert_eq!(
+        found.runs.len() + found.skipped.len(),
+        rebound::validate::all().len()
+    );
     assert!(found.skipped.values().all(|reason| !reason.is_empty()));
 }
 
@@ -105,78 +127,148 @@ fn a_sound_core_with_descriptors_passes() {
 
 #[test]
 fn sound_cores_of_every_other_style_pass() {
-    for core in [
-        "launch_copy",
-        "apb_copy",
-        "split_dma",
-        "struct_copy",
-        "words_copy",
-        "two_clock_copy",
-    ] {
+    let others = |core: &&&str| !["axil_copy", "stream_copy"].contains(*core);
+    for core in CORES.iter().filter(others) {
         assert_sound(core);
     }
 }
 
-#[test]
-fn every_defect_of_the_core_with_registers_is_named() {
-    for (defect, scenario, check) in [
-        ("truncate_address", "address/high", "unmapped"),
-        ("ignore_write_error", "error/write-slverr", "status"),
-        ("early_done", "bus/latency-100", "early-done"),
-        ("short_counter", "basic/longest", "not-written"),
-        ("late_high", "address/high", "unmapped"),
-        ("zero_length", "basic/zero-length", "status"),
-    ] {
-        assert_caught("axil_copy", defect, scenario, check);
-    }
-}
+/// Every defect of every core, a scenario that has to name it, and the check.
+const MATRIX: &[(&str, &str, &str, &str)] = &[
+    ("axil_copy", "truncate_address", "address/high", "unmapped"),
+    (
+        "axil_copy",
+        "ignore_write_error",
+        "error/write-slverr",
+        "status",
+    ),
+    ("axil_copy", "early_done", "bus/latency-100", "early-done"),
+    ("axil_copy", "short_counter", "basic/longest", "not-written"),
+    ("axil_copy", "late_high", "address/high", "unmapped"),
+    ("axil_copy", "zero_length", "basic/zero-length", "status"),
+    ("stream_copy", "read_cross_4k", "address/page", "protocol"),
+    ("stream_copy", "wide_tail", "basic/sizes", "past-end"),
+    ("stream_copy", "lost_read", "bus/stall-w", "data"),
+    ("stream_copy", "early_done", "bus/latency-100", "early-done"),
+    ("stream_copy", "prefetch", "basic/smallest", "past-end"),
+    (
+        "stream_copy",
+        "rounds_address",
+        "basic/offsets",
+        "not-written",
+    ),
+    ("launch_copy", "wrap_4g", "address/across-4g", "unmapped"),
+    (
+        "launch_copy",
+        "ignore_write_error",
+        "error/write-slverr",
+        "status",
+    ),
+    ("launch_copy", "mixed_ids", "bus/reorder", "data"),
+    (
+        "launch_copy",
+        "stale_reset",
+        "reset/in-flight",
+        "use-after-unmap",
+    ),
+    ("apb_copy", "wrap_64k", "address/across-64k", "unmapped"),
+    (
+        "apb_copy",
+        "ignore_read_error",
+        "error/read-slverr",
+        "status",
+    ),
+    ("apb_copy", "wlast_early", "basic/sizes", "protocol"),
+    ("apb_copy", "aw_unstable", "bus/stall-aw", "protocol"),
+    ("apb_copy", "wlast_missing", "basic/sizes", "protocol"),
+    ("split_dma", "truncate_address", "address/high", "unmapped"),
+    ("split_dma", "wide_tail", "basic/sizes", "past-end"),
+    ("split_dma", "early_done", "bus/latency-100", "early-done"),
+    ("split_dma", "hang_on_page", "basic/sizes", "hang"),
+    ("struct_copy", "write_cross_4k", "address/page", "protocol"),
+    ("struct_copy", "lost_head", "basic/offsets", "not-written"),
+    ("struct_copy", "lost_response", "bus/stall-b", "hang"),
+    (
+        "struct_copy",
+        "wedged_by_error",
+        "error/read-slverr",
+        "hang",
+    ),
+    ("words_copy", "lost_read", "bus/stall-w", "data"),
+    ("words_copy", "wvalid_drops", "bus/stall-w", "protocol"),
+    (
+        "words_copy",
+        "short_counter",
+        "basic/longest",
+        "not-written",
+    ),
+    (
+        "two_clock_copy",
+        "read_cross_4k",
+        "address/page",
+        "protocol",
+    ),
+    (
+        "two_clock_copy",
+        "ignore_read_error",
+        "error/read-slverr",
+        "status",
+    ),
+    (
+        "two_clock_copy",
+        "early_done",
+        "bus/latency-100",
+        "early-done",
+    ),
+    (
+        "two_clock_copy",
+        "stale_reset",
+        "reset/in-flight",
+        "use-after-unmap",
+    ),
+    ("two_clock_copy", "hang_on_page", "basic/sizes", "hang"),
+];
 
-#[test]
-fn every_defect_of_the_core_with_descriptors_is_named() {
-    for (defect, scenario, check) in [
-        ("read_cross_4k", "address/page", "protocol"),
-        ("wide_tail", "basic/sizes", "past-end"),
-        ("lost_read", "bus/stall-w", "data"),
-        ("early_done", "bus/latency-100", "early-done"),
-        ("prefetch", "basic/smallest", "past-end"),
-        ("rounds_address", "basic/offsets", "not-written"),
-    ] {
-        assert_caught("stream_copy", defect, scenario, check);
-    }
-}
-
-#[test]
-fn defects_of_other_styles_are_named() {
-    for (core, defect, scenario, check) in [
-        ("launch_copy", "wrap_4g", "address/across-4g", "unmapped"),
-        ("launch_copy", "mixed_ids", "bus/reorder", "data"),
-        (
-            "launch_copy",
-            "stale_reset",
-            "reset/in-flight",
-            "use-after-unmap",
-        ),
-        ("apb_copy", "wrap_64k", "address/across-64k", "unmapped"),
-        (
-            "apb_copy",
-            "ignore_read_error",
-            "error/read-slverr",
-            "status",
-        ),
-        ("apb_copy", "wlast_early", "basic/sizes", "protocol"),
-        ("apb_copy", "aw_unstable", "bus/stall-aw", "protocol"),
-        ("split_dma", "hang_on_page", "basic/sizes", "hang"),
-        ("struct_copy", "lost_head", "basic/offsets", "not-written"),
-        (
-            "struct_copy",
-            "wedged_by_error",
-            "error/read-slverr",
-            "hang",
-        ),
-        ("words_copy", "wvalid_drops", "bus/stall-w", "protocol"),
-    ] {
+fn assert_defects_are_named(cores: &[&str]) {
+    let rows = MATRIX.iter().filter(|row| cores.contains(&row.0));
+    for (core, defect, scenario, check) in rows {
         assert_caught(core, defect, scenario, check);
     }
+}
+
+#[test]
+fn every_defect_of_cores_with_registers_is_named() {
+    assert_defects_are_named(&["axil_copy", "apb_copy", "struct_copy"]);
+}
+
+#[test]
+fn every_defect_of_cores_without_registers_is_named() {
+    assert_defects_are_named(&["stream_copy", "words_copy", "split_dma"]);
+}
+
+#[test]
+fn every_defect_of_cores_with_ids_or_clocks_is_named() {
+    assert_defects_are_named(&["launch_copy", "two_clock_copy"]);
+}
+
+#[test]
+fn the_matrix_has_every_defect_that_a_core_documents_and_declares() {
+    let tested: BTreeSet<(String, String)> = MATRIX
+        .iter()
+        .map(|(core, defect, ..)| ((*core).to_owned(), (*defect).to_owned()))
+        .collect();
+    assert_eq!(tested, common::documented_defects());
+    let mut declared = BTreeSet::new();
+    for core in CORES {
+        let path = repository().join(format!("testbench/cores/{core}/{core}.toml"));
+        let manifest = rebound_sim::manifest::Manifest::load(&path);
+        let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+        let names = manifest.parameters["Defect"].names.iter();
+        let names = names.flat_map(|names| names.keys());
+        let names = names.filter(|name| *name != "none");
+        declared.extend(names.map(|name| (core.to_owned(), name.clone())));
+    }
+    assert_eq!(tested, declared);
 }
 
 #[test]
@@ -247,4 +339,150 @@ fn a_manifest_without_a_control_program_is_refused() {
         "{}",
         text(&output)
     );
+}
+
+/// A copy of a sample core, with something else in its manifest.
+fn changed(core: &str, change: impl FnOnce(&mut String)) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cores = repository().join("testbench/cores");
+    for name in [core, "common"] {
+        let to = folder.path().join(name);
+        std::fs::create_dir(&to).expect("made");
+        for file in std::fs::read_dir(cores.join(name)).expect("a folder") {
+            let file = file.expect("an entry");
+            std::fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+        }
+    }
+    let path = folder.path().join(core).join(format!("{core}.toml"));
+    let mut text = std::fs::read_to_string(&path).expect("a manifest");
+    let before = text.clone();
+    change(&mut text);
+    assert_ne!(text, before, "the manifest of {core} is as it was");
+    std::fs::write(&path, text).expect("written");
+    (folder, path)
+}
+
+#[test]
+fn more_transfers_at_once_than_the_core_takes_are_noticed() {
+    let overlapping = ["--scenario", "basic/overlapping"];
+    let sound = validate("launch_copy", &overlapping);
+    assert_eq!(
+        sound.runs["basic/overlapping"],
+        "",
+        "{}",
+        text(&sound.output)
+    );
+    let (_folder, manifest) = changed("launch_copy", |text| {
+        *text = text.replace("max_transfers = 4", "max_transfers = 6");
+    });
+    let found = validate_at(&manifest, &overlapping);
+    let checks = &found.runs["basic/overlapping"];
+    assert!(checks.contains("not-written"), "{}", text(&found.output));
+}
+
+/// Takes the list of error rules out of a manifest.
+fn without_error_rules(text: &mut String) {
+    let start = text.find("\nerrors = [").expect("rules");
+    let lines = text[start + 1..].find("]\n").expect("the end of the list");
+    text.replace_range(start..start + 1 + lines + 1, "");
+}
+
+#[test]
+fn a_core_that_tells_no_errors_still_has_to_work_after_one() {
+    let (_folder, manifest) = changed("struct_copy", without_error_rules);
+    let sound = validate_at(&manifest, &["--scenario", "error"]);
+    assert_eq!(
+        sound.output.status.code(),
+        Some(0),
+        "{}",
+        text(&sound.output)
+    );
+    assert_eq!(sound.runs.len(), 4, "{}", text(&sound.output));
+    let sweep = ["--sweep", "Defect=wedged_by_error"];
+    let found = validate_at(&manifest, &[&sweep[..], &["--scenario", "error"]].concat());
+    assert_eq!(
+        found.runs["error/read-slverr"],
+        "hang",
+        "{}",
+        text(&found.output)
+    );
+}
+
+#[test]
+fn a_core_with_few_address_bits_is_validated_as_far_as_there_is_room() {
+    for (bits, most_skipped) in [(20, 12), (16, 36)] {
+        let (_folder, manifest) = changed("axil_copy", |text| {
+            let from = text.find("AddrWidth = {").expect("the parameter");
+            let end = from + text[from..].find('\n').expect("a line");
+            let parameter = format!("AddrWidth = {{ default = {bits}, bind = \"address_bits\" }}");
+            text.replace_range(from..end, &parameter);
+        });
+        let found = validate_at(&manifest, &["--seeds", "1"]);
+        let shown = text(&found.output);
+        assert_eq!(found.output.status.code(), Some(0), "{bits}: {shown}");
+        assert!(found.skipped.len() <= most_skipped, "{bits}: {shown}");
+        let reason = &found.skipped["basic/split"];
+        assert!(reason.contains("find no room within reach"), "{reason}");
+        assert_eq!(found.skipped.contains_key("basic/bounced"), bits < 19);
+    }
+}
+
+#[test]
+fn more_address_bits_than_the_port_has_are_refused_at_their_line() {
+    let (_folder, manifest) = changed("stream_copy", |text| {
+        *text = text.replace("address_bits = \"AddrWidth\"", "address_bits = 52");
+    });
+    let found = validate_at(&manifest, &["--scenario", "basic/smallest"]);
+    let shown = text(&found.output);
+    assert_eq!(found.output.status.code(), Some(2), "{shown}");
+    assert!(shown.contains("limits.address_bits"), "{shown}");
+    assert!(shown.contains("at most 32, the bits of AxADDR"), "{shown}");
+}
+
+#[test]
+fn tags_begin_again_where_their_field_is_narrow() {
+    let narrow = ["--sweep", "TagWidth=1", "--scenario", "basic/back-to-back"];
+    let found = validate("stream_copy", &narrow);
+    let shown = text(&found.output);
+    assert_eq!(found.output.status.code(), Some(0), "{shown}");
+    assert_eq!(found.runs["basic/back-to-back"], "", "{shown}");
+}
+
+#[test]
+fn the_page_lists_every_scenario() {
+    let page = std::fs::read_to_string(repository().join("testbench/VALIDATE.md"));
+    let page = page.expect("the page is there");
+    // A row may name several of a group: `bus/latency-1`, `-10`, `-100`; or a family, `error/...`.
+    let mut listed: Vec<String> = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split(" | ").next().unwrap_or_default();
+        let mut first: Option<&str> = None;
+        for name in names.split('`').skip(1).step_by(2) {
+            match (first, name.strip_prefix('-')) {
+                (Some(first), Some(end)) => {
+                    let stem = first.rsplit_once('-').expect("a stem").0;
+                    listed.push(format!("{stem}-{end}"));
+                }
+                _ => listed.push(name.to_owned()),
+            }
+            first = first.or(Some(name));
+        }
+    }
+    listed.retain(|name| name.contains('/'));
+    let covers = |listed: &str, name: &str| match listed.strip_suffix("...") {
+        Some(family) => name.starts_with(family),
+        None => name == listed,
+    };
+    let all = rebound::validate::all();
+    for scenario in &all {
+        let name = scenario.name;
+        assert!(
+            listed.iter().any(|row| covers(row, name)),
+            "{name} is not listed"
+        );
+    }
+    for row in &listed {
+        let is_known = all.iter().any(|scenario| covers(row, scenario.name));
+        assert!(is_known, "{row} is listed, but no scenario");
+    }
 }

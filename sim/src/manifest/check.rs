@@ -109,7 +109,7 @@ fn names(manifest: &Manifest) -> Result<(), ManifestError> {
 
 /// A size that names a parameter names one that exists.
 fn reference(manifest: &Manifest, at: String, size: Option<&Size>) -> Result<(), ManifestError> {
-    let Some(Size::Parameter(name)) = size else {
+    let Some(name) = size.and_then(Size::parameter) else {
         return Ok(());
     };
     if manifest.parameters.contains_key(name) {

@@ -1,7 +1,7 @@
 //! The control program: how software starts a transfer of the core and sees that it is done.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Size, Step};
 
@@ -54,6 +54,10 @@ pub struct Program {
     pub recover: Vec<Step>,
     /// AXI-Stream that carries the data of `mm2s` and `s2mm`; default: the only one of this direction.
     pub stream: Option<String>,
+    /// The core takes and drops what the stream of `s2mm` brings while no transfer is in work: data is sent only
+    /// after the last step of `start`.
+    #[serde(default)]
+    pub drops_idle_data: bool,
 }
 
 /// A way in which a transfer fails.
@@ -81,7 +85,8 @@ impl ErrorRule {
 }
 
 /// One kind of transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Memory to memory.
     Copy,

@@ -144,6 +144,14 @@ fn a_step_that_is_none_or_two_is_refused() {
 }
 
 #[test]
+fn only_a_transfer_from_a_stream_can_lose_data_that_comes_too_early() {
+    assert_eq!(
+        message("[control.mm2s]", "[control.mm2s]\ndrops_idle_data = true"),
+        "control.mm2s.drops_idle_data: expected no such field but in s2mm, got true"
+    );
+}
+
+#[test]
 fn a_step_with_the_wrong_company_is_refused() {
     assert_eq!(
         message("{ wait_irq = \"irq\" }", "{ wait_irq = \"irq\", mask = 1 }"),

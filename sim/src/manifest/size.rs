@@ -6,13 +6,42 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-/// A number, or the name of the parameter that holds it.
+/// A number, the name of the parameter that holds it, or a part of that: `"DataWidth / 8"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Size {
     /// The number itself.
     Value(u64),
     /// Name of a parameter of the manifest.
     Parameter(String),
+    /// A parameter of the manifest, divided.
+    Quotient {
+        /// Name of the parameter.
+        parameter: String,
+        /// What it is divided by, without a rest; not 0.
+        by: u64,
+    },
+}
+
+impl Size {
+    /// The parameter that decides it.
+    pub fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::Value(_) => None,
+            Self::Parameter(parameter) | Self::Quotient { parameter, .. } => Some(parameter),
+        }
+    }
+
+    /// The number, given the value of its parameter; `None` for a division with a rest.
+    pub fn of(&self, parameter: u64) -> Option<u64> {
+        match self {
+            Self::Value(value) => Some(*value),
+            Self::Parameter(_) => Some(parameter),
+            Self::Quotient { by, .. } => {
+                let is_whole = *by != 0 && parameter.is_multiple_of(*by);
+                is_whole.then(|| parameter / by)
+            }
+        }
+    }
 }
 
 impl fmt::Display for Size {
@@ -20,6 +49,7 @@ impl fmt::Display for Size {
         match self {
             Self::Value(value) => write!(formatter, "{value}"),
             Self::Parameter(name) => formatter.write_str(name),
+            Self::Quotient { parameter, by } => write!(formatter, "{parameter} / {by}"),
         }
     }
 }
@@ -32,7 +62,9 @@ impl<'de> Deserialize<'de> for Size {
             type Value = Size;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a number of at least 0 or the name of a parameter")
+                formatter.write_str(
+                    "a number of at least 0, the name of a parameter, or \"NAME / NUMBER\"",
+                )
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Size, E> {
@@ -46,7 +78,13 @@ impl<'de> Deserialize<'de> for Size {
             }
 
             fn visit_str<E: de::Error>(self, value: &str) -> Result<Size, E> {
-                Ok(Size::Parameter(value.to_owned()))
+                let Some((name, by)) = value.split_once('/') else {
+                    return Ok(Size::Parameter(value.to_owned()));
+                };
+                let by = by.trim().parse().ok().filter(|by| *by != 0);
+                let by = by.ok_or_else(|| E::invalid_value(de::Unexpected::Str(value), &self))?;
+                let parameter = name.trim().to_owned();
+                Ok(Size::Quotient { parameter, by })
             }
         }
 
@@ -61,7 +99,7 @@ impl JsonSchema for Size {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A number, or the name of the parameter that holds it.",
+            "description": "A number, the name of the parameter that holds it, or a part of that: \"DataWidth / 8\".",
             "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }],
         })
     }

@@ -83,8 +83,8 @@ fn an_unknown_word_is_named_with_the_known_ones() {
 fn a_wrong_type_is_placed() {
     assert_eq!(
         message("max_reads = 4", "max_reads = -4"),
-        "core.toml:17: axi[0].max_reads: expected a number of at least 0 or the name of a parameter, \
-         got integer `-4`"
+        "core.toml:17: axi[0].max_reads: expected a number of at least 0, the name of a parameter, or \
+         \"NAME / NUMBER\", got integer `-4`"
     );
     assert_eq!(
         message("clocks = [\"clk\"]", "clocks = \"clk\""),
@@ -263,6 +263,19 @@ fn a_missing_source_is_placed_and_a_missing_manifest_is_named() {
 
     std::fs::write(folder.path().join("core.sv"), "").expect("write");
     Manifest::load(&path).expect("now it does");
+}
+
+#[test]
+fn a_size_may_be_a_part_of_a_parameter() {
+    let text = GOOD.replacen("max_reads = 4", "max_reads = \"Width / 16\"", 1);
+    let manifest = parse(&text).expect("good");
+    let size = manifest.managers[0].max_reads.as_ref().expect("given");
+    assert_eq!(size.to_string(), "Width / 16");
+    assert_eq!((size.of(64), size.of(65)), (Some(4), None));
+    let text = message("max_reads = 4", "max_reads = \"Width / 0\"");
+    assert!(text.contains("\"NAME / NUMBER\""), "{text}");
+    let text = message("max_reads = 4", "max_reads = \"Widht / 16\"");
+    assert!(text.contains("did you mean `Width`?"), "{text}");
 }
 
 #[test]

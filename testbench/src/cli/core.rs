@@ -1,6 +1,6 @@
 //! A core from its manifest: built for a choice of parameters, or taken from the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rebound_sim::cache::Cache;
 use rebound_sim::manifest::Manifest;
@@ -52,16 +52,7 @@ impl CoreFiles {
 
     /// Builds the core, or finds it in the cache; tells that it builds, if it is to be shown.
     pub(super) fn build(&self, choice: &Choice, is_shown: bool) -> Result<CoreLibrary, UsageError> {
-        let parameters = choice.parameters.iter().map(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            (name.to_owned(), value_of(value))
-        });
-        let builder = CoreBuilder {
-            parameters: parameters.collect(),
-            trace: choice.trace,
-            random_reset: choice.has_random_reset,
-            ..CoreBuilder::new(self.manifest.clone())
-        };
+        let builder = self.builder(choice);
         let said = std::sync::atomic::AtomicBool::new(!is_shown);
         let what = format!("building {} {}", self.name(), choice.parameters.join(" "));
         let on_step = |_: BuildStep| {
@@ -71,6 +62,25 @@ impl CoreFiles {
         };
         let library = builder.build_with(&self.toolchain, &self.cache, &on_step);
         library.map_err(UsageError::from_diagnostic)
+    }
+
+    /// Files that the core is made from, as far as they are known before it is built.
+    pub(super) fn files(&self, choice: &Choice) -> Result<Vec<PathBuf>, UsageError> {
+        let files = self.builder(choice).files(&self.toolchain, &self.cache);
+        files.map_err(UsageError::from_diagnostic)
+    }
+
+    fn builder(&self, choice: &Choice) -> CoreBuilder {
+        let parameters = choice.parameters.iter().map(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            (name.to_owned(), value_of(value))
+        });
+        CoreBuilder {
+            parameters: parameters.collect(),
+            trace: choice.trace,
+            random_reset: choice.has_random_reset,
+            ..CoreBuilder::new(self.manifest.clone())
+        }
     }
 }
 

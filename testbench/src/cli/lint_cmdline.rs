@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::replay::parse_bytes;
+use crate::cli::machine_args::parse_bytes;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::lint_cmdline::{PoolFate, Target, lint, size_text};

@@ -1,10 +1,16 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod characterize;
+mod characterize_one;
 mod core;
+mod figures_files;
 mod init;
 mod lint_cmdline;
 mod list;
+mod machine_args;
+mod price;
+mod price_one;
 mod progress;
 mod replay;
 mod run_one;
@@ -13,6 +19,7 @@ mod size;
 mod sweep;
 mod validate;
 mod validate_one;
+mod validate_watch;
 mod vectors;
 mod waves;
 
@@ -49,6 +56,7 @@ pub struct Cli {
 enum Command {
     Sim(Sim),
     Validate(validate::Validate),
+    Characterize(characterize::Characterize),
     List(list::List),
     Vectors(vectors::Vectors),
     Waves(waves::Waves),
@@ -62,7 +70,11 @@ enum Command {
     #[command(hide = true)]
     ValidateOne(validate_one::ValidateOne),
     #[command(hide = true)]
+    CharacterizeOne(characterize_one::CharacterizeOne),
+    #[command(hide = true)]
     BenchOne(bench::BenchOne),
+    #[command(hide = true)]
+    PriceOne(price_one::PriceOne),
 }
 
 /// How a command ended.
@@ -72,6 +84,8 @@ pub enum Outcome {
     Pass,
     /// Violations, failed rows, or missed faults.
     Violations,
+    /// Wrong usage or environment, of which the user has been told already.
+    Told,
 }
 
 /// Reads the command line, runs the command and returns the exit code.
@@ -81,6 +95,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Sim(command) => command.run(),
         Command::Validate(command) => command.run(),
+        Command::Characterize(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Waves(command) => command.run(),
@@ -91,11 +106,14 @@ pub fn main() -> ExitCode {
         Command::LintCmdline(command) => command.run(),
         Command::RunOne(command) => command.run(),
         Command::ValidateOne(command) => command.run(),
+        Command::CharacterizeOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
+        Command::PriceOne(command) => command.run(),
     };
     match outcome {
         Ok(Outcome::Pass) => ExitCode::from(PASS),
         Ok(Outcome::Violations) => ExitCode::from(VIOLATIONS),
+        Ok(Outcome::Told) => ExitCode::from(USAGE),
         Err(error) => {
             eprintln!("{:?}", error.into_report());
             ExitCode::from(USAGE)

@@ -8,6 +8,44 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Least time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
+/// Progress of steps that have names and whose number may grow, on the standard error.
+#[derive(Debug)]
+pub(super) struct Steps {
+    bar: ProgressBar,
+    last: Mutex<Instant>,
+}
+
+impl Steps {
+    /// No step yet.
+    pub(super) fn new() -> Self {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            bar: ProgressBar::new(0).with_style(style),
+            last: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Says which step begins now.
+    pub(super) fn show(&self, done: usize, all: usize, what: &str) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message(what.to_owned());
+        if self.bar.is_hidden()
+            && let Ok(mut last) = self.last.lock()
+            && last.elapsed() >= LINE_EVERY
+        {
+            *last = Instant::now();
+            eprintln!("{done} of {all}: {what}");
+        }
+    }
+
+    /// All steps are done.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Progress of one step, on the standard error.
 #[derive(Debug)]
 pub(super) struct Progress {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use swiotlb::Policy;
 
-use crate::cli::replay::{MachineArgs, PolicyName, cannot_replay, read};
+use crate::cli::machine_args::{MachineArgs, PolicyName, cannot_replay, read};
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::seed::{self, Seed};
-use crate::size::{Margin, advise, text};
+use crate::size::{Margin, advise, command_line, text};
 
 /// Find the smallest `swiotlb=N,AREAS` for traced loads, with margin, and say who needs it
 ///
@@ -68,7 +68,12 @@ impl Size {
             .iter()
             .map(|name| (name_of(*name), name.policy()))
             .collect();
-        let mut largest: Option<(u32, u32, bool)> = None;
+        if let Some(areas) = self.areas.filter(|areas| !areas.is_power_of_two()) {
+            let made = areas.next_power_of_two();
+            eprintln!("warning: --areas: {areas} areas become {made}: a power of two");
+        }
+        let mut largest: Option<(&'static str, u32, u32, bool)> = None;
+        let mut unhelped = 0;
         for path in &self.traces {
             let load = read(path)?;
             let mut machine = self.machine.recorded(&load)?.machine;
@@ -82,23 +87,30 @@ impl Size {
             let advice = advise(&load, &machine, margin, &policies)
                 .map_err(|error| cannot_replay(&error))?;
             say(&text(&load.survey, &advice, machine.is_forced))?;
-            let fixed = advice
-                .policies
-                .iter()
-                .find(|policy| policy.name == "static");
-            let slots = fixed.and_then(|policy| policy.with_margin);
-            if let Some(slots) = slots {
-                let (most, areas, force) = largest.unwrap_or((0, 1, false));
+            if let Some((name, slots)) = advice.recommended() {
+                let (_, most, areas, force) = largest.unwrap_or((name, 0, 1, false));
                 largest = Some((
+                    name,
                     most.max(slots),
                     areas.max(advice.areas),
                     force || machine.is_forced,
                 ));
+            } else if advice.needs_pool() {
+                unhelped += 1;
             }
         }
-        if let (Some((slots, areas, force)), true) = (largest, self.traces.len() > 1) {
-            let force = if force { ",force" } else { "" };
-            say(&format!("for all traces: swiotlb={slots},{areas}{force}"))?;
+        if self.traces.len() > 1 {
+            say(&match largest {
+                _ if unhelped > 0 => format!(
+                    "for all traces: no line for the kernel, as {unhelped} of {} have none",
+                    self.traces.len()
+                ),
+                Some((name, slots, areas, force)) => {
+                    let line = command_line(name, (slots, areas), force);
+                    format!("for all traces: {line}")
+                }
+                None => "for all traces: no pool is needed".to_owned(),
+            })?;
         }
         Ok(Outcome::Pass)
     }

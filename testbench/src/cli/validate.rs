@@ -11,6 +11,7 @@ use crate::cli::core::{Choice, CoreFiles};
 use crate::cli::progress::Progress;
 use crate::cli::sim::{job_count, path_text, seconds};
 use crate::cli::sweep::{Sweep, variants};
+use crate::cli::validate_watch;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::report::{check_writable, quoted};
@@ -21,6 +22,8 @@ use crate::validate::{self, Profile, Scenario};
 
 /// Seeds of the group `random`, unless told otherwise.
 const RANDOM_SEEDS: u64 = 4;
+/// Most seeds of a scenario in one validation.
+const MOST_SEEDS: u64 = 10_000;
 
 /// Validate any core by its manifest and report a verdict for each scenario
 ///
@@ -37,8 +40,8 @@ pub(super) struct Validate {
     #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = seed::parse, allow_negative_numbers = true)]
     seed: Seed,
     /// Runs of each scenario that draws from the seed, with successive seeds [default: 4 of random, 1 of others]
-    #[arg(long, value_name = "NUMBER")]
-    seeds: Option<std::num::NonZeroU64>,
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
+    seeds: Option<u64>,
     /// Values of a parameter, `NAME=V1,V2`; several parameters are combined
     #[arg(long, value_name = "NAME=VALUES")]
     sweep: Vec<Sweep>,
@@ -57,6 +60,9 @@ pub(super) struct Validate {
     /// Seconds of wall time after which a run is stopped
     #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: f64,
+    /// Do it again whenever the manifest or a file of the core changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
 /// What one line of the table comes from.
@@ -69,8 +75,58 @@ enum Entry {
     },
 }
 
+impl Entry {
+    const fn is_run(&self) -> bool {
+        matches!(self, Self::Run { .. })
+    }
+}
+
+/// What to run and what to skip of a scenario, seed by seed. One that no seed can run does not apply to the core: that
+/// is said once.
+fn entries_of(
+    scenario: Scenario,
+    parameters: &[String],
+    trials: impl Iterator<Item = (Seed, Result<(), String>)>,
+) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = trials
+        .map(|(seed, trial)| match trial {
+            Ok(()) => Entry::Run {
+                scenario,
+                parameters: parameters.to_vec(),
+                seed,
+            },
+            Err(reason) => {
+                let row = Row::of_skip(scenario.name, parameters, seed, reason);
+                Entry::Skipped(Box::new(row))
+            }
+        })
+        .collect();
+    if !entries.iter().any(Entry::is_run) {
+        entries.truncate(1);
+    }
+    entries
+}
+
 impl Validate {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        if self.watch {
+            validate_watch::watch(&self.manifest, || self.files(), || self.once())
+        } else {
+            self.once()
+        }
+    }
+
+    /// Files that all variants of the core are made from.
+    fn files(&self) -> Result<Vec<PathBuf>, UsageError> {
+        let files = CoreFiles::load(&self.manifest)?;
+        let mut all = Vec::new();
+        for parameters in variants(&self.sweep) {
+            all.extend(files.files(&self.choice(&parameters, false))?);
+        }
+        Ok(all)
+    }
+
+    fn once(&self) -> Result<Outcome, UsageError> {
         let scenarios = select(&self.scenarios)?;
         check_writable(&self.results, "--results")?;
         if self.waves {
@@ -111,30 +167,30 @@ impl Validate {
         scenarios: &[Scenario],
         parameters: &[String],
     ) -> Result<Vec<Entry>, UsageError> {
-        let choice = |has_random_reset| Choice {
-            parameters: parameters.to_vec(),
-            trace: self.trace(),
-            has_random_reset,
-        };
-        let usual = files.build(&choice(false), true)?;
+        let usual = files.build(&self.choice(parameters, false), true)?;
         let profile = Profile::new(files.manifest(), &usual)?;
         let mut entries = Vec::new();
         for scenario in scenarios {
-            if let Err(reason) = (scenario.applies)(&profile) {
-                let row = Row::of_skip(scenario.name, parameters, self.seed, reason);
-                entries.push(Entry::Skipped(Box::new(row)));
-                continue;
+            let trials = (0..self.seeds_of(scenario)).map(|number| {
+                let seed = Seed::new(self.seed.value().wrapping_add(number));
+                (seed, scenario.trial_for(&profile, seed).map(drop))
+            });
+            let of_scenario = entries_of(*scenario, parameters, trials);
+            let runs = of_scenario.iter().any(Entry::is_run);
+            if runs && scenario.has_random_reset() {
+                files.build(&self.choice(parameters, true), true)?;
             }
-            if scenario.has_random_reset() {
-                files.build(&choice(true), true)?;
-            }
-            entries.extend((0..self.seeds_of(scenario)).map(|number| Entry::Run {
-                scenario: *scenario,
-                parameters: parameters.to_vec(),
-                seed: Seed::new(self.seed.value().wrapping_add(number)),
-            }));
+            entries.extend(of_scenario);
         }
         Ok(entries)
+    }
+
+    fn choice(&self, parameters: &[String], has_random_reset: bool) -> Choice {
+        Choice {
+            parameters: parameters.to_vec(),
+            trace: self.trace(),
+            has_random_reset,
+        }
     }
 
     fn run_entries(&self, entries: Vec<Entry>) -> Result<Vec<Row>, UsageError> {
@@ -229,7 +285,7 @@ impl Validate {
     fn seeds_of(&self, scenario: &Scenario) -> u64 {
         let is_random = scenario.name.starts_with("random/");
         match self.seeds {
-            Some(seeds) if scenario.is_seeded => seeds.get(),
+            Some(seeds) if scenario.is_seeded => seeds,
             None if is_random && scenario.is_seeded => RANDOM_SEEDS,
             _ => 1,
         }
@@ -306,6 +362,26 @@ mod tests {
         let error = select(&["bus/stal-w".into()]).expect_err("it is misspelt");
         let help = error.into_parts().1.unwrap_or_default();
         assert!(help.contains("did you mean bus/stall-w?"), "{help}");
+    }
+
+    #[test]
+    fn each_seed_without_room_has_a_row_of_its_own_beside_those_that_run() {
+        let scenario = select(&["random/".into()]).expect("it exists").remove(0);
+        let entries = |trials: [Result<(), String>; 3]| {
+            let trials = (1..).map(Seed::new).zip(trials);
+            entries_of(scenario, &[], trials)
+        };
+        let no_room = || Err("no room".to_owned());
+        let found = entries([no_room(), Ok(()), no_room()]);
+        let skipped: Vec<u64> = found
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Skipped(row) => Some(row.seed.value()),
+                Entry::Run { .. } => None,
+            })
+            .collect();
+        assert_eq!((found.len(), skipped), (3, vec![1, 3]));
+        assert_eq!(entries([no_room(), no_room(), no_room()]).len(), 1);
     }
 
     #[test]

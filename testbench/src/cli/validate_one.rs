@@ -56,8 +56,9 @@ impl ValidateOne {
         };
         let library = files.build(&choice, false)?;
         let profile = Profile::new(files.manifest(), &library)?;
-        (scenario.applies)(&profile).map_err(UsageError::new)?;
-        let trial = (scenario.trial)(&profile, self.seed);
+        let trial = scenario
+            .trial_for(&profile, self.seed)
+            .map_err(UsageError::new)?;
         let device = Device::load(&library, self.seed.value());
         let mut device = device.map_err(UsageError::from_diagnostic)?;
         if let Some(wave) = &self.wave {

@@ -121,7 +121,12 @@ fn platform(plan: &Plan) -> Platform {
         start: PhysAddr::new(ram.base),
         bytes: ram.bytes,
     });
+    // Where a device reaches less than the 16 MiB of a PC's DMA zone, the kernel has a zone of its reach: it refuses
+    // a mask that does not cover its lowest zone.
+    let usual = Platform::default();
+    let zone = usual.zone_dma_limit;
     Platform {
+        zone_dma_limit: zone.map(|limit| limit.min(plan.device.dma_mask)),
         possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
         ram: ram.collect(),
         cc: if plan.machine.is_confidential {
@@ -129,7 +134,7 @@ fn platform(plan: &Plan) -> Platform {
         } else {
             CcPlatform::None
         },
-        ..Platform::default()
+        ..usual
     }
 }
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rebound_sim::axi::Response;
+use rebound_sim::cpu::CpuState;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{BeatEvent, BusEvent, Direction};
 use rebound_sim::host::Host;
@@ -360,12 +361,6 @@ fn judge_limit(board: &mut Scoreboard, counts: &Counts, report: &StuckReport) {
 
 fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Counts {
     use rebound_sim::cpu::CpuState::{CopyingIn, CopyingOut, Mapping, Syncing, Unmapping, Waiting};
-    let of = |states: &[rebound_sim::cpu::CpuState]| -> u64 {
-        (0..host.cpus())
-            .map(|cpu| host.cpu(cpu).cycles())
-            .map(|cycles| states.iter().map(|state| cycles.of(*state)).sum::<u64>())
-            .sum()
-    };
     let bus = host.bus_counters(PORT);
     let mapped = mapper.counts();
     Counts {
@@ -375,9 +370,9 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Count
         bus_busy_cycles: traffic.busy_cycles(host.cycle()),
         read_beats: bus.read.beats,
         write_beats: bus.write.beats,
-        cpu_copy_cycles: of(&[CopyingIn, CopyingOut]),
-        cpu_map_cycles: of(&[Mapping, Unmapping, Syncing]),
-        cpu_wait_cycles: of(&[Waiting]),
+        cpu_copy_cycles: cpu_cycles(host, &[CopyingIn, CopyingOut]),
+        cpu_map_cycles: cpu_cycles(host, &[Mapping, Unmapping, Syncing]),
+        cpu_wait_cycles: cpu_cycles(host, &[Waiting]),
         mappings: mapped.mappings,
         bounced_mappings: mapped.bounced_mappings,
         bounced_bytes: mapped.bounced_bytes,
@@ -392,6 +387,14 @@ fn counts(plan: &Plan, host: &Host, mapper: &Mapper, traffic: &Traffic) -> Count
             .map_or(0, |pool| pool.slots.max(mapped.most_slots)),
         budget_cycles: budget::cycles(plan),
     }
+}
+
+/// Returns the cycles that all CPUs spent in some states.
+pub(crate) fn cpu_cycles(host: &Host, states: &[CpuState]) -> u64 {
+    (0..host.cpus())
+        .map(|cpu| host.cpu(cpu).cycles())
+        .map(|cycles| states.iter().map(|state| cycles.of(*state)).sum::<u64>())
+        .sum()
 }
 
 /// Puts violations in the order of their cycles: those of the core's own checks are collected last.

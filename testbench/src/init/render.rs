@@ -249,13 +249,17 @@ impl Draft<'_> {
         let is_aligned = self.parameters.iter().any(|parameter| {
             parameter.name.to_ascii_lowercase().contains("unaligned") && parameter.value == Some(0)
         });
+        let beat = match bound(self.parameters, "data_width") {
+            Some(parameter) => format!("\"{} / 8\"", parameter.name),
+            None => bytes.to_string(),
+        };
         if is_aligned {
             text += "# By a parameter that turns unaligned transfers off: whole beats.\n";
-            let _ = writeln!(text, "alignment = {bytes}");
+            let _ = writeln!(text, "alignment = {beat}");
         } else {
             let _ = writeln!(
                 text,
-                "# If addresses or lengths must be whole beats (else any byte is taken to work):\n# alignment = {bytes}"
+                "# If addresses or lengths must be whole beats (else any byte is taken to work):\n# alignment = {beat}"
             );
         }
         if let Some(parameter) = bound(self.parameters, "max_burst_beats") {

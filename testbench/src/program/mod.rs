@@ -8,7 +8,9 @@ mod error;
 mod interpreter;
 mod steps;
 mod symbols;
+mod units;
 
 pub use error::{StepError, StepProblem};
 pub use interpreter::{Completion, Interpreter};
 pub use symbols::Symbols;
+pub use units::units;

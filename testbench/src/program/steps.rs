@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rebound_sim::manifest::{BitRange, ErrorRule, Step, Value};
-use rebound_sim::stream::{Beat, ChannelError};
+use rebound_sim::manifest::{BitRange, ErrorRule, Step, Symbol, Value};
+use rebound_sim::stream::{Beat, Channel, ChannelError};
 
 use super::access::{Register, place};
 use super::error::StepProblem;
@@ -202,12 +202,22 @@ impl Interpreter {
         let channel = self.channel(channel)?;
         let mut values = Vec::new();
         for (name, value) in fields {
-            values.push((name.as_str(), self.value(value, symbols)?));
+            values.push((name.as_str(), self.field(&channel, name, value, symbols)?));
         }
         let push = channel.push(&values, self.limit(step));
         match self.cpu.wait(push).await {
             Ok(()) => Ok(()),
             Err(ChannelError::Timeout { .. }) => Err(self.timeout(step, None)),
+            Err(ChannelError::TooWide {
+                channel,
+                field,
+                bits,
+                value,
+            }) => Err(StepProblem::NoRoom {
+                what: format!("field {field} of channel {channel}"),
+                bits,
+                value,
+            }),
             Err(error) => Err(StepProblem::Access(error.to_string())),
         }
     }
@@ -220,9 +230,10 @@ impl Interpreter {
         into: &BTreeMap<String, String>,
         symbols: &mut Symbols,
     ) -> Result<(), StepProblem> {
+        let fields = self.channel(channel)?;
         let mut wanted = Vec::new();
         for (field, value) in matching {
-            wanted.push((field.as_str(), self.value(value, symbols)?));
+            wanted.push((field.as_str(), self.field(&fields, field, value, symbols)?));
         }
         let is_ours = |beat: &Beat| {
             let mut wanted = wanted.iter();
@@ -294,6 +305,21 @@ impl Interpreter {
             word |= place(self.value(value, symbols)?, *bits)?;
         }
         Ok(word)
+    }
+
+    /// The value of a field of a channel. Tags count on past the field's width and begin again: any will do.
+    fn field(
+        &self,
+        channel: &Channel,
+        name: &str,
+        value: &Value,
+        symbols: &Symbols,
+    ) -> Result<u64, StepProblem> {
+        let found = self.value(value, symbols)?;
+        match channel.field_bits(name) {
+            Some(bits) if value.symbol() == Some(&Symbol::Tag) => Ok(found & low_bits(bits)),
+            _ => Ok(found),
+        }
     }
 
     fn value(&self, value: &Value, symbols: &Symbols) -> Result<u64, StepProblem> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::replay::engine::{Answer, Engine};
 use crate::replay::op::{MapOp, Op, Seen};
+use crate::replay::sequence::Sequencer;
 
 /// Differences that are kept to be shown.
 const SHOWN: usize = 20;
@@ -19,8 +20,10 @@ pub enum Cause {
     OtherArea,
     /// The slots are still in use here: the line of their end is read later.
     StillInUse,
-    /// Another call came in between, on another CPU.
+    /// A call on another CPU overlaps with this one.
     Order,
+    /// No call overlaps, so the pool is not that of the trace.
+    OtherPool,
     /// It follows from an earlier difference.
     Follows,
     /// The decision whether to bounce at all differs: mask or `force` are not those of the trace.
@@ -39,6 +42,9 @@ impl fmt::Display for Cause {
             Self::OtherArea => "the kernel was in another area: the task changed its CPU, or areas are not as given",
             Self::StillInUse => "the slots are still in use here: the line of their end comes later",
             Self::Order => "the order of two CPUs within microseconds is not known",
+            Self::OtherPool => {
+                "the pool's base, its size or the device's alignment differ: no call of another CPU overlaps"
+            }
             Self::Follows => "follows from the difference before",
             Self::Decision => "the mask or `force` is not that of the trace",
             Self::HadRoom => "the pool has room here",
@@ -89,7 +95,7 @@ impl SelfCheck {
         self.is_after_loss = true;
     }
 
-    /// Compares an answer.
+    /// Compares an answer. The sequencer has just handed the operation out.
     pub fn compare(
         &mut self,
         engine: &Engine,
@@ -97,6 +103,7 @@ impl SelfCheck {
         map: &MapOp,
         answer: &Answer,
         has_orphans: bool,
+        sequencer: &Sequencer,
     ) {
         let recorded = match map.seen {
             Seen::Bounced(dma) => {
@@ -129,7 +136,8 @@ impl SelfCheck {
                 self.decisions += 1;
                 Cause::Decision
             }
-            _ => Cause::Order,
+            _ if sequencer.is_overlapped(op, map) => Cause::Order,
+            _ => Cause::OtherPool,
         };
         let cause = if cause == Cause::Decision {
             cause

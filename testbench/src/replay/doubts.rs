@@ -43,6 +43,12 @@ pub fn doubts(survey: &Survey) -> String {
     if read.is_cut {
         say("the last line has no end: the trace was cut there".to_owned());
     }
+    if let Some(damage) = &read.damage {
+        say(format!(
+            "the compressed file breaks off behind line {}: {damage}; what lies before was read",
+            read.lines
+        ));
+    }
     let orphans = misfits.unmaps_without_map;
     if orphans.count > 0 {
         say(format!(
@@ -51,7 +57,7 @@ pub fn doubts(survey: &Survey) -> String {
             orphans.count, orphans.first_line, misfits.orphan_slots
         ));
     }
-    let counted: [(Count, &str); 6] = [
+    let counted: [(Count, &str); 7] = [
         (
             misfits.bounces_without_map,
             "buffers were about to be bounced and no mapping followed: scatterlists that failed, or lost lines",
@@ -71,6 +77,10 @@ pub fn doubts(survey: &Survey) -> String {
         (
             misfits.uneven_lists,
             "scatterlists have lists of unequal length and were left out: an IOMMU may have joined entries",
+        ),
+        (
+            misfits.empty_maps,
+            "mappings are of 0 bytes: no kernel makes such a mapping, and none is made here",
         ),
         (
             Count {

@@ -228,6 +228,15 @@ impl Engine {
         (slot < self.machine.slots).then_some(slot)
     }
 
+    /// Returns whether a bounce buffer lies in the first pool, in another area than that of its CPU.
+    #[must_use]
+    pub fn is_spilled(&self, dma: u64, cpu: u16) -> bool {
+        let area_slots = self.machine.slots / self.machine.areas;
+        let own = u32::from(cpu) & (self.machine.areas - 1);
+        self.slot_of(dma)
+            .is_some_and(|slot| slot / area_slots != own)
+    }
+
     /// Returns whether a slot of the first pool is free.
     #[must_use]
     pub fn is_free(&self, slot: u32) -> bool {
@@ -255,5 +264,80 @@ fn attrs(op: &MapOp) -> Attrs {
         Attrs::SKIP_CPU_SYNC | Attrs::NO_WARN
     } else {
         Attrs::NO_WARN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::machine::DeviceConfig;
+    use crate::replay::op::Seen;
+    use crate::trace::TraceAttrs;
+
+    const BASE: u64 = 0x700_0000;
+
+    fn engine(areas: u32) -> Engine {
+        let machine = Machine {
+            slots: 128 * areas,
+            areas,
+            base: BASE,
+            is_forced: false,
+            policy: swiotlb::Policy::Static,
+            cpus: areas,
+            ram_bytes: 8 << 30,
+            devices: vec![DeviceConfig {
+                name: "disk".to_owned(),
+                mask: 0xffff_ffff,
+                min_align_mask: 0,
+            }],
+        };
+        Engine::new(machine).expect("a pool")
+    }
+
+    fn buffer(id: MappingId, phys: u64, bytes: u64) -> MapOp {
+        MapOp {
+            id,
+            device: 0,
+            dir: Dir::ToDevice,
+            attrs: TraceAttrs::default(),
+            phys,
+            bytes,
+            seen: Seen::Direct,
+            closed_line: 0,
+            is_sg: false,
+        }
+    }
+
+    #[test]
+    fn what_the_device_reaches_is_direct_and_the_rest_bounced_until_the_pool_is_full() {
+        let mut engine = engine(1);
+        let mut map = |id, phys, bytes| engine.map(&buffer(id, phys, bytes), (0, 0, 0));
+        assert_eq!(map(1, 0x1000, 64), Answer::Direct);
+        let high = 0x1_0000_0000;
+        let first = Answer::Bounced {
+            dma: BASE,
+            slots: 127,
+        };
+        assert_eq!(map(2, high, 127 * 2048), first);
+        assert!(matches!(map(3, high, 4096), Answer::Failed(_)));
+        assert_eq!(engine.used_slots(), 127);
+        assert_eq!(engine.unmap(1).map(|held| held.slots), Some(0));
+        assert!(engine.rename(2, 9) && engine.unmap(2).is_none());
+        assert_eq!(engine.unmap(9).map(|held| held.slots), Some(127));
+        assert_eq!((engine.used_slots(), engine.take_hiwater()), (0, 127));
+        assert_eq!(engine.take_hiwater(), 0);
+    }
+
+    #[test]
+    fn a_buffer_in_the_area_of_another_cpu_is_spilled() {
+        let mut engine = engine(2);
+        let answer = engine.map(&buffer(1, 0x1_0000_0000, 2048), (1, 0, 0));
+        let Answer::Bounced { dma, .. } = answer else {
+            panic!("bounced, found {answer:?}");
+        };
+        assert_eq!(engine.slot_of(dma), Some(128));
+        assert!(!engine.is_spilled(dma, 1) && engine.is_spilled(dma, 0));
+        assert!(!engine.is_free(128) && engine.is_free(129));
+        assert_eq!(engine.slot_of(BASE - 1), None);
     }
 }

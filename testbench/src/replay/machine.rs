@@ -107,11 +107,7 @@ impl Recorded {
             ],
             (assumed.max(DEFAULT_SLOTS), Source::Assumed),
         );
-        let cpus = survey
-            .read
-            .cpus
-            .unwrap_or(1)
-            .max(u32::from(survey.highest_cpu) + 1);
+        let cpus = survey.cpus();
         let derived = areas_of(survey, slots, known.base, cpus);
         let (areas, areas_source) = first_of(
             [(known.areas, Source::Said), (derived, Source::Derived)],

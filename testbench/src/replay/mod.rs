@@ -5,15 +5,26 @@
 //! with the trace ([`SelfCheck`]).
 
 mod check;
+mod copies;
 mod doubts;
+mod driver;
 mod engine;
+mod failures;
 mod figures;
+mod levels;
 mod live;
+mod load;
 mod machine;
 mod op;
+mod pace;
 mod pairing;
+#[cfg(test)]
+pub(crate) mod planted;
 mod plot;
+pub mod price;
+mod queue;
 mod report;
+mod request;
 mod run;
 mod sequence;
 mod spool;
@@ -25,10 +36,11 @@ mod whatif;
 pub use check::{Cause, Difference, SelfCheck};
 pub use doubts::doubts;
 pub use engine::{Answer, Engine, Held};
-pub use figures::{Cell, Figures, Level, Lifetimes, POINTS, PhaseFigures, Point};
+pub use figures::{Cell, Figures, POINTS, PhaseFigures, Point};
+pub use levels::{Level, Lifetimes};
+pub use load::Load;
 pub use machine::{DeviceConfig, Known, Machine, Recorded, Source};
 pub use op::{MapOp, MappingId, Op, OpKind, Seen};
-pub use pairing::Load;
 pub use plot::{sparkline, svg};
 pub use report::{Report, Row, text};
 pub use run::{Recording, ReplayError, fit_alignment, replay_recorded};

@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::replay::live::{Live, LiveTable};
+use crate::replay::load::Load;
 use crate::replay::op::{MapOp, MappingId, Op, OpKind, Seen};
 use crate::replay::spool::Spool;
 use crate::replay::survey::{DeviceSurvey, Survey};
-use crate::trace::{Dir, Event, Item, Lists, Names, Reader, Record, TraceAttrs, TraceError};
+use crate::trace::{Dir, Event, Lists, Names, Reader, Record, TraceAttrs, TraceError};
 
 /// Longest time between the two lines of a mapping; a copy of 256 KiB takes far less.
 const MOST_NS: u64 = 200_000_000;
@@ -20,74 +21,10 @@ const MOST_WAITING: usize = 1 << 16;
 /// Bytes of a slot.
 const SLOT: u64 = swiotlb::SLOT_BYTES;
 
+#[path = "pairing_ends.rs"]
+mod ends;
 #[path = "pairing_sg.rs"]
 mod sg;
-
-/// A load with what else the trace tells.
-#[derive(Debug)]
-pub struct Load {
-    /// The operations.
-    pub ops: Spool,
-    /// The machine, the devices, the phases, and what did not fit.
-    pub survey: Survey,
-}
-
-impl Load {
-    /// Reads a trace to its end.
-    ///
-    /// # Errors
-    /// If it cannot be read, or holds nothing of use.
-    pub fn read(mut reader: Reader) -> Result<Self, TraceError> {
-        let mut pairing = Pairing::new();
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Record(record) => pairing.take(&record, &reader.lists, &reader.devices)?,
-                Item::Lost { line, .. } => pairing.lose(line)?,
-            }
-        }
-        let load = pairing.finish(&reader)?;
-        load.refuse_if_empty(&reader)?;
-        Ok(load)
-    }
-
-    fn refuse_if_empty(&self, reader: &Reader) -> Result<(), TraceError> {
-        let counts = &self.survey.read;
-        let devices = &self.survey.devices;
-        let maps: u64 = devices
-            .iter()
-            .map(|device| device.bounced + device.direct)
-            .sum();
-        let nothing = |found| {
-            Err(TraceError::NothingUsable {
-                name: reader.name().to_owned(),
-                found,
-            })
-        };
-        if maps + self.survey.failed() == 0 {
-            let first = counts.first_bad.first().or(counts.first_foreign.as_ref());
-            let first = first.map_or_else(String::new, |bad| {
-                format!("; line {}: {}", bad.line, bad.cause)
-            });
-            return nothing(format!(
-                "no mapping in {} lines ({} events of ours, {} others, {} that could not be read, {} that \
-                 are no events){first}",
-                counts.lines,
-                counts.events,
-                counts.other_events,
-                counts.bad_lines,
-                counts.foreign_lines
-            ));
-        }
-        let elsewhere = self.survey.misfits.maps_without_bounce.count;
-        if elsewhere * 2 > maps {
-            return nothing(format!(
-                "{elsewhere} of {maps} mappings elsewhere than at their buffer without a line of \
-                 swiotlb_bounced: an IOMMU translates, or that event was not enabled"
-            ));
-        }
-        Ok(())
-    }
-}
 
 /// An operation in the queue.
 #[derive(Debug)]
@@ -107,7 +44,7 @@ struct Mapped {
 }
 
 #[derive(Debug)]
-struct Pairing {
+pub(crate) struct Pairing {
     queue: VecDeque<Waiting>,
     /// Operations in the queue that wait for a line.
     open: usize,
@@ -118,7 +55,7 @@ struct Pairing {
 }
 
 impl Pairing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             queue: VecDeque::new(),
             open: 0,
@@ -132,7 +69,12 @@ impl Pairing {
         }
     }
 
-    fn take(&mut self, record: &Record, lists: &Lists, devices: &Names) -> Result<(), TraceError> {
+    pub(crate) fn take(
+        &mut self,
+        record: &Record,
+        lists: &Lists,
+        devices: &Names,
+    ) -> Result<(), TraceError> {
         let survey = &mut self.load.survey;
         while survey.devices.len() < devices.len() {
             let number = u32::try_from(survey.devices.len()).unwrap_or(u32::MAX);
@@ -204,7 +146,7 @@ impl Pairing {
         self.flush(record.time_ns)
     }
 
-    fn lose(&mut self, line: u64) -> Result<(), TraceError> {
+    pub(crate) fn lose(&mut self, line: u64) -> Result<(), TraceError> {
         let op = Op {
             time_ns: self.last_ns,
             line,
@@ -287,6 +229,9 @@ impl Pairing {
         let survey = &mut self.load.survey;
         let device = &mut survey.devices[record.device as usize];
         device.largest_bytes = device.largest_bytes.max(mapped.bytes);
+        if mapped.bytes == 0 {
+            survey.misfits.empty_maps.note(record.line);
+        }
         let seen = if mapped.dma == u64::MAX {
             device.failed += 1;
             Seen::Failed
@@ -351,54 +296,6 @@ impl Pairing {
         (id, found)
     }
 
-    /// Slots that are given away have been freed before, even if no line told. Returns how many ends were
-    /// put in front of what is open.
-    fn end_overlapped(&mut self, record: &Record, mapped: &Mapped) -> usize {
-        let mut inserted = 0;
-        while let Some(old) = self.live.overlapping(mapped.dma, mapped.bytes) {
-            self.load.survey.misfits.lost_unmaps.note(record.line);
-            self.live.remove(old.id);
-            let at = self.queue.iter().position(|waiting| waiting.is_open);
-            let op = Op {
-                time_ns: record.time_ns,
-                line: record.line,
-                cpu: record.cpu,
-                task: record.task,
-                pid: record.pid,
-                kind: OpKind::Unmap {
-                    id: old.id,
-                    skips_sync: false,
-                    is_early: false,
-                },
-            };
-            let is_open = false;
-            // In front of all that still waits, the mapping that took the slots among them.
-            self.queue
-                .insert(at.unwrap_or(self.queue.len()), Waiting { op, is_open });
-            inserted += 1;
-        }
-        inserted
-    }
-
-    fn unmap(&mut self, record: &Record, (dir, dma, bytes): (Dir, u64, u64), attrs: TraceAttrs) {
-        let misfits = &mut self.load.survey.misfits;
-        let Some(live) = self.live.at(record.device, dma) else {
-            misfits.unmaps_without_map.note(record.line);
-            misfits.orphan_slots += bytes.div_ceil(SLOT);
-            return;
-        };
-        if live.bytes != bytes || live.dir != dir {
-            misfits.changed_ends.note(record.line);
-        }
-        self.live.remove(live.id);
-        let kind = OpKind::Unmap {
-            id: live.id,
-            skips_sync: attrs.skips_sync,
-            is_early: false,
-        };
-        self.push(record, kind);
-    }
-
     fn sync(&mut self, record: &Record, (dma, bytes): (u64, u64), dir: Dir, for_cpu: bool) {
         if let Some(live) = self.live.holding(record.device, dma) {
             let kind = OpKind::Sync {
@@ -433,45 +330,7 @@ impl Pairing {
         }
     }
 
-    /// The first in the queue has no mapping. With what its task began right behind it, that was a
-    /// scatterlist that failed: its entries are freed after the last.
-    fn give_up(&mut self) {
-        let Some(front) = self.queue.front() else {
-            return;
-        };
-        let (pid, first_ns) = (front.op.pid, front.op.time_ns);
-        let (mut ends, mut last) = (Vec::new(), 0);
-        for (index, waiting) in self.queue.iter_mut().enumerate() {
-            if waiting.op.time_ns.saturating_sub(first_ns) > MOST_NS {
-                break;
-            }
-            if waiting.is_open && waiting.op.pid == pid {
-                waiting.is_open = false;
-                self.open -= 1;
-                last = index;
-                self.load
-                    .survey
-                    .misfits
-                    .bounces_without_map
-                    .note(waiting.op.line);
-                if let OpKind::Map(map) = &waiting.op.kind {
-                    ends.push(map.id);
-                }
-            }
-        }
-        let op = self.queue[last].op;
-        for id in ends {
-            let kind = OpKind::Unmap {
-                id,
-                skips_sync: true,
-                is_early: false,
-            };
-            let op = Op { kind, ..op };
-            self.queue.insert(last + 1, Waiting { op, is_open: false });
-        }
-    }
-
-    fn finish(mut self, reader: &Reader) -> Result<Load, TraceError> {
+    pub(crate) fn finish(mut self, reader: &Reader) -> Result<Load, TraceError> {
         while let Some(front) = self.queue.front() {
             if front.is_open {
                 self.give_up();

@@ -7,9 +7,9 @@ use swiotlb::InitError;
 use crate::replay::check::SelfCheck;
 use crate::replay::engine::Engine;
 use crate::replay::figures::Figures;
+use crate::replay::load::Load;
 use crate::replay::machine::Machine;
 use crate::replay::op::{Op, OpKind, Seen};
-use crate::replay::pairing::Load;
 use crate::replay::sequence::Sequencer;
 
 /// A replay that cannot be made.
@@ -104,11 +104,11 @@ fn replay_first(
     {
         sequencer.push(op);
         while let Some(op) = sequencer.next(&run.engine, false) {
-            run.step(&op);
+            run.step(&op, &sequencer);
         }
     }
     while let Some(op) = sequencer.next(&run.engine, true) {
-        run.step(&op);
+        run.step(&op, &sequencer);
     }
     let hiwater = run.engine.take_hiwater();
     run.figures.end_phase(survey.last_ns, hiwater);
@@ -129,15 +129,15 @@ struct Run {
 }
 
 impl Run {
-    fn step(&mut self, op: &Op) {
+    fn step(&mut self, op: &Op, sequencer: &Sequencer) {
         let time_ns = op.time_ns;
         self.engine.set_time(time_ns);
         match &op.kind {
             OpKind::Map(map) => {
                 let answer = self.engine.map(map, (op.cpu, op.task, time_ns));
                 self.figures.map(map, &answer, time_ns);
-                self.check
-                    .compare(&self.engine, op, map, &answer, self.has_orphans);
+                let check = &mut self.check;
+                check.compare(&self.engine, op, map, &answer, self.has_orphans, sequencer);
                 if map.seen == Seen::Failed
                     && let Some(held) = self.engine.unmap(map.id)
                 {

@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
+
 use crate::replay::engine::Engine;
 use crate::replay::op::{MapOp, Op, OpKind, Seen};
 
@@ -20,6 +22,8 @@ pub struct Sequencer {
     last_line: u64,
     moved: u64,
     releases_first: bool,
+    /// The last line of a mapping that was handed out, by CPU.
+    closed: FxHashMap<u16, u64>,
 }
 
 impl Sequencer {
@@ -57,7 +61,27 @@ impl Sequencer {
         }
         let first = self.first(engine);
         self.moved += u64::from(first > 0);
-        self.waiting.remove(first)
+        let op = self.waiting.remove(first)?;
+        if let OpKind::Map(map) = op.kind {
+            let closed = self.closed.entry(op.cpu).or_default();
+            *closed = map.closed_line.max(*closed);
+        }
+        Some(op)
+    }
+
+    /// Returns whether a call on another CPU was under way between the lines of a mapping that was handed
+    /// out last.
+    #[must_use]
+    pub fn is_overlapped(&self, op: &Op, map: &MapOp) -> bool {
+        let before = self
+            .closed
+            .iter()
+            .any(|(&cpu, &line)| cpu != op.cpu && line > op.line);
+        let mut behind = self
+            .waiting
+            .iter()
+            .take_while(|other| other.line < map.closed_line);
+        before || behind.any(|other| other.cpu != op.cpu)
     }
 
     /// Returns the first operation that need not wait for a later one.
@@ -174,4 +198,145 @@ fn holds(engine: &Engine, id: u64, slot: u32, bytes: u64) -> bool {
     };
     let slots = u32::try_from(bytes.div_ceil(swiotlb::SLOT_BYTES)).unwrap_or(u32::MAX);
     slot < held_slot + held.slots && held_slot < slot.saturating_add(slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use swiotlb::Policy;
+
+    use super::*;
+    use crate::replay::machine::{DeviceConfig, Machine};
+    use crate::trace::{Dir, TraceAttrs};
+
+    const BASE: u64 = 0x700_0000;
+
+    fn engine() -> Engine {
+        let machine = Machine {
+            slots: 128,
+            areas: 1,
+            base: BASE,
+            is_forced: true,
+            policy: Policy::Static,
+            cpus: 2,
+            ram_bytes: 4 << 30,
+            devices: vec![DeviceConfig {
+                name: "disk".to_owned(),
+                mask: u64::MAX,
+                min_align_mask: 0,
+            }],
+        };
+        Engine::new(machine).expect("a pool")
+    }
+
+    fn op(line: u64, kind: OpKind) -> Op {
+        Op {
+            time_ns: line,
+            line,
+            cpu: 0,
+            task: 0,
+            pid: 0,
+            kind,
+        }
+    }
+
+    /// A mapping of a slot between two lines.
+    fn map(id: u64, (line, closed_line): (u64, u64), slot: u64) -> Op {
+        let map = MapOp {
+            id,
+            device: 0,
+            dir: Dir::ToDevice,
+            attrs: TraceAttrs::default(),
+            phys: id << 16,
+            bytes: 2048,
+            seen: Seen::Bounced(BASE + slot * 2048),
+            closed_line,
+            is_sg: false,
+        };
+        op(line, OpKind::Map(map))
+    }
+
+    fn unmap(id: u64, line: u64) -> Op {
+        let kind = OpKind::Unmap {
+            id,
+            skips_sync: false,
+            is_early: false,
+        };
+        op(line, kind)
+    }
+
+    /// Carries operations out in the order of the sequencer; returns the lines in that order.
+    fn order(ops: &[Op], releases_first: bool) -> Vec<u64> {
+        let (mut engine, mut sequencer) = (engine(), Sequencer::new(releases_first));
+        let mut lines = Vec::new();
+        let mut carry_out = |engine: &mut Engine, op: &Op| {
+            lines.push(op.line);
+            match op.kind {
+                OpKind::Map(map) => _ = engine.map(&map, (op.cpu, 0, 0)),
+                OpKind::Unmap { id, .. } => _ = engine.unmap(id),
+                _ => {}
+            }
+        };
+        for next in ops {
+            sequencer.push(*next);
+            while let Some(op) = sequencer.next(&engine, false) {
+                carry_out(&mut engine, &op);
+            }
+        }
+        while let Some(op) = sequencer.next(&engine, true) {
+            carry_out(&mut engine, &op);
+        }
+        lines
+    }
+
+    #[test]
+    fn of_two_that_overlap_the_one_nearer_to_the_cursor_was_first() {
+        assert_eq!(
+            order(&[map(1, (1, 4), 1), map(2, (2, 3), 0)], false),
+            [2, 1]
+        );
+        assert_eq!(
+            order(&[map(1, (1, 2), 1), map(2, (3, 4), 0)], false),
+            [1, 3]
+        );
+    }
+
+    /// Whether the first mapping is overlapped, if the second is on that CPU.
+    fn is_overlapped(lines: [(u64, u64); 2], cpu: u16, handed_out: usize) -> bool {
+        let mut ops = [map(1, lines[0], 0), map(2, lines[1], 1)];
+        ops[1].cpu = cpu;
+        let (engine, mut sequencer) = (engine(), Sequencer::new(false));
+        for op in ops {
+            sequencer.push(op);
+        }
+        for _ in 0..handed_out {
+            let _ = sequencer.next(&engine, true).expect("an operation");
+        }
+        let op = ops[handed_out - 1];
+        let OpKind::Map(map) = op.kind else {
+            panic!("a mapping, found {op:?}");
+        };
+        sequencer.is_overlapped(&op, &map)
+    }
+
+    #[test]
+    fn only_calls_of_two_cpus_overlap() {
+        for handed_out in [1, 2] {
+            assert!(is_overlapped([(1, 3), (2, 4)], 1, handed_out));
+            assert!(!is_overlapped([(1, 3), (2, 4)], 0, handed_out));
+            assert!(!is_overlapped([(1, 2), (3, 4)], 1, handed_out));
+        }
+    }
+
+    #[test]
+    fn slots_that_are_given_away_again_were_freed_before() {
+        let ops = [map(1, (1, 2), 0), map(2, (3, 5), 0), unmap(1, 4)];
+        assert_eq!(order(&ops, false), [1, 4, 3]);
+    }
+
+    #[test]
+    fn a_release_that_could_be_before_or_after_is_where_it_is_asked_for() {
+        let ops = [map(1, (1, 2), 0), map(2, (3, 5), 1), unmap(1, 4)];
+        assert_eq!(order(&ops, false), [1, 3, 4]);
+        assert_eq!(order(&ops, true), [1, 4, 3]);
+    }
 }

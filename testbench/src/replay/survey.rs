@@ -110,6 +110,8 @@ pub struct Misfits {
     pub changed_ends: Count,
     /// Scatterlists whose lists are of unequal length.
     pub uneven_lists: Count,
+    /// Mappings of no byte, which no kernel makes.
+    pub empty_maps: Count,
     /// Mappings that were live at the end.
     pub live_at_end: u64,
 }
@@ -193,6 +195,13 @@ impl Survey {
         *self.places.entry((cpu, dma >> GRANULE_SHIFT)).or_default() += 1;
     }
 
+    /// Returns the CPUs of the traced machine, as far as the trace tells.
+    #[must_use]
+    pub fn cpus(&self) -> u32 {
+        let told = self.read.cpus.unwrap_or(1);
+        told.max(u32::from(self.highest_cpu) + 1)
+    }
+
     /// Returns how many buffers were bounced.
     #[must_use]
     pub fn bounced(&self) -> u64 {
@@ -214,8 +223,9 @@ impl Survey {
         let odd = misfits.bounces_without_map.count
             + misfits.maps_without_bounce.count
             + misfits.lost_unmaps.count
-            + misfits.uneven_lists.count;
-        lost + odd == 0
+            + misfits.uneven_lists.count
+            + misfits.empty_maps.count;
+        lost + odd == 0 && read.damage.is_none()
     }
 }
 

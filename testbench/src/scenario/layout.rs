@@ -1,12 +1,8 @@
 //! Places buffers in a machine's memory, above, below and across what the device reaches.
 
-use rebound_sim::axi::BusPolicy;
-use rebound_sim::cpu::CostModel;
-use rebound_sim::stream::StreamPolicy;
-
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, IOMMU_PAGE_BYTES, MachinePlan,
-    Movement, Outcome, Plan, PoolKind, PoolPlan, Range, Transfer, Usage, low_bits,
+    BufferPlan, BufferUse, IOMMU_PAGE_BYTES, Movement, Outcome, Plan, PoolKind, PoolPlan, Range,
+    Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -57,41 +53,15 @@ impl Layout {
     pub fn new(seed: Seed, bits: u32) -> Self {
         let limit = if bits < 64 { 1 << bits } else { FAR_BASE };
         let high_base = limit - BELOW_BYTES;
-        let plan = Plan {
-            seed,
-            machine: MachinePlan {
-                ram: vec![
-                    LOW,
-                    Range {
-                        base: high_base,
-                        bytes: BELOW_BYTES + ABOVE_BYTES,
-                    },
-                ],
-                cpus: 1,
-                is_confidential: false,
-                pool: Some(PoolPlan {
-                    base: LOW.base,
-                    slots: 1024,
-                    areas: 1,
-                    is_forced: false,
-                    kind: PoolKind::Fixed,
-                    spare: None,
-                }),
-                iommu: None,
-                pages: Vec::new(),
+        let pool = PoolPlan::fixed(LOW.base, 1024);
+        let mut plan = Plan::idle(seed, bits, Some(pool), 20);
+        plan.machine.ram = vec![
+            LOW,
+            Range {
+                base: high_base,
+                bytes: BELOW_BYTES + ABOVE_BYTES,
             },
-            device: DeviceLimits::bits(bits),
-            engine: EnginePlan::bits(bits),
-            bus: BusPolicy::with_latency(20),
-            stream: StreamPolicy::default(),
-            unplanned_latency_cycles: 0,
-            promised_bursts: None,
-            costs: CostModel::default(),
-            buffers: Vec::new(),
-            transfers: Vec::new(),
-            demands: Vec::new(),
-            expect: Expect::Pass,
-        };
+        ];
         Self {
             plan,
             limit,

@@ -86,6 +86,19 @@ pub struct Range {
 }
 
 impl PoolPlan {
+    /// A pool of everybody's, of one area: it refuses mappings when it is full.
+    #[must_use]
+    pub const fn fixed(base: u64, slots: u64) -> Self {
+        Self {
+            base,
+            slots,
+            areas: 1,
+            is_forced: false,
+            kind: PoolKind::Fixed,
+            spare: None,
+        }
+    }
+
     /// First address past its last slot.
     #[must_use]
     pub const fn end(&self) -> u64 {
@@ -569,6 +582,34 @@ impl Expect {
 }
 
 impl Plan {
+    /// A machine of one CPU with nothing to do yet and no RAM, whose device and engine reach `bits` address bits;
+    /// its bus answers after `latency_cycles`.
+    #[must_use]
+    pub fn idle(seed: Seed, bits: u32, pool: Option<PoolPlan>, latency_cycles: u32) -> Self {
+        Self {
+            seed,
+            machine: MachinePlan {
+                ram: Vec::new(),
+                cpus: 1,
+                is_confidential: false,
+                pool,
+                iommu: None,
+                pages: Vec::new(),
+            },
+            device: DeviceLimits::bits(bits),
+            engine: EnginePlan::bits(bits),
+            bus: BusPolicy::with_latency(latency_cycles),
+            stream: StreamPolicy::default(),
+            unplanned_latency_cycles: 0,
+            promised_bursts: None,
+            costs: CostModel::default(),
+            buffers: Vec::new(),
+            transfers: Vec::new(),
+            demands: Vec::new(),
+            expect: Expect::Pass,
+        }
+    }
+
     /// Bytes that the transfer moves in all its rounds.
     #[must_use]
     pub fn bytes_of(&self, transfer: &Transfer) -> u64 {

@@ -8,4 +8,5 @@ mod text;
 pub use advice::{Advice, Obstacle, PolicyAdvice, advise};
 pub use leak::{Leak, leaks};
 pub use search::{Margin, smallest};
+pub(crate) use text::command_line;
 pub use text::text;

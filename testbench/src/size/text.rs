@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use swiotlb::MapError;
+
 use crate::lint_cmdline::{pool_bytes, size_text};
 use crate::replay::{Failure, Point, Survey, doubts, percent, sparkline};
 use crate::size::advice::{Advice, Obstacle};
@@ -22,6 +24,14 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         advice.areas,
         if advice.areas == 1 { "" } else { "s" }
     );
+    if !advice.needs_pool() {
+        let _ = writeln!(
+            out,
+            "nothing is bounced: no pool is needed for this load, and no line for the kernel"
+        );
+        out.push_str(&doubts(survey));
+        return out;
+    }
     let _ = writeln!(out, "\nheld at the peak by");
     let _ = writeln!(
         out,
@@ -79,8 +89,16 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
     if let Some((slots, failure)) = &advice.smaller {
         let _ = writeln!(
             out,
-            "with {slots} slots it fails: {}",
-            failure_text(survey, failure)
+            "with {slots} slots it fails: {}{}",
+            failure_text(survey, failure),
+            help_text(failure)
+        );
+    }
+    if let Some((spilled, bounced)) = spilled(advice) {
+        let _ = writeln!(
+            out,
+            "area imbalance: {spilled} of {bounced} mappings did not fit into the area of their CPU and went to \
+             another's; fewer areas or more slots keep each CPU in its own"
         );
     }
     for leak in &advice.leaks {
@@ -92,19 +110,55 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         );
     }
     out.push_str(&doubts(survey));
-    if let Some(slots) = advice
+    let _ = writeln!(out, "{}", recommendation(advice, is_forced));
+    out
+}
+
+/// The line for the kernel, or why there is none.
+fn recommendation(advice: &Advice, is_forced: bool) -> String {
+    match advice.recommended() {
+        Some(("static", slots)) => {
+            let line = command_line("static", (slots, advice.areas), is_forced);
+            format!("kernel command line: {line}")
+        }
+        Some((name, slots)) => {
+            let line = command_line(name, (slots, advice.areas), is_forced);
+            format!("kernel command line for policy {name}: {line}")
+        }
+        None if advice.obstacle.is_some() => {
+            "no line for the kernel: no size helps, as told above".to_owned()
+        }
+        None => "no line for the kernel: no pool that is tried holds the load with its margin"
+            .to_owned(),
+    }
+}
+
+/// Writes `swiotlb=` for a pool of so many slots and areas.
+pub(crate) fn command_line(policy: &str, (slots, areas): (u32, u32), is_forced: bool) -> String {
+    let force = if is_forced { ",force" } else { "" };
+    let dynamic = if policy == "per-buffer" {
+        ",dynamic"
+    } else {
+        ""
+    };
+    format!("swiotlb={slots},{areas}{force}{dynamic}")
+}
+
+/// Mappings of the smallest static pool that overflowed an area.
+fn spilled(advice: &Advice) -> Option<(u64, u64)> {
+    let fixed = advice
         .policies
         .iter()
-        .find_map(|policy| policy.with_margin.filter(|_| policy.name == "static"))
-    {
-        let force = if is_forced { ",force" } else { "" };
-        let _ = writeln!(
-            out,
-            "kernel command line: swiotlb={slots},{}{force}",
-            advice.areas
-        );
+        .find(|policy| policy.name == "static")?;
+    Some(fixed.spilled_of).filter(|&(spilled, _)| spilled > 0)
+}
+
+/// What would help where it is not simply more slots.
+fn help_text(failure: &Failure) -> String {
+    match failure.cause {
+        MapError::Full(full) => format!("; helps: {}", full.why.help()),
+        _ => String::new(),
     }
-    out
 }
 
 fn failure_text(survey: &Survey, failure: &Failure) -> String {
@@ -139,7 +193,13 @@ fn obstacle_text(survey: &Survey, failure: &Failure, obstacle: Obstacle) -> Stri
                 "slots are free, but the longest run is {longest_run}: smaller mappings help, more slots do not"
             )
         }
-        Obstacle::Room => "even 2 GiB of slots do not suffice".to_owned(),
+        Obstacle::Room { slots } => format!(
+            "even {} of slots do not suffice",
+            size_text(pool_bytes(u64::from(slots)))
+        ),
+        Obstacle::Invalid => {
+            "the trace asks for a mapping that no kernel makes, whatever the pool".to_owned()
+        }
     };
     format!("{why}\n  {}", failure_text(survey, failure))
 }

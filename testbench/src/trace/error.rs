@@ -58,7 +58,7 @@ impl ForeignFormat {
 #[non_exhaustive]
 pub enum TraceError {
     /// The file cannot be opened or read.
-    #[error("{}:{line}: cannot read the trace: {cause}", name.display())]
+    #[error("{}: cannot read the trace: {cause}", place(name, *line))]
     Unreadable {
         /// The file.
         name: PathBuf,
@@ -94,6 +94,15 @@ pub enum TraceError {
     /// What was read could not be kept aside.
     #[error("cannot keep the mappings of the trace in a temporary file: {0}")]
     Spool(#[from] std::io::Error),
+}
+
+/// Names a line of a file; line 0 is the file.
+fn place(name: &Path, line: u64) -> String {
+    if line == 0 {
+        name.display().to_string()
+    } else {
+        format!("{}:{line}", name.display())
+    }
 }
 
 impl TraceError {

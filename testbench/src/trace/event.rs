@@ -1,6 +1,7 @@
 //! Events of the bounce layer and the DMA API, read from the fields behind an event's name.
 
-use crate::trace::fields::{Fields, Malformed, hex_list, size_list};
+use crate::trace::fields::{Fields, Malformed, check_end, hex_list, size_list};
+use crate::trace::marker::Marker;
 use crate::trace::names::Names;
 
 /// Direction of a mapping.
@@ -129,19 +130,6 @@ pub enum Event {
     Marker(Marker),
 }
 
-/// A phase begins.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Marker {
-    /// Its name.
-    pub name: String,
-    /// `io_tlb_nslabs`, if the marker tells it.
-    pub slots: Option<u64>,
-    /// `io_tlb_used`.
-    pub used: Option<u64>,
-    /// `io_tlb_used_hiwater` since the marker before.
-    pub hiwater: Option<u64>,
-}
-
 /// The lists of a scatterlist event, kept from line to line so that nothing is allocated for each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lists {
@@ -166,22 +154,50 @@ pub(crate) fn parse(
         b"swiotlb_bounced" => {
             fields.word("dev_name:")?;
             let name = fields.before(" dma_mask=")?;
+            let mask = fields.hex("dma_mask=")?;
+            let addr = fields.hex("dev_addr=")?;
+            let bytes = fields.length("size=")?;
+            check_end(addr, bytes)?;
             let event = Event::Bounced {
-                mask: fields.hex("dma_mask=")?,
-                addr: fields.hex("dev_addr=")?,
-                bytes: fields.decimal("size=")?,
+                mask,
+                addr,
+                bytes,
                 is_forced: fields.force_word()?,
             };
             return Ok(Some((devices.number(name), event)));
         }
         b"tracing_mark_write" | b"print" => {
             let text = text.strip_prefix(b"tracing_mark_write: ").unwrap_or(text);
-            return Ok(Some((0, Event::Marker(marker(text)))));
+            return Ok(Some((0, Event::Marker(Marker::parse(text)))));
         }
         name if name.starts_with(b"dma_") => dma_event(name, &mut fields, lists)?,
         _ => None,
     };
-    Ok(event.map(|event| (devices.number(fields.device), event)))
+    let Some(event) = event else {
+        return Ok(None);
+    };
+    check_ends(&event, lists)?;
+    Ok(Some((devices.number(fields.device), event)))
+}
+
+/// Refuses buffers that would end beyond the last address.
+fn check_ends(event: &Event, lists: &Lists) -> Result<(), Malformed> {
+    match event {
+        Event::Map {
+            dma, bytes, phys, ..
+        } => {
+            check_end(*phys, *bytes)?;
+            check_end(*dma, *bytes)
+        }
+        Event::Unmap { dma, bytes, .. } | Event::Sync { dma, bytes, .. } => check_end(*dma, *bytes),
+        Event::MapSg { .. } | Event::SyncSg { .. } => {
+            // Lists of unequal length are left out later.
+            let dma = lists.dma.iter().zip(&lists.bytes);
+            let mut all = dma.chain(lists.phys.iter().zip(&lists.bytes));
+            all.try_for_each(|(addr, bytes)| check_end(*addr, *bytes))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn dma_event<'a>(
@@ -193,14 +209,14 @@ fn dma_event<'a>(
         b"dma_map_phys" | b"dma_map_page" | b"dma_map_resource" => Event::Map {
             dir: direction(fields)?,
             dma: fields.hex("dma_addr=")?,
-            bytes: fields.decimal("size=")?,
+            bytes: fields.length("size=")?,
             phys: fields.hex("phys_addr=")?,
             attrs: attributes(fields)?,
         },
         b"dma_unmap_phys" | b"dma_unmap_page" | b"dma_unmap_resource" => Event::Unmap {
             dir: direction(fields)?,
             dma: fields.hex("dma_addr=")?,
-            bytes: fields.decimal("size=")?,
+            bytes: fields.length("size=")?,
             attrs: attributes(fields)?,
         },
         b"dma_map_sg" => {
@@ -232,7 +248,7 @@ fn dma_event<'a>(
         b"dma_sync_single_for_cpu" | b"dma_sync_single_for_device" => Event::Sync {
             dir: direction(fields)?,
             dma: fields.hex("dma_addr=")?,
-            bytes: fields.decimal("size=")?,
+            bytes: fields.length("size=")?,
             for_cpu: event.ends_with(b"cpu"),
         },
         b"dma_sync_sg_for_cpu" | b"dma_sync_sg_for_device" => {
@@ -261,32 +277,6 @@ fn direction(fields: &mut Fields<'_>) -> Result<Dir, Malformed> {
 
 fn attributes(fields: &mut Fields<'_>) -> Result<TraceAttrs, Malformed> {
     Ok(TraceAttrs::parse(fields.value("attrs=")?))
-}
-
-/// Reads `phase=NAME io_tlb_nslabs=N io_tlb_used=N io_tlb_used_hiwater=N`, or takes any text as a name.
-fn marker(text: &[u8]) -> Marker {
-    let text = String::from_utf8_lossy(text);
-    let mut marker = Marker::default();
-    let mut words = Vec::new();
-    for word in text.split_ascii_whitespace() {
-        let number = |name: &str| {
-            word.strip_prefix(name)
-                .and_then(|digits| digits.parse().ok())
-        };
-        if let Some(name) = word.strip_prefix("phase=") {
-            words.push(name);
-        } else if let Some(slots) = number("io_tlb_nslabs=") {
-            marker.slots = Some(slots);
-        } else if let Some(used) = number("io_tlb_used=") {
-            marker.used = Some(used);
-        } else if let Some(hiwater) = number("io_tlb_used_hiwater=") {
-            marker.hiwater = Some(hiwater);
-        } else {
-            words.push(word);
-        }
-    }
-    marker.name = words.join(" ");
-    marker
 }
 
 #[cfg(test)]
@@ -359,29 +349,6 @@ mod tests {
         assert_eq!(lists.dma, [0x1000, 0x2000]);
         assert_eq!(lists.bytes, [512, 512]);
         assert_eq!(lists.phys, [0x8000, 0x9000]);
-    }
-
-    #[test]
-    fn markers_tell_the_phase_and_the_counters() {
-        let text = "phase=read io_tlb_nslabs=1024 io_tlb_used=3 io_tlb_used_hiwater=17 ";
-        let expected = Marker {
-            name: "read".to_owned(),
-            slots: Some(1024),
-            used: Some(3),
-            hiwater: Some(17),
-        };
-        assert_eq!(
-            read("tracing_mark_write", text),
-            Ok(Some(Event::Marker(expected)))
-        );
-        let found = read("print", "tracing_mark_write: now the backup");
-        let Ok(Some(Event::Marker(marker))) = found else {
-            panic!("a marker, found {found:?}");
-        };
-        assert_eq!(
-            (marker.name.as_str(), marker.hiwater),
-            ("now the backup", None)
-        );
     }
 
     #[test]

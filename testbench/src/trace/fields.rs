@@ -27,6 +27,21 @@ impl Malformed {
     }
 }
 
+/// Longest buffer that is taken for one: no mapping comes near it, and sums of it stay far from overflowing.
+const MOST_BYTES: u64 = 1 << 40;
+
+/// Refuses a buffer that would end beyond the last address. All ones are no address: the mapping failed.
+pub(crate) fn check_end(addr: u64, bytes: u64) -> Result<(), Malformed> {
+    match addr.checked_add(bytes) {
+        Some(_) => Ok(()),
+        None if addr == u64::MAX => Ok(()),
+        None => Err(Malformed::new(
+            "a buffer that ends below 2^64",
+            format!("{addr:x} and {bytes} bytes").as_bytes(),
+        )),
+    }
+}
+
 /// A cursor over the fields.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -93,6 +108,17 @@ impl<'a> Fields<'a> {
         decimal(value).ok_or_else(|| Malformed::new(format!("a number behind `{name}`"), value))
     }
 
+    /// Takes a length in bytes.
+    pub(crate) fn length(&mut self, name: &str) -> Result<u64, Malformed> {
+        let mut ahead = Fields::new(self.text);
+        let value = ahead.value(name)?;
+        let bytes = self.decimal(name)?;
+        if bytes > MOST_BYTES {
+            return Err(Malformed::new("a length of at most 1 TiB", value));
+        }
+        Ok(bytes)
+    }
+
     /// Takes `NAME=SHOWN/TOTAL` and returns the total.
     pub(crate) fn total(&mut self, name: &str) -> Result<u64, Malformed> {
         let value = self.value(name)?;
@@ -117,11 +143,12 @@ pub(crate) fn hex_list(text: &[u8], into: &mut Vec<u64>) -> Result<(), Malformed
 /// Reads `{0x1000,512}`; lengths without `0x` are decimal.
 pub(crate) fn size_list(text: &[u8], into: &mut Vec<u64>) -> Result<(), Malformed> {
     list(text, into, |item| {
-        if item.starts_with(b"0x") {
+        let bytes = if item.starts_with(b"0x") {
             hexadecimal(item)
         } else {
             decimal(item)
-        }
+        };
+        bytes.filter(|&bytes| bytes <= MOST_BYTES)
     })
 }
 
@@ -163,6 +190,20 @@ mod tests {
         );
         assert!(empty.is_empty());
         assert_eq!(fields.force_word(), Ok(true));
+    }
+
+    #[test]
+    fn lengths_and_ends_beyond_all_memory_are_refused() {
+        let mut fields = Fields::new(b"size=4096 size=18446744073709551615");
+        assert_eq!(fields.length("size="), Ok(4096));
+        let error = fields.length("size=").expect_err("too long").to_string();
+        assert!(
+            error.starts_with("expected a length of at most 1 TiB"),
+            "{error}"
+        );
+        assert!(size_list(b"{0xffffffffffff}", &mut Vec::new()).is_err());
+        assert!(check_end(u64::MAX - 1, 2).is_err());
+        assert_eq!(check_end(u64::MAX, 1), Ok(()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Lines {
     line: Vec<u8>,
     number: u64,
     is_cut: bool,
+    is_packed: bool,
+    damage: Option<String>,
 }
 
 impl std::fmt::Debug for Lines {
@@ -61,7 +63,8 @@ impl Lines {
             cause,
         };
         let mut source = with_magic(source).map_err(unreadable)?;
-        if source.0.starts_with(&[0x1f, 0x8b]) {
+        let is_packed = source.0.starts_with(&[0x1f, 0x8b]);
+        if is_packed {
             let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, source.1));
             source = with_magic(unpacked).map_err(unreadable)?;
         }
@@ -77,6 +80,8 @@ impl Lines {
             line: Vec::with_capacity(4096),
             number: 0,
             is_cut: false,
+            is_packed,
+            damage: None,
         })
     }
 
@@ -92,20 +97,36 @@ impl Lines {
         self.is_cut
     }
 
+    /// Returns what is wrong with the compressed file behind the last line, if something is: it was cut, or damaged.
+    #[must_use]
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
     /// Reads the next line and its number, from 1 on, without its end; `None` after the last.
     ///
     /// # Errors
-    /// If reading fails, or the bytes are no text.
+    /// If reading fails, or the bytes are no text. A compressed file that breaks off ends there.
     pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, TraceError> {
         self.line.clear();
         let limit = MAX_LINE_BYTES as u64;
         let mut limited = self.source.by_ref().take(limit);
         let read = limited.read_until(b'\n', &mut self.line);
-        let bytes = read.map_err(|cause| TraceError::Unreadable {
-            name: self.name.clone(),
-            line: self.number + 1,
-            cause,
-        })?;
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            // What was unpacked is as good as a trace that was stopped here.
+            Err(cause) if self.is_packed && self.number > 0 => {
+                self.damage = Some(cause.to_string());
+                return Ok(None);
+            }
+            Err(cause) => {
+                return Err(TraceError::Unreadable {
+                    name: self.name.clone(),
+                    line: self.number + 1,
+                    cause,
+                });
+            }
+        };
         if bytes == 0 {
             return Ok(None);
         }
@@ -192,20 +213,21 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_gzip_file_tells_the_line_it_breaks_at() {
+    fn a_gzip_file_that_breaks_off_ends_with_its_last_whole_line() {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         for number in 0..100_000_u32 {
             writeln!(packed, "{number}").expect("memory");
         }
         let packed = packed.finish().expect("memory");
         let mut cut = lines(&packed[..packed.len() / 2]).expect("a gzip file");
-        let error = loop {
-            match cut.next_line() {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the end of a file that was cut"),
-                Err(error) => break error.to_string(),
-            }
-        };
-        assert!(error.starts_with("a.txt:"), "{error}");
+        let mut count = 0_u64;
+        while let Some((number, line)) = cut.next_line().expect("lines") {
+            assert_eq!(line, (number - 1).to_string().as_bytes());
+            count = number;
+        }
+        assert!((1000..100_000).contains(&count), "{count}");
+        assert!(cut.damage().is_some());
+        let error = lines(&packed[..14]).expect_err("no line").to_string();
+        assert!(error.starts_with("a.txt: cannot read"), "{error}");
     }
 }

@@ -7,14 +7,16 @@ mod error;
 mod event;
 mod fields;
 mod lines;
+mod marker;
 mod names;
 mod prefix;
 mod reader;
 
 pub use error::{ForeignFormat, TraceError};
-pub use event::{Dir, Event, Lists, Marker, TraceAttrs};
+pub use event::{Dir, Event, Lists, TraceAttrs};
 pub use fields::Malformed;
 pub use lines::Lines;
+pub use marker::Marker;
 pub use names::Names;
 pub use prefix::Prefix;
 pub use reader::{BadLine, Item, ReadCounts, Reader, Record};

@@ -70,6 +70,9 @@ fn task_and_pid(text: &[u8]) -> Option<(&[u8], u32)> {
     Some((text[..cut].trim_ascii_end(), u32::try_from(pid).ok()?))
 }
 
+/// Latest time that is taken for one: 36 years. Differences and shifts of times stay far from overflowing.
+const MOST_NS: u64 = 1 << 60;
+
 /// Skips flags, and reads `SECONDS.FRACTION:`.
 fn time(mut text: &[u8]) -> Option<(u64, &[u8])> {
     for _ in 0..3 {
@@ -93,7 +96,8 @@ fn seconds(text: &[u8]) -> Option<u64> {
         .ok()
         .filter(|&count| count <= 9)?;
     let nanoseconds = decimal(fraction)? * 10_u64.pow(9 - digits);
-    whole.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+    let time_ns = whole.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?;
+    Some(time_ns).filter(|&time_ns| time_ns <= MOST_NS)
 }
 
 /// Cuts `EVENT: FIELDS` or `SYSTEM:EVENT: FIELDS`.

@@ -83,6 +83,8 @@ pub struct ReadCounts {
     pub first_backwards: Option<u64>,
     /// The last line has no end.
     pub is_cut: bool,
+    /// What is wrong with the compressed file behind the last line.
+    pub damage: Option<String>,
 }
 
 /// How many bad lines are kept to be shown.
@@ -139,6 +141,7 @@ impl Reader {
         loop {
             let Some((line, text)) = self.lines.next_line()? else {
                 self.counts.is_cut = self.lines.is_cut();
+                self.counts.damage = self.lines.damage().map(str::to_owned);
                 return Ok(None);
             };
             let counts = &mut self.counts;

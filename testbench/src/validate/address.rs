@@ -32,7 +32,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "address/across-64k",
         what: "buffers across a multiple of 64 KiB, within reach",
-        applies: always,
+        applies: |profile| match profile.limits.address_bits {
+            bits @ ..17 => Err(format!("{bits} address bits: 64 KiB is not crossed")),
+            _ => Ok(()),
+        },
         trial: |profile, seed| crossing(profile, seed, Spot::Across64K),
         is_seeded: false,
     },
@@ -139,7 +142,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn has_limit(profile: &Profile) -> Result<(), String> {
     match profile.limits.address_bits {
         bits @ 52.. => Err(format!("{bits} address bits: no memory lies beyond")),
-        _ => Ok(()),
+        _ => profile.pool(),
     }
 }
 

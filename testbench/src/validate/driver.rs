@@ -11,6 +11,7 @@ use rebound_sim::stream::{StreamSink, StreamSource};
 use swiotlb::{MapError, UnmapError};
 
 use super::profile::Profile;
+use super::stage::Progress;
 use super::trial::Trial;
 use crate::driver::Mapper;
 use crate::program::{Interpreter, StepError};
@@ -33,7 +34,7 @@ pub(super) enum Stuck {
     Map(#[from] MapError),
     #[error("unmap refused: {0}")]
     Unmap(#[from] UnmapError),
-    #[error("expected the stream of the core to carry {expected} bytes, found {found}")]
+    #[error("expected the stream of the core to carry {expected} bytes, found {found}{}", if found < expected { "" } else { ", and no TLAST behind them" })]
     Stream { expected: usize, found: usize },
     #[error(
         "expected limits by which {bytes} bytes from dma {address:#x} on can be split, found none"
@@ -50,13 +51,6 @@ impl Stuck {
             Self::Stream { .. } => Check::Hang,
         }
     }
-}
-
-/// How far a driver came, for whoever looks after the run.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// It did all that it was to do.
-    pub(super) is_complete: Cell<bool>,
 }
 
 /// The driver of one core.
@@ -99,13 +93,18 @@ impl Driver {
     /// Does everything; a step that never ends is a violation.
     pub(super) async fn run(self, progress: Rc<Progress>) {
         match self.all().await {
-            Ok(()) => progress.is_complete.set(true),
+            Ok(()) => progress.complete(),
             Err((job, stuck)) => self.report(stuck.check(), job, stuck.to_string()),
         }
     }
 
     async fn all(&self) -> Result<(), (Option<usize>, Stuck)> {
         self.bring_up().await.map_err(|error| (None, error))?;
+        if self.trial.in_flight > 1 {
+            self.overlapping().await?;
+            self.stay_quiet(None).await;
+            return Ok(());
+        }
         for number in 0..self.trial.jobs.len() {
             let done = self.job(number).await;
             done.map_err(|error| (Some(number), error))?;

@@ -18,27 +18,27 @@ const STREAM_CYCLES: u64 = 100_000;
 
 /// A part of a job that is mapped at once.
 #[derive(Debug, Clone, Copy)]
-struct Chunk {
-    offset: u64,
-    bytes: u64,
+pub(super) struct Chunk {
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
 }
 
 /// The mappings of a chunk.
 #[derive(Debug)]
-struct Leases {
-    source: Option<Lease>,
-    destination: Option<Lease>,
+pub(super) struct Leases {
+    pub(super) source: Option<Lease>,
+    pub(super) destination: Option<Lease>,
 }
 
 impl Leases {
-    fn both(&self) -> impl Iterator<Item = &Lease> {
+    pub(super) fn both(&self) -> impl Iterator<Item = &Lease> {
         self.source.iter().chain(&self.destination)
     }
 }
 
 /// How a chunk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Done,
     Failed,
 }
@@ -119,7 +119,7 @@ impl Driver {
         Ok(end)
     }
 
-    async fn map(
+    pub(super) async fn map(
         &self,
         number: usize,
         job: Job,
@@ -194,9 +194,8 @@ impl Driver {
     ) -> Result<End, Stuck> {
         let direction = job.direction();
         let mut symbols = self.symbols(leases, piece.offset, piece.bytes);
-        self.send(direction, data);
         self.begin();
-        let early = self.program.start(direction, &mut symbols).await?;
+        let early = self.start(direction, data, &mut symbols).await?;
         let completion = if early.is_empty() {
             self.program.done(direction, &mut symbols).await?
         } else {
@@ -241,9 +240,9 @@ impl Driver {
         let bytes = self.profile.limits.first_piece(&addresses, chunk.bytes);
         let bytes = bytes.unwrap_or(chunk.bytes);
         let mut symbols = self.symbols(leases, 0, bytes);
-        self.send(direction, &data[..index(bytes)]);
         self.begin();
-        self.program.start(direction, &mut symbols).await?;
+        self.start(direction, &data[..index(bytes)], &mut symbols)
+            .await?;
         self.host.sleep(after_cycles).await;
         self.reset().await;
         Ok(End::Failed)
@@ -272,7 +271,7 @@ impl Driver {
     }
 
     /// Compares what the core says about a piece with what the bus did.
-    fn judge_completion(&self, number: usize, job: Job, completion: &Completion) -> End {
+    pub(super) fn judge_completion(&self, number: usize, job: Job, completion: &Completion) -> End {
         let unanswered = completion.unanswered_writes;
         if unanswered > 0 {
             let text = format!(
@@ -330,7 +329,7 @@ impl Driver {
         }
     }
 
-    fn symbols(&self, leases: &Leases, offset: u64, bytes: u64) -> Symbols {
+    pub(super) fn symbols(&self, leases: &Leases, offset: u64, bytes: u64) -> Symbols {
         let tag = self.tag.get();
         self.tag.set(tag + 1);
         let address = |lease: &Option<Lease>| {
@@ -342,11 +341,29 @@ impl Driver {
     }
 
     /// Forgets what the bus refused before.
-    fn begin(&self) {
+    pub(super) fn begin(&self) {
         let mut board = self.board.borrow_mut();
         for way in [Way::Read, Way::Write] {
             board.traffic_mut().begin(way);
         }
+    }
+
+    /// Starts a transfer. Data for memory waits at the core's stream already, unless the core would lose it.
+    pub(super) async fn start(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        symbols: &mut Symbols,
+    ) -> Result<Vec<String>, Stuck> {
+        let comes_late = self.program.program(direction).drops_idle_data;
+        if !comes_late {
+            self.send(direction, data);
+        }
+        let errors = self.program.start(direction, symbols).await?;
+        if comes_late {
+            self.send(direction, data);
+        }
+        Ok(errors)
     }
 
     /// Queues what the stream brings for a transfer to memory.
@@ -357,7 +374,7 @@ impl Driver {
     }
 
     /// Takes what the core has sent, and compares it.
-    async fn receive(&self, number: usize, data: &[u8]) -> Result<(), Stuck> {
+    pub(super) async fn receive(&self, number: usize, data: &[u8]) -> Result<(), Stuck> {
         let Some(sink) = self.sink() else {
             return Ok(());
         };
@@ -403,7 +420,7 @@ impl Driver {
     }
 
     /// What a chunk should carry: the source's bytes, or those that the stream brings.
-    fn data(&self, job: Job, chunk: Chunk) -> Vec<u8> {
+    pub(super) fn data(&self, job: Job, chunk: Chunk) -> Vec<u8> {
         let board = self.board.borrow();
         let Chunk { offset, bytes } = chunk;
         match (job.source(), job.destination()) {
@@ -439,7 +456,7 @@ impl Driver {
     }
 
     /// Compares a buffer with what it should hold.
-    fn judge(&self, buffer: usize, mapping: Option<crate::scoreboard::MappingId>) {
+    pub(super) fn judge(&self, buffer: usize, mapping: Option<crate::scoreboard::MappingId>) {
         let mut board = self.board.borrow_mut();
         let (phys, bytes) = {
             let buffer = &board.buffers()[buffer];

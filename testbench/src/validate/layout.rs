@@ -1,15 +1,13 @@
 //! Places the buffers of a trial: in low memory, across boundaries, and around what the core reaches.
 
 use rebound_sim::axi::BusPolicy;
-use rebound_sim::cpu::CostModel;
+use rebound_sim::limits::ResolvedLimits;
 use rebound_sim::manifest::Direction;
-use rebound_sim::stream::StreamPolicy;
 
 use super::profile::Profile;
 use super::trial::{Fate, Job, Trial};
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, DeviceLimits, EnginePlan, Expect, MachinePlan, Movement, Outcome, Plan,
-    PoolKind, PoolPlan, Range, Transfer, Usage,
+    BufferPlan, BufferUse, Movement, Outcome, Plan, PoolPlan, Range, Transfer, Usage,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -17,13 +15,8 @@ use crate::seed::Seed;
 const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
-/// Low RAM: first the pool, then buffers.
-const LOW: Range = Range {
-    base: MIB,
-    bytes: 14 * MIB,
-};
-/// Slots of the pool: 2 MiB.
-const SLOTS: u64 = 1024;
+/// Bytes of a slot of the pool.
+pub(super) const SLOT: u64 = 2048;
 /// Address bits of RAM where a core reaches all of 64.
 const MOST_RAM_BITS: u32 = 52;
 
@@ -44,11 +37,53 @@ pub(super) enum Spot {
     Above,
 }
 
+/// Where low RAM and the pool lie: first the pool, then buffers.
+#[derive(Debug, Clone, Copy)]
+struct Land {
+    low: Range,
+    slots: u64,
+}
+
+impl Land {
+    /// 16 MiB as a PC has them, where the core reaches that; else most of what it reaches, with the smallest pool,
+    /// or none.
+    const fn of(bits: u32) -> Self {
+        let (base, end, slots) = match bits {
+            24.. => (MIB, 15 * MIB, 1024),
+            19..=23 => (MIB / 16, (1 << bits) / 8 * 7, 128),
+            _ => (PAGE, (1 << bits) / 8 * 7, 0),
+        };
+        Self {
+            low: Range {
+                base,
+                bytes: end - base,
+            },
+            slots,
+        }
+    }
+}
+
+/// A machine without buffers, whose device reaches what the core declares, with a pool where there is room for one.
+pub(super) fn machine(limits: &ResolvedLimits, seed: Seed) -> Plan {
+    let bits = limits.address_bits;
+    let land = Land::of(bits);
+    let granule = limits.source_alignment.max(limits.destination_alignment);
+    let granule = granule.max(limits.length_alignment);
+    let alignment = u32::try_from(granule).unwrap_or(1 << 11);
+    let pool = (land.slots > 0).then_some(PoolPlan::fixed(land.low.base, land.slots));
+    let mut plan = Plan::idle(seed, bits, pool, 10);
+    // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
+    plan.device.min_align_mask = alignment - 1;
+    plan
+}
+
 /// Builds a trial, job by job.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) trial: Trial,
     pub(super) profile: Profile,
+    land: Land,
+    may_bounce: bool,
     top: u64,
     low: u64,
     high: u64,
@@ -59,52 +94,24 @@ pub(super) struct Layout {
 impl Layout {
     /// A machine whose device reaches what the core declares, with a pool.
     pub(super) fn new(profile: &Profile, seed: Seed) -> Self {
-        let bits = profile.limits.address_bits;
-        let top = 1 << bits.min(MOST_RAM_BITS);
-        let alignment = u32::try_from(profile.granule()).unwrap_or(1 << 11);
-        let world = Plan {
-            seed,
-            machine: MachinePlan {
-                ram: Vec::new(),
-                cpus: 1,
-                is_confidential: false,
-                pool: Some(PoolPlan {
-                    base: LOW.base,
-                    slots: SLOTS,
-                    areas: 1,
-                    is_forced: false,
-                    kind: PoolKind::Fixed,
-                    spare: None,
-                }),
-                iommu: None,
-                pages: Vec::new(),
-            },
-            device: DeviceLimits {
-                // A bounce buffer must be as aligned as the core needs it, so that the buffer's own alignment counts.
-                min_align_mask: alignment - 1,
-                ..DeviceLimits::bits(bits)
-            },
-            engine: EnginePlan::bits(bits),
-            bus: BusPolicy::with_latency(10),
-            stream: StreamPolicy::default(),
-            unplanned_latency_cycles: 0,
-            promised_bursts: None,
-            costs: CostModel::default(),
-            buffers: Vec::new(),
-            transfers: Vec::new(),
-            demands: Vec::new(),
-            expect: Expect::Pass,
-        };
+        let limits = &profile.limits;
+        let top = 1 << limits.address_bits.min(MOST_RAM_BITS);
+        let land = Land::of(limits.address_bits);
+        let world = machine(limits, seed);
         Self {
             trial: Trial {
                 world,
                 jobs: Vec::new(),
                 has_random_reset: false,
                 judges_interrupts: false,
+                in_flight: 1,
+                lacks_room: false,
             },
             profile: profile.clone(),
+            land,
+            may_bounce: land.slots > 0,
             top,
-            low: LOW.base + SLOTS * 2048 + PAGE,
+            low: land.low.base + land.slots * SLOT + PAGE,
             high: top - PAGE,
             above: top + MIB,
             crossings_4g: 0,
@@ -122,6 +129,12 @@ impl Layout {
     /// Takes the pool away: a mapping can then be as long as the core's longest transfer.
     pub(super) fn without_pool(mut self) -> Self {
         self.trial.world.machine.pool = None;
+        self.unbounced()
+    }
+
+    /// Has buffers lie where the core reaches them itself, or not at all.
+    pub(super) const fn unbounced(mut self) -> Self {
+        self.may_bounce = false;
         self
     }
 
@@ -193,8 +206,12 @@ impl Layout {
             Spot::Across64K => {
                 let room = self.low + GUARD_BYTES + half;
                 let middle = room.next_multiple_of(1 << 16);
-                self.low = middle + bytes + GUARD_BYTES;
-                middle - half
+                if middle + bytes + GUARD_BYTES <= self.land.low.end() {
+                    self.low = middle + bytes + GUARD_BYTES;
+                    middle - half
+                } else {
+                    self.claim_low(bytes, offset)
+                }
             }
             Spot::Across4G => {
                 let middle = (self.crossings_4g + 1) * GIB_4;
@@ -206,17 +223,17 @@ impl Layout {
                 }
             }
             Spot::High => {
-                let room = self.high - GUARD_BYTES - bytes - offset;
+                let room = (self.high - GUARD_BYTES).saturating_sub(bytes + offset);
                 let phys = room / PAGE * PAGE + offset;
-                self.high = phys - GUARD_BYTES;
-                phys
+                if phys >= self.land.low.end() + GUARD_BYTES {
+                    self.high = phys - GUARD_BYTES;
+                    phys
+                } else {
+                    self.claim_low(bytes, offset)
+                }
             }
             Spot::AcrossLimit => self.top - half.min(bytes - 1).max(1).next_multiple_of(granule),
-            Spot::Above => {
-                let phys = (self.above + GUARD_BYTES).next_multiple_of(PAGE) + offset;
-                self.above = phys + bytes + GUARD_BYTES;
-                phys
-            }
+            Spot::Above => self.claim_above(bytes, offset),
         };
         let prefix = if purpose == BufferUse::Source {
             "tx"
@@ -233,19 +250,29 @@ impl Layout {
         buffers.len() - 1
     }
 
+    /// The next place in low memory; when that is full, one beyond the core's reach, from where it is bounced.
     fn claim_low(&mut self, bytes: u64, offset: u64) -> u64 {
         let phys = (self.low + GUARD_BYTES).next_multiple_of(PAGE) + offset;
+        if phys + bytes + GUARD_BYTES > self.land.low.end() {
+            self.trial.lacks_room |= !self.may_bounce;
+            return self.claim_above(bytes, offset);
+        }
         self.low = phys + bytes + GUARD_BYTES;
+        phys
+    }
+
+    fn claim_above(&mut self, bytes: u64, offset: u64) -> u64 {
+        let phys = (self.above + GUARD_BYTES).next_multiple_of(PAGE) + offset;
+        self.above = phys + bytes + GUARD_BYTES;
         phys
     }
 
     /// Returns the trial, with RAM wherever a buffer lies.
     ///
     /// # Panics
-    /// If buffers lie over each other or low memory is full: the scenario is broken.
+    /// If buffers lie over each other: the scenario is broken.
     pub(super) fn finish(self) -> Trial {
         let mut trial = self.trial;
-        assert!(self.low <= LOW.end(), "the buffers need more than low RAM");
         let mut spans: Vec<(u64, u64)> = trial
             .world
             .buffers
@@ -263,7 +290,7 @@ impl Layout {
                 pair[1].0
             );
         }
-        let mut ram = vec![LOW];
+        let mut ram = vec![self.land.low];
         for (start, end) in spans {
             let (start, end) = (start / PAGE * PAGE, end.next_multiple_of(PAGE));
             match ram.last_mut() {
@@ -311,6 +338,36 @@ mod tests {
             let across = buffers(bits, [Spot::AcrossLimit, Spot::Low])[0];
             assert!(across.0 < top && across.1 > top, "{bits}");
         }
+    }
+
+    #[test]
+    fn a_full_low_memory_goes_on_beyond_reach_or_says_that_it_lacks_room() {
+        for (bits, is_pooled) in [(16, false), (18, false), (19, true), (23, true)] {
+            let profile = Profile::of_copy(bits);
+            assert_eq!(profile.pool().is_ok(), is_pooled, "{bits}");
+            let top = 1_u64 << bits;
+            let mut layout = Layout::new(&profile, Seed::new(1));
+            for _ in 0..1 + top / 4096 / 4 {
+                layout.job(COPY, [Spot::Low, Spot::Across64K], 5000, [3, 5], Fate::Done);
+            }
+            let trial = layout.finish();
+            assert_eq!(trial.lacks_room, !is_pooled, "{bits}");
+            assert_eq!(trial.world.machine.pool.is_some(), is_pooled, "{bits}");
+            let pool = trial
+                .world
+                .machine
+                .pool
+                .map_or(0, |pool| pool.base + pool.slots * SLOT);
+            let mut buffers = trial.world.buffers.iter();
+            assert!(
+                buffers.clone().any(|one| one.phys < top && one.phys > pool),
+                "{bits}"
+            );
+            assert!(buffers.any(|one| one.phys >= top), "{bits}");
+        }
+        let mut layout = Layout::new(&Profile::of_copy(20), Seed::new(1)).unbounced();
+        layout.job(COPY, [Spot::Low; 2], 1 << 19, [0; 2], Fate::Done);
+        assert!(layout.finish().lacks_room);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What the scenarios have to know about a core: its declared limits, widths and directions.
 
 use rebound_sim::limits::ResolvedLimits;
-use rebound_sim::manifest::{Direction, Manifest, Size, Step, UnitBytes};
+use rebound_sim::manifest::{Direction, Manifest, Step, UnitBytes};
 use rebound_sim::verilate::CoreLibrary;
 
 use crate::error::UsageError;
+use crate::program::units;
 
-/// Address bits that a machine with a bounce pool needs at least.
-const FEWEST_ADDRESS_BITS: u32 = 24;
+/// Address bits that a machine with a few buffers needs at least.
+const FEWEST_ADDRESS_BITS: u32 = 16;
+/// Address bits that a machine with a bounce pool needs at least: the smallest pool has 256 KiB.
+const FEWEST_POOL_BITS: u32 = 19;
 
 /// A core in one build, as scenarios see it.
 #[derive(Debug, Clone)]
@@ -22,8 +25,6 @@ pub struct Profile {
     pub id_bits: u32,
     /// Directions that the control program has.
     pub directions: Vec<Direction>,
-    /// Those of them that have an error rule.
-    pub reporting: Vec<Direction>,
     /// Interrupts that the control program waits for, and whether steps behind it acknowledge them.
     pub interrupts: Vec<(Direction, String, bool)>,
 }
@@ -42,34 +43,35 @@ impl Profile {
             )));
         };
         let managers = &library.interfaces().managers;
-        let Some(widest) = managers.iter().map(|port| port.data_width).max() else {
+        if managers.is_empty() {
             return Err(UsageError::from_diagnostic(manifest.error_at(
                 "axi",
                 "an AXI manager port, by which the core reaches memory",
                 "none",
             )));
-        };
-        let limits = *library.limits();
-        if limits.address_bits < FEWEST_ADDRESS_BITS {
+        }
+        let units = units(manifest, library);
+        let mut limits = *library.limits();
+        let ports = managers.iter().map(|port| port.address_width);
+        let port_bits = ports.max().unwrap_or(64);
+        if manifest.limits.address_bits.is_none() {
+            limits.address_bits = port_bits;
+        }
+        if limits.address_bits > port_bits {
             return Err(UsageError::from_diagnostic(manifest.error_at(
                 "limits.address_bits",
-                format!("at least {FEWEST_ADDRESS_BITS}, room for a bounce pool and buffers"),
+                format!("at most {port_bits}, the bits of AxADDR in this build"),
                 limits.address_bits.to_string(),
             )));
         }
-        let word_bytes = match &control.word_bytes {
-            Size::Value(bytes) => *bytes,
-            Size::Parameter(name) => library
-                .parameters()
-                .get(name)
-                .and_then(|value| u64::try_from(value).ok())
-                .unwrap_or(1),
-        };
+        if limits.address_bits < FEWEST_ADDRESS_BITS {
+            return Err(UsageError::from_diagnostic(manifest.error_at(
+                "limits.address_bits",
+                format!("at least {FEWEST_ADDRESS_BITS}, room for buffers"),
+                limits.address_bits.to_string(),
+            )));
+        }
         let directions: Vec<Direction> = control.directions().collect();
-        let has_rules = |direction: &&Direction| {
-            let program = control.program(**direction);
-            program.is_some_and(|program| !program.errors.is_empty())
-        };
         let mut interrupts = Vec::new();
         for direction in &directions {
             let done = control.program(*direction).map(|program| &program.done);
@@ -82,10 +84,9 @@ impl Profile {
         }
         Ok(Self {
             limits,
-            beat_bytes: u64::from(widest / 8).max(1),
-            word_bytes,
+            beat_bytes: units.beat,
+            word_bytes: units.word,
             id_bits: managers.iter().map(|port| port.id_width).max().unwrap_or(0),
-            reporting: directions.iter().filter(has_rules).copied().collect(),
             directions,
             interrupts,
         })
@@ -97,6 +98,19 @@ impl Profile {
         UnitBytes {
             word: self.word_bytes,
             beat: self.beat_bytes,
+        }
+    }
+
+    /// Whether a bounce pool finds room within the core's reach; the reason, if not.
+    ///
+    /// # Errors
+    /// If the core has too few address bits.
+    pub fn pool(&self) -> Result<(), String> {
+        match self.limits.address_bits {
+            bits @ ..FEWEST_POOL_BITS => Err(format!(
+                "{bits} address bits: no room for a bounce pool, which has 256 KiB at least"
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -167,7 +181,6 @@ impl Profile {
             word_bytes: 4,
             id_bits: 2,
             directions: vec![Direction::Copy],
-            reporting: vec![Direction::Copy],
             interrupts: vec![(Direction::Copy, "irq".into(), true)],
         }
     }

@@ -104,7 +104,7 @@ fn traffic(profile: &Profile, seed: Seed) -> Trial {
 fn spot(profile: &Profile, random: &mut RandomStream) -> Spot {
     match random.below(5) {
         0 => Spot::High,
-        1 if profile.limits.address_bits < 52 => Spot::Above,
+        1 if profile.limits.address_bits < 52 && profile.pool().is_ok() => Spot::Above,
         2 => Spot::Across64K,
         _ => Spot::Low,
     }

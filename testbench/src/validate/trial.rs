@@ -75,4 +75,8 @@ pub struct Trial {
     pub has_random_reset: bool,
     /// Interrupts are judged: low before, low again after the acknowledgement.
     pub judges_interrupts: bool,
+    /// Transfers that are started before the first is done; those of one direction.
+    pub in_flight: usize,
+    /// The core does not reach enough memory for the buffers: the trial cannot be run.
+    pub lacks_room: bool,
 }

@@ -94,6 +94,8 @@ module hostile #(
     localparam int HarmFloodText = 13;  // One evaluation prints without end.
     localparam int HarmFloodIrq  = 14;  // The interrupt never falls, and no status explains it.
     localparam int HarmThrow     = 15;  // A C++ exception that nobody expects.
+    localparam int HarmAstray    = 16;  // Writes where nothing is mapped.
+    localparam int HarmRevenant  = 17;  // Says done at once, and reads the source of the transfer before.
 
     int harm = $c32("std::getenv(\"REBOUND_TEST_HARM\") ? std::atoi(std::getenv(\"REBOUND_TEST_HARM\")) : 0");
 
@@ -119,6 +121,8 @@ module hostile #(
             if (writes) s_axil_bvalid <= 1'b1;
             if (starts) started_q <= 1'b1;
             if (started_q && harm == HarmFloodIrq) irq <= 1'b1;
+            if (writes && s_axil_awaddr == 12'h108) irq <= 1'b0;
+            if (starts && harm == HarmRevenant) irq <= 1'b1;
         end
     end
 
@@ -146,23 +150,43 @@ module hostile #(
         end
     end
 
-    // The bus: silent, or one read burst after the other.
+    // Source addresses, written to 104: of this transfer, and of the one before.
+    logic [31:0] source_q, before_q;
+    always_ff @(posedge aclk) begin
+        if (!aresetn) {source_q, before_q} <= '0;
+        else if (writes && s_axil_awaddr == 12'h104) {source_q, before_q} <= {s_axil_wdata, source_q};
+    end
+
+    // The bus: silent, one read burst after the other, one read for each start, or one write.
+    wire revisits = starts && harm == HarmRevenant && before_q != '0;
     always_ff @(posedge aclk) begin
         if (!aresetn) begin
             m_axi_arvalid <= 1'b0;
             m_axi_araddr  <= '0;
+        end else if (harm == HarmRevenant) begin
+            if (m_axi_arready) m_axi_arvalid <= 1'b0;
+            if (revisits) {m_axi_arvalid, m_axi_araddr} <= {1'b1, 32'd0, before_q & ~32'd7};
         end else if (started_q && harm == HarmFloodBus && (m_axi_arready || !m_axi_arvalid)) begin
             m_axi_arvalid <= 1'b1;
             m_axi_araddr  <= m_axi_araddr + 64'd4096;
         end
     end
     assign m_axi_arid    = {4{swings}};
-    assign m_axi_arlen   = 8'd255;
+    assign m_axi_arlen   = harm == HarmRevenant ? 8'd0 : 8'd255;
     assign m_axi_arsize  = 3'd3;
     assign m_axi_arburst = 2'b01;
     assign m_axi_rready  = 1'b1;
-    assign {m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst, m_axi_awvalid} = '0;
-    assign {m_axi_wdata, m_axi_wstrb, m_axi_wlast, m_axi_wvalid} = '0;
+    always_ff @(posedge aclk) begin
+        if (!aresetn) {m_axi_awvalid, m_axi_wvalid} <= '0;
+        else begin
+            if (m_axi_awready) m_axi_awvalid <= 1'b0;
+            if (m_axi_wready) m_axi_wvalid <= 1'b0;
+            if (starts && harm == HarmAstray) {m_axi_awvalid, m_axi_wvalid} <= '1;
+        end
+    end
+    assign {m_axi_awid, m_axi_awlen} = '0;
+    assign {m_axi_awsize, m_axi_awburst, m_axi_awaddr} = {3'd3, 2'b01, 64'h00e0_0000};
+    assign {m_axi_wdata, m_axi_wstrb, m_axi_wlast} = '1;
     assign m_axi_bready = 1'b1;
     assign {m_axis_mm2s_tdata, m_axis_mm2s_tkeep, m_axis_mm2s_tlast, m_axis_mm2s_tvalid} = '0;
     assign s_axis_s2mm_tready = 1'b0;

@@ -71,6 +71,10 @@ fn check_program(
             return Err(manifest.error_at(format!("{at}.mask"), "a mask with a bit set", "0"));
         }
     }
+    if program.drops_idle_data && direction != Direction::S2mm {
+        let at = format!("{at}.drops_idle_data");
+        return Err(manifest.error_at(at, "no such field but in s2mm", "true"));
+    }
     stream(manifest, &at, direction, program)
 }
 
