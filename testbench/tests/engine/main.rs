@@ -2,6 +2,7 @@
 
 mod bench;
 mod cycles;
+mod diagrams;
 mod failures;
 mod limits;
 mod packets;
