@@ -56,8 +56,7 @@ module dma_registers #(
 );
     import dma_pkg::*;
 
-    dma_engine_regs_pkg::dma_engine__in_t  regs_in;
-    dma_engine_regs_pkg::dma_engine__out_t regs_out;
+    localparam bit HasRings = RingDepth != 0;
 
     logic        req, req_is_write, rerror, werror;
     logic [11:0] req_addr;
@@ -95,7 +94,15 @@ module dma_registers #(
         .werror_i      (werror)
     );
 
-    dma_engine_regs u_regs (
+    // ---- Register block ----
+
+    logic [5:0] int_status, int_enable;
+    logic       mm2s_control_written, mm2s_keep_open, mm2s_done, mm2s_ring_status_written, mm2s_ring_clears;
+    logic       s2mm_control_written, s2mm_keep_open, s2mm_done, s2mm_ring_status_written, s2mm_ring_clears;
+
+    dma_engine_regs #(
+        .HasRings(HasRings)
+    ) u_regs (
         .clk                 (clk_i),
         .rst_n               (rst_ni),
         .s_cpuif_req         (req),
@@ -110,157 +117,164 @@ module dma_registers #(
         .s_cpuif_rd_data     (req_rdata),
         .s_cpuif_wr_ack      (),
         .s_cpuif_wr_err      (werror),
-        .hwif_in             (regs_in),
-        .hwif_out            (regs_out)
+
+        .control_loopback_swwel_i              (mm2s_i.busy || s2mm_i.busy),
+        .control_soft_reset_hwclr_i            (!mm2s_i.busy && !s2mm_i.busy),
+        .caps0_beat_bytes_log2_next_i          (4'(LaneBits)),
+        .caps0_addr_bits_next_i                (7'(AddrBits)),
+        .caps0_addr_mode_next_i                (2'(AddrMode)),
+        .caps0_has_rings_next_i                (HasRings),
+        .caps0_has_planted_fault_next_i        (PlantedFault != FaultNone),
+        .caps1_max_burst_beats_next_i          (9'(MaxBurstBeats)),
+        .caps1_max_reads_next_i                (8'(MaxReads)),
+        .caps1_max_writes_next_i               (8'(MaxWrites)),
+        .caps2_fifo_beats_next_i               (16'(FifoDepth)),
+        .caps2_ring_descriptors_next_i         (8'(RingDepth)),
+        .int_status_mm2s_done_next_i           (int_status[0]),
+        .int_status_mm2s_error_next_i          (int_status[1]),
+        .int_status_mm2s_ring_next_i           (int_status[2]),
+        .int_status_s2mm_done_next_i           (int_status[3]),
+        .int_status_s2mm_error_next_i          (int_status[4]),
+        .int_status_s2mm_ring_next_i           (int_status[5]),
+        .control_loopback_value_o              (loopback_o),
+        .control_soft_reset_value_o            (soft_reset_o),
+        .int_enable_mm2s_done_value_o          (int_enable[0]),
+        .int_enable_mm2s_error_value_o         (int_enable[1]),
+        .int_enable_mm2s_ring_value_o          (int_enable[2]),
+        .int_enable_s2mm_done_value_o          (int_enable[3]),
+        .int_enable_s2mm_error_value_o         (int_enable[4]),
+        .int_enable_s2mm_ring_value_o          (int_enable[5]),
+
+        .mm2s_status_done_hwset_i              (mm2s_i.sets_done),
+        .mm2s_status_done_hwclr_i              (mm2s_i.clears_status),
+        .mm2s_status_error_hwset_i             (mm2s_i.sets_error),
+        .mm2s_status_error_hwclr_i             (mm2s_i.clears_status),
+        .mm2s_status_start_ignored_hwset_i     (mm2s_i.ignores_start),
+        .mm2s_status_start_ignored_hwclr_i     (mm2s_i.clears_status),
+        .mm2s_ring_tail_index_hwclr_i          (mm2s_ring_clears),
+        .mm2s_ring_status_halted_hwset_i       (mm2s_ring_i.sets_halted),
+        .mm2s_ring_status_halted_hwclr_i       (mm2s_ring_clears),
+        .mm2s_ring_status_irq_hwset_i          (mm2s_ring_i.sets_irq),
+        .mm2s_ring_status_irq_hwclr_i          (mm2s_ring_clears),
+        .mm2s_status_busy_next_i               (mm2s_i.busy),
+        .mm2s_status_zero_length_next_i        (mm2s_i.zero_length),
+        .mm2s_status_packet_end_next_i         (mm2s_i.packet_end),
+        .mm2s_status_error_kind_next_i         (mm2s_i.failure.kind),
+        .mm2s_bytes_done_bytes_next_i          (mm2s_i.bytes_done),
+        .mm2s_fail_addr_lo_value_next_i        (mm2s_i.failure.fail_addr[31:0]),
+        .mm2s_fail_addr_hi_value_next_i        (mm2s_i.failure.fail_addr[63:32]),
+        .mm2s_ring_head_index_next_i           (mm2s_ring_i.head),
+        .mm2s_ring_status_busy_next_i          (mm2s_ring_i.busy),
+        .mm2s_ring_status_error_source_next_i  (mm2s_ring_i.error_source),
+        .mm2s_ring_fail_index_next_i           (mm2s_ring_i.fail_index),
+        .mm2s_count_busy_cycles_next_i         (mm2s_counts_i.busy),
+        .mm2s_count_beats_beats_next_i         (mm2s_counts_i.beats),
+        .mm2s_count_stall_address_cycles_next_i(mm2s_counts_i.stalls_address),
+        .mm2s_count_stall_data_cycles_next_i   (mm2s_counts_i.stalls_data),
+        .mm2s_count_stall_stream_cycles_next_i (mm2s_counts_i.stalls_stream),
+        .mm2s_count_outstanding_bursts_next_i  (mm2s_counts_i.outstanding),
+        .mm2s_control_start_swmod_o            (mm2s_control_written),
+        .mm2s_control_stop_value_o             (mm2s_o.stop),
+        .mm2s_control_ring_reset_value_o       (mm2s_ring_o.clear),
+        .mm2s_control_counters_reset_value_o   (mm2s_counters_clear_o),
+        .mm2s_control_keep_open_value_o        (mm2s_keep_open),
+        .mm2s_control_ring_enable_value_o      (mm2s_ring_o.enable),
+        .mm2s_control_counters_enable_value_o  (mm2s_counters_enable_o),
+        .mm2s_status_done_value_o              (mm2s_done),
+        .mm2s_status_error_value_o             (mm2s_o.is_failed),
+        .mm2s_addr_lo_value_value_o            (mm2s_o.addr[31:0]),
+        .mm2s_addr_hi_value_value_o            (mm2s_o.addr[63:32]),
+        .mm2s_length_bytes_value_o             (mm2s_o.length),
+        .mm2s_timeout_cycles_value_o           (mm2s_o.timeout),
+        .mm2s_ring_base_lo_value_value_o       (mm2s_ring_o.base[31:4]),
+        .mm2s_ring_base_hi_value_value_o       (mm2s_ring_o.base[63:32]),
+        .mm2s_ring_size_count_value_o          (mm2s_ring_o.size),
+        .mm2s_ring_tail_index_value_o          (mm2s_ring_o.tail),
+        .mm2s_ring_coalesce_count_value_o      (mm2s_ring_o.coalesce_count),
+        .mm2s_ring_coalesce_delay_value_o      (mm2s_ring_o.coalesce_time),
+        .mm2s_ring_status_halted_value_o       (),
+        .mm2s_ring_status_halted_swmod_o       (mm2s_ring_status_written),
+        .mm2s_ring_status_irq_value_o          (mm2s_ring_o.irq),
+
+        .s2mm_status_done_hwset_i              (s2mm_i.sets_done),
+        .s2mm_status_done_hwclr_i              (s2mm_i.clears_status),
+        .s2mm_status_error_hwset_i             (s2mm_i.sets_error),
+        .s2mm_status_error_hwclr_i             (s2mm_i.clears_status),
+        .s2mm_status_start_ignored_hwset_i     (s2mm_i.ignores_start),
+        .s2mm_status_start_ignored_hwclr_i     (s2mm_i.clears_status),
+        .s2mm_ring_tail_index_hwclr_i          (s2mm_ring_clears),
+        .s2mm_ring_status_halted_hwset_i       (s2mm_ring_i.sets_halted),
+        .s2mm_ring_status_halted_hwclr_i       (s2mm_ring_clears),
+        .s2mm_ring_status_irq_hwset_i          (s2mm_ring_i.sets_irq),
+        .s2mm_ring_status_irq_hwclr_i          (s2mm_ring_clears),
+        .s2mm_status_busy_next_i               (s2mm_i.busy),
+        .s2mm_status_zero_length_next_i        (s2mm_i.zero_length),
+        .s2mm_status_packet_end_next_i         (s2mm_i.packet_end),
+        .s2mm_status_error_kind_next_i         (s2mm_i.failure.kind),
+        .s2mm_bytes_done_bytes_next_i          (s2mm_i.bytes_done),
+        .s2mm_fail_addr_lo_value_next_i        (s2mm_i.failure.fail_addr[31:0]),
+        .s2mm_fail_addr_hi_value_next_i        (s2mm_i.failure.fail_addr[63:32]),
+        .s2mm_ring_head_index_next_i           (s2mm_ring_i.head),
+        .s2mm_ring_status_busy_next_i          (s2mm_ring_i.busy),
+        .s2mm_ring_status_error_source_next_i  (s2mm_ring_i.error_source),
+        .s2mm_ring_fail_index_next_i           (s2mm_ring_i.fail_index),
+        .s2mm_count_busy_cycles_next_i         (s2mm_counts_i.busy),
+        .s2mm_count_beats_beats_next_i         (s2mm_counts_i.beats),
+        .s2mm_count_stall_address_cycles_next_i(s2mm_counts_i.stalls_address),
+        .s2mm_count_stall_data_cycles_next_i   (s2mm_counts_i.stalls_data),
+        .s2mm_count_stall_stream_cycles_next_i (s2mm_counts_i.stalls_stream),
+        .s2mm_count_outstanding_bursts_next_i  (s2mm_counts_i.outstanding),
+        .s2mm_control_start_swmod_o            (s2mm_control_written),
+        .s2mm_control_stop_value_o             (s2mm_o.stop),
+        .s2mm_control_ring_reset_value_o       (s2mm_ring_o.clear),
+        .s2mm_control_counters_reset_value_o   (s2mm_counters_clear_o),
+        .s2mm_control_keep_open_value_o        (s2mm_keep_open),
+        .s2mm_control_ring_enable_value_o      (s2mm_ring_o.enable),
+        .s2mm_control_counters_enable_value_o  (s2mm_counters_enable_o),
+        .s2mm_status_done_value_o              (s2mm_done),
+        .s2mm_status_error_value_o             (s2mm_o.is_failed),
+        .s2mm_addr_lo_value_value_o            (s2mm_o.addr[31:0]),
+        .s2mm_addr_hi_value_value_o            (s2mm_o.addr[63:32]),
+        .s2mm_length_bytes_value_o             (s2mm_o.length),
+        .s2mm_timeout_cycles_value_o           (s2mm_o.timeout),
+        .s2mm_ring_base_lo_value_value_o       (s2mm_ring_o.base[31:4]),
+        .s2mm_ring_base_hi_value_value_o       (s2mm_ring_o.base[63:32]),
+        .s2mm_ring_size_count_value_o          (s2mm_ring_o.size),
+        .s2mm_ring_tail_index_value_o          (s2mm_ring_o.tail),
+        .s2mm_ring_coalesce_count_value_o      (s2mm_ring_o.coalesce_count),
+        .s2mm_ring_coalesce_delay_value_o      (s2mm_ring_o.coalesce_time),
+        .s2mm_ring_status_halted_value_o       (),
+        .s2mm_ring_status_halted_swmod_o       (s2mm_ring_status_written),
+        .s2mm_ring_status_irq_value_o          (s2mm_ring_o.irq)
     );
 
-    // ---- Commands ----
+    // ---- Starts ----
 
     // A start comes before the fields that are written with it show in the register.
-    logic write_sets_start, mm2s_starts, s2mm_starts;
+    logic write_sets_start, write_enables_ring, mm2s_starts, s2mm_starts;
 
-    assign write_sets_start = req_wdata[0] && req_wmask[0];
-    assign loopback_o       = regs_out.CONTROL.loopback.value;
-    assign soft_reset_o     = regs_out.CONTROL.soft_reset.value;
+    assign write_sets_start    = req_wdata[0] && req_wmask[0];
+    assign write_enables_ring  = HasRings && req_wmask[9] && req_wdata[9];
+    assign mm2s_starts         = mm2s_control_written && write_sets_start;
+    assign mm2s_o.start        = mm2s_starts;
+    assign mm2s_o.enables_ring = write_enables_ring;
+    assign mm2s_o.keep_open    = (mm2s_starts && req_wmask[8]) ? req_wdata[8] : mm2s_keep_open;
+    assign s2mm_starts         = s2mm_control_written && write_sets_start;
+    assign s2mm_o.start        = s2mm_starts;
+    assign s2mm_o.enables_ring = write_enables_ring;
+    assign s2mm_o.keep_open    = (s2mm_starts && req_wmask[8]) ? req_wdata[8] : s2mm_keep_open;
 
-    assign mm2s_starts      = regs_out.MM2S.CONTROL.start.swmod && write_sets_start;
-    assign mm2s_o.start     = mm2s_starts;
-    assign mm2s_o.enables_ring = req_wmask[9] && req_wdata[9];
-    assign mm2s_o.stop      = regs_out.MM2S.CONTROL.stop.value;
-    assign mm2s_o.keep_open = (mm2s_starts && req_wmask[8]) ? req_wdata[8] : regs_out.MM2S.CONTROL.keep_open.value;
-    assign mm2s_o.is_failed = regs_out.MM2S.STATUS.error.value;
-    assign mm2s_o.addr      = {regs_out.MM2S.ADDR_HI.value.value, regs_out.MM2S.ADDR_LO.value.value};
-    assign mm2s_o.length    = regs_out.MM2S.LENGTH.bytes.value;
-    assign mm2s_o.timeout   = regs_out.MM2S.TIMEOUT.cycles.value;
+    // ---- Rings ----
 
-    assign mm2s_ring_o.enable         = regs_out.MM2S.CONTROL.ring_enable.value;
-    assign mm2s_ring_o.clear          = regs_out.MM2S.CONTROL.ring_reset.value;
-    assign mm2s_ring_o.resume         = regs_out.MM2S.RING_STATUS.halted.swmod && req_wdata[1] && req_wmask[1];
-    assign mm2s_ring_o.irq            = regs_out.MM2S.RING_STATUS.irq.value;
-    assign mm2s_ring_o.base           = {regs_out.MM2S.RING_BASE_HI.value.value, regs_out.MM2S.RING_BASE_LO.value.value,
-                                       4'b0000};
-    assign mm2s_ring_o.size           = regs_out.MM2S.RING_SIZE.count.value;
-    assign mm2s_ring_o.tail           = regs_out.MM2S.RING_TAIL.index.value;
-    assign mm2s_ring_o.coalesce_count = regs_out.MM2S.RING_COALESCE.count.value;
-    assign mm2s_ring_o.coalesce_time  = regs_out.MM2S.RING_COALESCE.delay.value;
-
-    assign mm2s_counters_enable_o = regs_out.MM2S.CONTROL.counters_enable.value;
-    assign mm2s_counters_clear_o  = regs_out.MM2S.CONTROL.counters_reset.value;
-
-    assign s2mm_starts      = regs_out.S2MM.CONTROL.start.swmod && write_sets_start;
-    assign s2mm_o.start     = s2mm_starts;
-    assign s2mm_o.enables_ring = req_wmask[9] && req_wdata[9];
-    assign s2mm_o.stop      = regs_out.S2MM.CONTROL.stop.value;
-    assign s2mm_o.keep_open = (s2mm_starts && req_wmask[8]) ? req_wdata[8] : regs_out.S2MM.CONTROL.keep_open.value;
-    assign s2mm_o.is_failed = regs_out.S2MM.STATUS.error.value;
-    assign s2mm_o.addr      = {regs_out.S2MM.ADDR_HI.value.value, regs_out.S2MM.ADDR_LO.value.value};
-    assign s2mm_o.length    = regs_out.S2MM.LENGTH.bytes.value;
-    assign s2mm_o.timeout   = regs_out.S2MM.TIMEOUT.cycles.value;
-
-    assign s2mm_ring_o.enable         = regs_out.S2MM.CONTROL.ring_enable.value;
-    assign s2mm_ring_o.clear          = regs_out.S2MM.CONTROL.ring_reset.value;
-    assign s2mm_ring_o.resume         = regs_out.S2MM.RING_STATUS.halted.swmod && req_wdata[1] && req_wmask[1];
-    assign s2mm_ring_o.irq            = regs_out.S2MM.RING_STATUS.irq.value;
-    assign s2mm_ring_o.base           = {regs_out.S2MM.RING_BASE_HI.value.value, regs_out.S2MM.RING_BASE_LO.value.value,
-                                       4'b0000};
-    assign s2mm_ring_o.size           = regs_out.S2MM.RING_SIZE.count.value;
-    assign s2mm_ring_o.tail           = regs_out.S2MM.RING_TAIL.index.value;
-    assign s2mm_ring_o.coalesce_count = regs_out.S2MM.RING_COALESCE.count.value;
-    assign s2mm_ring_o.coalesce_time  = regs_out.S2MM.RING_COALESCE.delay.value;
-
-    assign s2mm_counters_enable_o = regs_out.S2MM.CONTROL.counters_enable.value;
-    assign s2mm_counters_clear_o  = regs_out.S2MM.CONTROL.counters_reset.value;
-
-    // ---- Status ----
-
-    assign regs_in.CAPS0.beat_bytes_log2.next    = 4'(LaneBits);
-    assign regs_in.CAPS0.addr_bits.next          = 7'(AddrBits);
-    assign regs_in.CAPS0.addr_mode.next          = 2'(AddrMode);
-    assign regs_in.CAPS0.has_planted_fault.next  = PlantedFault != FaultNone;
-    assign regs_in.CAPS1.max_burst_beats.next    = 9'(MaxBurstBeats);
-    assign regs_in.CAPS1.max_reads.next          = 8'(MaxReads);
-    assign regs_in.CAPS1.max_writes.next         = 8'(MaxWrites);
-    assign regs_in.CAPS2.ring_descriptors.next = 8'(RingDepth);
-    assign regs_in.CAPS2.fifo_beats.next         = 16'(FifoDepth);
-
-    assign regs_in.CONTROL.loopback.swwel   = mm2s_i.busy || s2mm_i.busy;
-    assign regs_in.CONTROL.soft_reset.hwclr = !mm2s_i.busy && !s2mm_i.busy;
-
-    assign regs_in.MM2S.STATUS.busy.next           = mm2s_i.busy;
-    assign regs_in.MM2S.STATUS.done.hwset          = mm2s_i.sets_done;
-    assign regs_in.MM2S.STATUS.done.hwclr          = mm2s_i.clears_status;
-    assign regs_in.MM2S.STATUS.error.hwset         = mm2s_i.sets_error;
-    assign regs_in.MM2S.STATUS.error.hwclr         = mm2s_i.clears_status;
-    assign regs_in.MM2S.STATUS.zero_length.next    = mm2s_i.zero_length;
-    assign regs_in.MM2S.STATUS.packet_end.next     = mm2s_i.packet_end;
-    assign regs_in.MM2S.STATUS.start_ignored.hwset = mm2s_i.ignores_start;
-    assign regs_in.MM2S.STATUS.start_ignored.hwclr = mm2s_i.clears_status;
-    assign regs_in.MM2S.STATUS.error_kind.next     = mm2s_i.failure.kind;
-    assign regs_in.MM2S.BYTES_DONE.bytes.next      = mm2s_i.bytes_done;
-    assign regs_in.MM2S.FAIL_ADDR_LO.value.next    = mm2s_i.failure.fail_addr[31:0];
-    assign regs_in.MM2S.FAIL_ADDR_HI.value.next    = mm2s_i.failure.fail_addr[63:32];
-
-    assign regs_in.S2MM.STATUS.busy.next           = s2mm_i.busy;
-    assign regs_in.S2MM.STATUS.done.hwset          = s2mm_i.sets_done;
-    assign regs_in.S2MM.STATUS.done.hwclr          = s2mm_i.clears_status;
-    assign regs_in.S2MM.STATUS.error.hwset         = s2mm_i.sets_error;
-    assign regs_in.S2MM.STATUS.error.hwclr         = s2mm_i.clears_status;
-    assign regs_in.S2MM.STATUS.zero_length.next    = s2mm_i.zero_length;
-    assign regs_in.S2MM.STATUS.packet_end.next     = s2mm_i.packet_end;
-    assign regs_in.S2MM.STATUS.start_ignored.hwset = s2mm_i.ignores_start;
-    assign regs_in.S2MM.STATUS.start_ignored.hwclr = s2mm_i.clears_status;
-    assign regs_in.S2MM.STATUS.error_kind.next     = s2mm_i.failure.kind;
-    assign regs_in.S2MM.BYTES_DONE.bytes.next      = s2mm_i.bytes_done;
-    assign regs_in.S2MM.FAIL_ADDR_LO.value.next    = s2mm_i.failure.fail_addr[31:0];
-    assign regs_in.S2MM.FAIL_ADDR_HI.value.next    = s2mm_i.failure.fail_addr[63:32];
-
-    assign regs_in.MM2S.RING_HEAD.index.next           = mm2s_ring_i.head;
-    assign regs_in.MM2S.RING_TAIL.index.hwclr          = mm2s_ring_o.clear && !mm2s_ring_o.enable;
-    assign regs_in.MM2S.RING_STATUS.busy.next          = mm2s_ring_i.busy;
-    assign regs_in.MM2S.RING_STATUS.halted.hwset       = mm2s_ring_i.sets_halted;
-    assign regs_in.MM2S.RING_STATUS.halted.hwclr       = mm2s_ring_o.clear && !mm2s_ring_o.enable;
-    assign regs_in.MM2S.RING_STATUS.irq.hwset          = mm2s_ring_i.sets_irq;
-    assign regs_in.MM2S.RING_STATUS.irq.hwclr          = mm2s_ring_o.clear && !mm2s_ring_o.enable;
-    assign regs_in.MM2S.RING_STATUS.error_source.next  = mm2s_ring_i.error_source;
-    assign regs_in.MM2S.RING_FAIL.index.next           = mm2s_ring_i.fail_index;
-    assign regs_in.MM2S.COUNT_BUSY.cycles.next         = mm2s_counts_i.busy;
-    assign regs_in.MM2S.COUNT_BEATS.beats.next         = mm2s_counts_i.beats;
-    assign regs_in.MM2S.COUNT_STALL_ADDRESS.cycles.next = mm2s_counts_i.stalls_address;
-    assign regs_in.MM2S.COUNT_STALL_DATA.cycles.next   = mm2s_counts_i.stalls_data;
-    assign regs_in.MM2S.COUNT_STALL_STREAM.cycles.next = mm2s_counts_i.stalls_stream;
-    assign regs_in.MM2S.COUNT_OUTSTANDING.bursts.next  = mm2s_counts_i.outstanding;
-
-    assign regs_in.S2MM.RING_HEAD.index.next           = s2mm_ring_i.head;
-    assign regs_in.S2MM.RING_TAIL.index.hwclr          = s2mm_ring_o.clear && !s2mm_ring_o.enable;
-    assign regs_in.S2MM.RING_STATUS.busy.next          = s2mm_ring_i.busy;
-    assign regs_in.S2MM.RING_STATUS.halted.hwset       = s2mm_ring_i.sets_halted;
-    assign regs_in.S2MM.RING_STATUS.halted.hwclr       = s2mm_ring_o.clear && !s2mm_ring_o.enable;
-    assign regs_in.S2MM.RING_STATUS.irq.hwset          = s2mm_ring_i.sets_irq;
-    assign regs_in.S2MM.RING_STATUS.irq.hwclr          = s2mm_ring_o.clear && !s2mm_ring_o.enable;
-    assign regs_in.S2MM.RING_STATUS.error_source.next  = s2mm_ring_i.error_source;
-    assign regs_in.S2MM.RING_FAIL.index.next           = s2mm_ring_i.fail_index;
-    assign regs_in.S2MM.COUNT_BUSY.cycles.next         = s2mm_counts_i.busy;
-    assign regs_in.S2MM.COUNT_BEATS.beats.next         = s2mm_counts_i.beats;
-    assign regs_in.S2MM.COUNT_STALL_ADDRESS.cycles.next = s2mm_counts_i.stalls_address;
-    assign regs_in.S2MM.COUNT_STALL_DATA.cycles.next   = s2mm_counts_i.stalls_data;
-    assign regs_in.S2MM.COUNT_STALL_STREAM.cycles.next = s2mm_counts_i.stalls_stream;
-    assign regs_in.S2MM.COUNT_OUTSTANDING.bursts.next  = s2mm_counts_i.outstanding;
+    assign mm2s_ring_o.resume    = mm2s_ring_status_written && req_wdata[1] && req_wmask[1];
+    assign mm2s_ring_o.base[3:0] = '0;
+    assign mm2s_ring_clears      = mm2s_ring_o.clear && !mm2s_ring_o.enable;
+    assign s2mm_ring_o.resume    = s2mm_ring_status_written && req_wdata[1] && req_wmask[1];
+    assign s2mm_ring_o.base[3:0] = '0;
+    assign s2mm_ring_clears      = s2mm_ring_o.clear && !s2mm_ring_o.enable;
 
     // ---- Interrupt ----
 
-    logic [5:0] int_status, int_enable;
-
-    assign int_status = {s2mm_ring_o.irq, regs_out.S2MM.STATUS.error.value, regs_out.S2MM.STATUS.done.value,
-                         mm2s_ring_o.irq, regs_out.MM2S.STATUS.error.value, regs_out.MM2S.STATUS.done.value};
-    assign int_enable = {regs_out.INT_ENABLE.s2mm_ring.value, regs_out.INT_ENABLE.s2mm_error.value,
-                         regs_out.INT_ENABLE.s2mm_done.value, regs_out.INT_ENABLE.mm2s_ring.value,
-                         regs_out.INT_ENABLE.mm2s_error.value, regs_out.INT_ENABLE.mm2s_done.value};
+    assign int_status = {s2mm_ring_o.irq, s2mm_o.is_failed, s2mm_done, mm2s_ring_o.irq, mm2s_o.is_failed, mm2s_done};
     assign irq_o      = |(int_status & int_enable);
-
-    assign regs_in.INT_STATUS.mm2s_done.next  = int_status[0];
-    assign regs_in.INT_STATUS.mm2s_error.next = int_status[1];
-    assign regs_in.INT_STATUS.mm2s_ring.next  = int_status[2];
-    assign regs_in.INT_STATUS.s2mm_done.next  = int_status[3];
-    assign regs_in.INT_STATUS.s2mm_error.next = int_status[4];
-    assign regs_in.INT_STATUS.s2mm_ring.next  = int_status[5];
 endmodule
