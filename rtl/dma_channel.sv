@@ -64,6 +64,9 @@ module dma_channel #(
     input  logic                           writeback_fails_i,
     input  dma_pkg::error_kind_e           writeback_error_kind_i,
     input  logic [63:0]                    writeback_fail_addr_i,
+    // The ring's port does not move: halts as well.
+    input  logic                           ring_expires_i,
+    input  dma_pkg::error_source_e         ring_expires_source_i,
     // Takes no more descriptors; and nothing of it is left.
     output logic                           halts_o,
     output logic                           halted_o,
@@ -134,9 +137,14 @@ module dma_channel #(
     assign at_once  = is_zero || is_bad || (exceeds && !loopback_i);
     assign accepted = command_start_i && !command_enables_ring_i && !busy && !soft_reset_i && !has_ring;
     // What does not reach the mover, or only in part, waits until the mover is empty: completions stay in order.
-    assign takes    = has_ring && desc_valid_i && move_may_start_i && !halting_q && !ends_at_once_q && !soft_reset_i
-                      && !command_stop_i
-                      && ((!at_once && !exceeds && !is_refused_q) || !busy);
+    always_comb begin
+        takes = 1'b0;
+        if (has_ring && desc_valid_i && !halting_q && !ends_at_once_q) begin
+            takes = move_may_start_i && !soft_reset_i && !command_stop_i
+                    && ((!at_once && !exceeds && !is_refused_q) || !busy);
+        end
+    end
+
     assign begins          = accepted || takes;
     assign run_o           = begins && !at_once;
     assign run_refused_o   = exceeds;
@@ -174,27 +182,38 @@ module dma_channel #(
     error_kind_e error_kind;
     logic [63:0] fail_addr;
 
-    assign completes = (runs && move_done_i) || ends_at_once_q;
-
     assign is_refusal = is_refused_q || ends_at_once_q;
-    assign fail_addr  = is_refusal ? refusal_addr_q : move_result_fail_addr_i;
+    assign completes  = (runs && move_done_i) || ends_at_once_q;
 
     always_comb begin
-        error_kind = is_refusal ? refusal_kind_q : move_result_error_kind_i;
-        if (timed_out_q && error_kind == ErrAborted) error_kind = ErrTimeout;
+        error_kind = ErrNone;
+        fail_addr  = '0;
+        if (completes) begin
+            error_kind = is_refusal ? refusal_kind_q : move_result_error_kind_i;
+            fail_addr  = is_refusal ? refusal_addr_q : move_result_fail_addr_i;
+            if (timed_out_q && error_kind == ErrAborted) error_kind = ErrTimeout;
+        end
     end
 
-    assign fails       = completes && error_kind != ErrNone;
-    // What a packet did wrong is no reason to stop.
-    assign halts       = has_ring && ((fails && error_kind != ErrOverrun && error_kind != ErrBadKeep)
-                                      || move_fails_i || writeback_fails_i || command_stop_i || soft_reset_i);
-    // The first cause is told until the driver has seen it.
-    assign first_fails = has_ring && (fails || expires || writeback_fails_i) && !command_is_failed_i;
-    assign halts_o     = halting_q;
-    assign halted_o    = halting_q && move_is_idle_i && !ends_at_once_q;
+    assign fails    = error_kind != ErrNone;
+    assign halts_o  = halting_q;
+    assign halted_o = halting_q && move_is_idle_i && !ends_at_once_q;
 
-    // A descriptor that was not read is not written back.
-    assign completes_o    = has_ring && completes && !(ends_at_once_q && is_bad_q);
+    always_comb begin
+        halts       = 1'b0;
+        first_fails = 1'b0;
+        completes_o = 1'b0;
+        if (has_ring) begin
+            // What a packet did wrong is no reason to stop.
+            halts       = (fails && error_kind != ErrOverrun && error_kind != ErrBadKeep)
+                          || move_fails_i || writeback_fails_i || ring_expires_i || command_stop_i || soft_reset_i;
+            // The first cause is told until the driver has seen it.
+            first_fails = (fails || expires || writeback_fails_i || ring_expires_i) && !command_is_failed_i;
+            // A descriptor that was not read is not written back.
+            completes_o = completes && !(ends_at_once_q && is_bad_q);
+        end
+    end
+
     assign first_fails_o  = first_fails;
     assign error_source_o = source_q;
 
@@ -207,7 +226,7 @@ module dma_channel #(
     assign status_clears_status_o = accepted;
     assign status_ignores_start_o = command_start_i && !accepted;
     assign status_sets_done_o     = completes && !has_ring;
-    assign status_sets_error_o    = fails || expires || (has_ring && writeback_fails_i);
+    assign status_sets_error_o    = fails || expires || (has_ring && (writeback_fails_i || ring_expires_i));
     assign status_zero_length_o   = zero_length_q;
     assign status_packet_end_o    = packet_end_q;
     assign status_error_kind_o    = error_kind_q;
@@ -257,12 +276,15 @@ module dma_channel #(
             end else if ((first_fails && fails) || (completes && !has_ring)) begin
                 error_kind_q <= error_kind;
                 fail_addr_q  <= fail_addr;
-            end else if (expires && !command_is_failed_i) begin
+            end else if ((expires || (has_ring && ring_expires_i)) && !command_is_failed_i) begin
                 error_kind_q <= ErrTimeout;
                 fail_addr_q  <= '0;
             end
             if (first_fails) begin
-                source_q <= writeback_fails_i ? SourceWriteback : (ends_at_once_q && is_bad_q) ? SourceFetch : SourceData;
+                source_q <= SourceData;
+                if (writeback_fails_i) source_q <= SourceWriteback;
+                else if (ends_at_once_q && is_bad_q) source_q <= SourceFetch;
+                else if (!fails && !expires) source_q <= ring_expires_source_i;
             end else if (!has_ring) begin
                 source_q <= SourceData;
             end

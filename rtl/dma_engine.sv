@@ -364,6 +364,8 @@ module dma_engine #(
     logic                  read_activity_stalls_stream;
     logic [8:0]            read_activity_outstanding;
     logic                  read_has_ring, read_desc_valid, read_desc_take, read_completes, read_first_fails;
+    logic                  read_ring_expires;
+    error_source_e         read_ring_expires_source;
     logic                  read_writeback_fails, read_halts, read_halted, read_resume;
     error_kind_e           read_desc_fetch_error;
     logic                  read_desc_irq;
@@ -392,6 +394,8 @@ module dma_engine #(
     logic                  write_activity_stalls_stream;
     logic [8:0]            write_activity_outstanding;
     logic                  write_has_ring, write_desc_valid, write_desc_take, write_completes, write_first_fails;
+    logic                  write_ring_expires;
+    error_source_e         write_ring_expires_source;
     logic                  write_writeback_fails, write_halts, write_halted, write_resume;
     error_kind_e           write_desc_fetch_error;
     logic                  write_desc_irq;
@@ -452,6 +456,8 @@ module dma_engine #(
         .writeback_fails_i       (read_writeback_fails),
         .writeback_error_kind_i  (read_writeback_error_kind),
         .writeback_fail_addr_i   (read_writeback_fail_addr),
+        .ring_expires_i          (read_ring_expires),
+        .ring_expires_source_i   (read_ring_expires_source),
         .halts_o                 (read_halts),
         .halted_o                (read_halted),
         .resume_i                (read_resume),
@@ -538,6 +544,8 @@ module dma_engine #(
         .writeback_fails_i       (write_writeback_fails),
         .writeback_error_kind_i  (write_writeback_error_kind),
         .writeback_fail_addr_i   (write_writeback_fail_addr),
+        .ring_expires_i          (write_ring_expires),
+        .ring_expires_source_i   (write_ring_expires_source),
         .halts_o                 (write_halts),
         .halted_o                (write_halted),
         .resume_i                (write_resume),
@@ -631,6 +639,9 @@ module dma_engine #(
             .channel_halts_i         (read_halts),
             .channel_halted_i        (read_halted),
             .resume_o                (read_resume),
+            .timeout_i               (read_command_timeout),
+            .expires_o               (read_ring_expires),
+            .expires_source_o        (read_ring_expires_source),
             .araddr_o                (mm2s_araddr),
             .arlen_o                 (mm2s_arlen),
             .arvalid_o               (mm2s_arvalid),
@@ -693,6 +704,9 @@ module dma_engine #(
             .channel_halts_i         (write_halts),
             .channel_halted_i        (write_halted),
             .resume_o                (write_resume),
+            .timeout_i               (write_command_timeout),
+            .expires_o               (write_ring_expires),
+            .expires_source_o        (write_ring_expires_source),
             .araddr_o                (s2mm_araddr),
             .arlen_o                 (s2mm_arlen),
             .arvalid_o               (s2mm_arvalid),
@@ -783,6 +797,8 @@ module dma_engine #(
         assign read_writeback_error_kind      = ErrNone;
         assign read_writeback_fail_addr       = '0;
         assign read_resume                    = '0;
+        assign read_ring_expires              = '0;
+        assign read_ring_expires_source       = SourceData;
         assign write_ring_status_busy         = '0;
         assign write_ring_status_sets_halted  = '0;
         assign write_ring_status_sets_irq     = '0;
@@ -801,6 +817,8 @@ module dma_engine #(
         assign write_writeback_error_kind     = ErrNone;
         assign write_writeback_fail_addr      = '0;
         assign write_resume                   = '0;
+        assign write_ring_expires             = '0;
+        assign write_ring_expires_source      = SourceData;
         assign m_axi_ring_arid                = '0;
         assign m_axi_ring_araddr              = '0;
         assign m_axi_ring_arlen               = '0;

@@ -55,6 +55,11 @@ module dma_ring #(
     input  logic                           channel_halted_i,
     output logic                           resume_o,
 
+    // The ring port did not move for `timeout_i` cycles while it should: fetching, or writing back.
+    input  logic [31:0]                    timeout_i,
+    output logic                           expires_o,
+    output dma_pkg::error_source_e         expires_source_o,
+
     // The ring port.
     output logic [63:0]                    araddr_o,
     output logic [7:0]                     arlen_o,
@@ -167,7 +172,7 @@ module dma_ring #(
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni || clears) fail_index_q <= '0;
-        else if (first_fails_i) fail_index_q <= writeback_fails_o ? head : done_index_q;
+        else if (first_fails_i) fail_index_q <= (writeback_fails_o || writeback_expires) ? head : done_index_q;
     end
 
     // ---- Write-back ----
@@ -222,6 +227,24 @@ module dma_ring #(
         .urgent_i(answers && wants_irq),
         .fires_o (status_sets_irq_o)
     );
+
+    // ---- Timeout ----
+
+    logic moves, writeback_expires;
+
+    assign moves = (arvalid_o && arready_i) || rvalid_i || (awvalid_o && awready_i) || (wvalid_o && wready_i) || bvalid_i;
+
+    dma_watchdog u_watchdog (
+        .clk_i,
+        .rst_ni,
+        .limit_i  (timeout_i),
+        .runs_i   (has_ring_o && !channel_halts_i && !(fetch_is_idle && writeback_is_idle)),
+        .moves_i  (moves),
+        .expires_o(expires_o)
+    );
+
+    assign expires_source_o  = fetch_is_idle ? SourceWriteback : SourceFetch;
+    assign writeback_expires = expires_o && fetch_is_idle;
 
     // ---- Halt ----
 

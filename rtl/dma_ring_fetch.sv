@@ -50,7 +50,7 @@ module dma_ring_fetch #(
     logic [RingBits-1:0] index_q, next_index, stretch, beats;
     // Places that no burst has claimed; beats that have not come.
     logic [RoomBits-1:0] room_q, coming_q;
-    logic                arvalid_q, issues, is_empty, pushes, exceeds;
+    logic                arvalid_q, wants, issues, is_empty, pushes, exceeds;
     logic [63:0]         araddr_q, addr;
     logic [7:0]          arlen_q;
     logic [7:0]          to_page_end;
@@ -70,16 +70,17 @@ module dma_ring_fetch #(
     );
 
     // A ring that reaches beyond the address limit is not read at all.
-    assign issues = enable_i && !rewind_i && !exceeds && index_q != tail_i && room_q != '0
-                    && (!arvalid_q || arready_i);
+    assign wants = enable_i && !exceeds && index_q != tail_i && room_q != '0;
 
     always_comb begin
+        issues      = 1'b0;
         stretch     = '0;
         beats       = '0;
         addr        = '0;
         to_page_end = '0;
         next_index  = index_q;
-        if (issues) begin
+        if (wants && !rewind_i && (!arvalid_q || arready_i)) begin
+            issues      = 1'b1;
             addr        = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
             to_page_end = 8'd0 - addr[11:4];
             stretch     = ((tail_i > index_q) ? tail_i : size_i) - index_q;

@@ -82,7 +82,7 @@ module dma_ring_writeback #(
     // First descriptor not written, first not answered.
     logic [RingBits-1:0] index_q, next_index, head_q, next_head, beats, to_end;
     logic [8:0]          waiting;
-    logic                none_waiting, none_sent, most_sent, failed_q;
+    logic                answered, none_waiting, none_sent, most_sent, failed_q;
     logic                begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
     logic [7:0]          beats_left_q, count_q;
     logic [63:0]         addr, burst_addr_q;
@@ -125,6 +125,8 @@ module dma_ring_writeback #(
         addr   = '0;
         to_end = '0;
         beats  = '0;
+        pops   = 1'b0;
+        sends  = 1'b0;
         if (!none_waiting && !in_burst_q && !failed_q && !awvalid_q) begin
             begins = (none_sent || is_full || is_last_i) && !most_sent;
             addr   = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
@@ -135,13 +137,15 @@ module dma_ring_writeback #(
                 beats = RingBits'(16) - RingBits'(addr[7:4]);
             end
         end
+        // A completion goes out with the beginning of its burst, or when the beat before has gone.
+        if (!none_waiting) begin
+            pops  = drops || ((begins || in_burst_q) && (!wvalid_q || wready_i));
+            sends = pops && !drops && (in_burst_q ? beats_left_q == 8'd1 : beats == RingBits'(1));
+        end
     end
 
-    // A completion goes out with the beginning of its burst, or when the beat before has gone.
     // A burst that has begun goes to its end even when one before it has failed.
     assign drops     = failed_q && !in_burst_q;
-    assign pops      = drops ? !none_waiting : (begins || in_burst_q) && (!wvalid_q || wready_i);
-    assign sends     = pops && !drops && (in_burst_q ? beats_left_q == 8'd1 : beats == RingBits'(1));
     assign written_o = pops;
 
     always_ff @(posedge clk_i) begin
@@ -198,15 +202,16 @@ module dma_ring_writeback #(
         .rst_ni,
         .push_i (sends),
         .data_i (sent),
-        .pop_i  (bvalid_i && !none_sent),
+        .pop_i  (answered),
         .head_o (oldest_sent),
         .empty_o(none_sent),
         .full_o (most_sent),
         .used_o ()
     );
 
-    assign answers_o   = bvalid_i && !none_sent && !bresp_i[1] && !failed_q;
-    assign fails_o     = bvalid_i && !none_sent && bresp_i[1] && !failed_q;
+    assign answered    = bvalid_i && !none_sent;
+    assign answers_o   = answered && !bresp_i[1] && !failed_q;
+    assign fails_o     = answered && bresp_i[1] && !failed_q;
     assign count_o     = oldest_sent.count;
     assign wants_irq_o = oldest_sent.wants_irq;
     assign error_kind_o = (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr;

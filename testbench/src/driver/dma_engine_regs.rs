@@ -206,7 +206,8 @@ pub mod channel {
     pub const FAIL_ADDR_HI: u32 = 0x1c;
     /// Cycles without any handshake on the channel's side of the bus or on its stream after which a
     /// transfer in work is stopped with error kind timeout; 0: never. `STATUS.error` and the
-    /// interrupt come at once; busy falls when the bus has answered what is outstanding.
+    /// interrupt come at once; busy falls when the bus has answered what is outstanding. With a
+    /// ring: also cycles in which something is outstanding on its port, and nothing moves there.
     pub const TIMEOUT: u32 = 0x20;
     /// DMA address of descriptor 0, bits 31:0, a multiple of 16.
     pub const RING_BASE_LO: u32 = 0x40;
