@@ -11,7 +11,6 @@
 `include "dma_assert.svh"
 module dma_channel #(
     // See dma_engine.
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
     input  logic                           clk_i,
@@ -90,9 +89,9 @@ module dma_channel #(
     assign run_keep_open_o = has_ring ? desc_i.more : command_i.keep_open;
 
     dma_limit #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_limit (
+        .bits_i     (command_i.limit.bits),
         .addr_i     (run_addr_o),
         .length_i   (run_length_o),
         .exceeds_o  (exceeds),

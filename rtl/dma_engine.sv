@@ -10,8 +10,10 @@ module dma_engine #(
     parameter int unsigned DataWidth     = 64,
     // DMA address bits that are implemented: 16 to 64. The bus always has 64 address wires.
     parameter int unsigned AddrBits      = 32,
-    // What happens beyond them: 0 Truncate, 1 Error, 2 Wrap64K (see dma_pkg::addr_mode_e).
+    // What happens beyond them: 0 Truncate, 1 Error, 2 Wrap64K, 3 Boundary (see dma_pkg).
     parameter int unsigned AddrMode      = 0,
+    // Mode Boundary: low address bits that do not carry into those above, 12 to 64; the reset value of BOUNDARY.
+    parameter int unsigned BoundaryBits  = 64,
     // Longest burst in beats: 1 to 256.
     parameter int unsigned MaxBurstBeats = 16,
     // Read bursts that may be outstanding: 1 to 255.
@@ -159,11 +161,14 @@ module dma_engine #(
         && DataWidth != 512) begin : gen_bad_data_width
         $fatal(1, "dma_engine: DataWidth must be 32, 64, 128, 256 or 512");
     end
-    if (AddrBits < 16 || AddrBits > 64) begin : gen_bad_addr_bits
+    if (AddrBits < AddrBitsLeast || AddrBits > AddrBitsMost) begin : gen_bad_addr_bits
         $fatal(1, "dma_engine: AddrBits must be 16 to 64");
     end
-    if (AddrMode > AddrModeWrap64K) begin : gen_bad_addr_mode
-        $fatal(1, "dma_engine: AddrMode must be 0 (Truncate), 1 (Error) or 2 (Wrap64K)");
+    if (AddrMode > AddrModeBoundary) begin : gen_bad_addr_mode
+        $fatal(1, "dma_engine: AddrMode must be 0 (Truncate), 1 (Error), 2 (Wrap64K) or 3 (Boundary)");
+    end
+    if (BoundaryBits < BoundaryBitsLeast || BoundaryBits > AddrBitsMost) begin : gen_bad_boundary_bits
+        $fatal(1, "dma_engine: BoundaryBits must be 12 to 64");
     end
     if (MaxBurstBeats < 1 || MaxBurstBeats > 256) begin : gen_bad_max_burst_beats
         $fatal(1, "dma_engine: MaxBurstBeats must be 1 to 256");
@@ -203,6 +208,7 @@ module dma_engine #(
         .LaneBits     (LaneBits),
         .AddrBits     (AddrBits),
         .AddrMode     (AddrMode),
+        .BoundaryBits (BoundaryBits),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxReads     (MaxReads),
         .MaxWrites    (MaxWrites),
@@ -277,7 +283,6 @@ module dma_engine #(
     failure_t              write_writeback_failure;
 
     dma_channel #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_mm2s (
         .clk_i              (aclk),
@@ -326,7 +331,6 @@ module dma_engine #(
     );
 
     dma_channel #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_s2mm (
         .clk_i              (aclk),
@@ -384,7 +388,6 @@ module dma_engine #(
 
     dma_ring #(
         .Depth   (RingDepth),
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_mm2s_ring (
         .clk_i              (aclk),
@@ -426,7 +429,6 @@ module dma_engine #(
 
     dma_ring #(
         .Depth   (RingDepth),
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_s2mm_ring (
         .clk_i              (aclk),
@@ -545,7 +547,6 @@ module dma_engine #(
     dma_read #(
         .DataWidth    (DataWidth),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxReads     (MaxReads),
         .FifoDepth    (FifoDepth),
@@ -557,6 +558,7 @@ module dma_engine #(
         .may_start_o      (read_may_start),
         .refuse_i         (read_refused),
         .addr_i           (read_addr),
+        .limit_i          (read_command.limit),
         .length_i         (read_length),
         .keep_open_i      (read_keep_open),
         .abort_i          (read_abort),
@@ -635,7 +637,6 @@ module dma_engine #(
     dma_write #(
         .DataWidth    (DataWidth),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxWrites    (MaxWrites),
         .PlantedFault (PlantedFault)
@@ -646,6 +647,7 @@ module dma_engine #(
         .may_start_o (write_may_start),
         .refuse_i    (write_refused),
         .addr_i      (write_addr),
+        .limit_i     (write_command.limit),
         .length_i    (write_length),
         .keep_open_i (write_keep_open),
         .abort_i     (write_abort),

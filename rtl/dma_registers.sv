@@ -8,6 +8,7 @@ module dma_registers #(
     parameter int unsigned LaneBits      = 3,
     parameter int unsigned AddrBits      = 32,
     parameter int unsigned AddrMode      = 0,
+    parameter int unsigned BoundaryBits  = 64,
     parameter int unsigned MaxBurstBeats = 16,
     parameter int unsigned MaxReads      = 16,
     parameter int unsigned MaxWrites     = 16,
@@ -98,6 +99,8 @@ module dma_registers #(
     dma_engine_regs u_regs (
         .clk                 (clk_i),
         .rst_n               (rst_ni),
+        .addr_bits           (WidthBits'(AddrBits)),
+        .boundary_bits       (WidthBits'(Boundary)),
         .s_cpuif_req         (req),
         .s_cpuif_req_is_wr   (req_is_write),
         .s_cpuif_addr        (req_addr),
@@ -170,6 +173,33 @@ module dma_registers #(
 
     assign s2mm_counters_enable_o = regs_out.S2MM.CONTROL.counters_enable.value;
     assign s2mm_counters_clear_o  = regs_out.S2MM.CONTROL.counters_reset.value;
+
+    // ---- Address limit ----
+
+    localparam int unsigned Boundary = (AddrMode == AddrModeBoundary) ? BoundaryBits
+                                       : (AddrMode == AddrModeWrap64K) ? BoundaryBits8237 : AddrBitsMost;
+
+    // A value that this engine cannot have is refused, so that what reads back is what holds.
+    logic bits_fit, ring_bits_fit, boundary_fits;
+
+    assign bits_fit      = req_wdata[7:0] >= 8'(AddrBitsLeast) && req_wdata[7:0] <= 8'(AddrBits);
+    assign ring_bits_fit = req_wdata[15:8] >= 8'(AddrBitsLeast) && req_wdata[15:8] <= 8'(AddrBits);
+    assign boundary_fits = AddrMode == AddrModeBoundary && req_wdata[7:0] >= 8'(BoundaryBitsLeast)
+                           && req_wdata[7:0] <= 8'(AddrBitsMost);
+
+    assign regs_in.MM2S.ADDR_LIMIT.bits.swwe      = bits_fit;
+    assign regs_in.MM2S.ADDR_LIMIT.ring_bits.swwe = ring_bits_fit;
+    assign regs_in.MM2S.BOUNDARY.bits.swwe        = boundary_fits;
+    assign mm2s_o.limit      = '{bits: regs_out.MM2S.ADDR_LIMIT.bits.value, boundary: regs_out.MM2S.BOUNDARY.bits.value};
+    assign mm2s_ring_o.limit = '{bits: regs_out.MM2S.ADDR_LIMIT.ring_bits.value,
+                                 boundary: regs_out.MM2S.BOUNDARY.bits.value};
+
+    assign regs_in.S2MM.ADDR_LIMIT.bits.swwe      = bits_fit;
+    assign regs_in.S2MM.ADDR_LIMIT.ring_bits.swwe = ring_bits_fit;
+    assign regs_in.S2MM.BOUNDARY.bits.swwe        = boundary_fits;
+    assign s2mm_o.limit      = '{bits: regs_out.S2MM.ADDR_LIMIT.bits.value, boundary: regs_out.S2MM.BOUNDARY.bits.value};
+    assign s2mm_ring_o.limit = '{bits: regs_out.S2MM.ADDR_LIMIT.ring_bits.value,
+                                 boundary: regs_out.S2MM.BOUNDARY.bits.value};
 
     // ---- Status ----
 

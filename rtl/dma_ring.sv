@@ -9,7 +9,6 @@
 module dma_ring #(
     // Descriptors fetched ahead, and descriptors in work: a power of two, 8 to 128.
     parameter int unsigned Depth    = 64,
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
     input  logic                   clk_i,
@@ -73,6 +72,8 @@ module dma_ring #(
     logic [7:0]            answered_count;
     flags_t                flags;
     completion_t           completion;
+    // As it was when the ring was switched on.
+    addr_limit_t           limit_q;
 
     function automatic logic [RingBits-1:0] after(logic [RingBits-1:0] index, logic [RingBits-1:0] size);
         return (index + RingBits'(1) == size) ? '0 : index + RingBits'(1);
@@ -83,9 +84,12 @@ module dma_ring #(
     assign clears  = command_i.clear && !command_i.enable && fetch_is_idle && writeback_is_idle;
     assign rewinds = clears || resume_o;
 
+    always_ff @(posedge clk_i) begin
+        if (!has_ring_o) limit_q <= command_i.limit;
+    end
+
     dma_ring_fetch #(
         .Depth   (Depth),
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_fetch (
         .clk_i,
@@ -93,6 +97,7 @@ module dma_ring #(
         .enable_i (command_i.enable && !channel_halts_i && !halted_q),
         .rewind_i (rewinds),
         .base_i   (command_i.base),
+        .limit_i  (limit_q),
         .size_i   (command_i.size),
         .head_i   (clears ? '0 : head),
         .tail_i   (command_i.tail),
@@ -156,14 +161,14 @@ module dma_ring #(
     // ---- Write-back ----
 
     dma_ring_writeback #(
-        .Depth   (Depth),
-        .AddrBits(AddrBits)
+        .Depth(Depth)
     ) u_writeback (
         .clk_i,
         .rst_ni,
         .rewind_i    (clears),
         .resume_i    (resume_o),
         .base_i      (command_i.base),
+        .limit_i     (limit_q),
         .size_i      (command_i.size),
         .head_o      (head),
         .is_idle_o   (writeback_is_idle),

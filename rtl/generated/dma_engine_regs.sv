@@ -8,6 +8,9 @@ module dma_engine_regs (
         input wire clk,
         input wire rst_n,
 
+        input wire [6:0] addr_bits,
+        input wire [6:0] boundary_bits,
+
         input wire s_cpuif_req,
         input wire s_cpuif_req_is_wr,
         input wire [11:0] s_cpuif_addr,
@@ -87,6 +90,8 @@ module dma_engine_regs (
             logic FAIL_ADDR_LO;
             logic FAIL_ADDR_HI;
             logic TIMEOUT;
+            logic ADDR_LIMIT;
+            logic BOUNDARY;
             logic RING_BASE_LO;
             logic RING_BASE_HI;
             logic RING_SIZE;
@@ -112,6 +117,8 @@ module dma_engine_regs (
             logic FAIL_ADDR_LO;
             logic FAIL_ADDR_HI;
             logic TIMEOUT;
+            logic ADDR_LIMIT;
+            logic BOUNDARY;
             logic RING_BASE_LO;
             logic RING_BASE_HI;
             logic RING_SIZE;
@@ -158,6 +165,8 @@ module dma_engine_regs (
         decoded_reg_strb.MM2S.FAIL_ADDR_LO = cpuif_req_masked & (cpuif_addr == 12'h118) & !cpuif_req_is_wr;
         decoded_reg_strb.MM2S.FAIL_ADDR_HI = cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
         decoded_reg_strb.MM2S.TIMEOUT = cpuif_req_masked & (cpuif_addr == 12'h120);
+        decoded_reg_strb.MM2S.ADDR_LIMIT = cpuif_req_masked & (cpuif_addr == 12'h124);
+        decoded_reg_strb.MM2S.BOUNDARY = cpuif_req_masked & (cpuif_addr == 12'h128);
         decoded_reg_strb.MM2S.RING_BASE_LO = cpuif_req_masked & (cpuif_addr == 12'h140);
         decoded_reg_strb.MM2S.RING_BASE_HI = cpuif_req_masked & (cpuif_addr == 12'h144);
         decoded_reg_strb.MM2S.RING_SIZE = cpuif_req_masked & (cpuif_addr == 12'h148);
@@ -181,6 +190,8 @@ module dma_engine_regs (
         decoded_reg_strb.S2MM.FAIL_ADDR_LO = cpuif_req_masked & (cpuif_addr == 12'h218) & !cpuif_req_is_wr;
         decoded_reg_strb.S2MM.FAIL_ADDR_HI = cpuif_req_masked & (cpuif_addr == 12'h21c) & !cpuif_req_is_wr;
         decoded_reg_strb.S2MM.TIMEOUT = cpuif_req_masked & (cpuif_addr == 12'h220);
+        decoded_reg_strb.S2MM.ADDR_LIMIT = cpuif_req_masked & (cpuif_addr == 12'h224);
+        decoded_reg_strb.S2MM.BOUNDARY = cpuif_req_masked & (cpuif_addr == 12'h228);
         decoded_reg_strb.S2MM.RING_BASE_LO = cpuif_req_masked & (cpuif_addr == 12'h240);
         decoded_reg_strb.S2MM.RING_BASE_HI = cpuif_req_masked & (cpuif_addr == 12'h244);
         decoded_reg_strb.S2MM.RING_SIZE = cpuif_req_masked & (cpuif_addr == 12'h248);
@@ -316,6 +327,22 @@ module dma_engine_regs (
             } TIMEOUT;
             struct {
                 struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } bits;
+                struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } ring_bits;
+            } ADDR_LIMIT;
+            struct {
+                struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } bits;
+            } BOUNDARY;
+            struct {
+                struct {
                     logic [27:0] next;
                     logic load_next;
                 } value;
@@ -428,6 +455,22 @@ module dma_engine_regs (
                     logic load_next;
                 } cycles;
             } TIMEOUT;
+            struct {
+                struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } bits;
+                struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } ring_bits;
+            } ADDR_LIMIT;
+            struct {
+                struct {
+                    logic [6:0] next;
+                    logic load_next;
+                } bits;
+            } BOUNDARY;
             struct {
                 struct {
                     logic [27:0] next;
@@ -562,6 +605,19 @@ module dma_engine_regs (
             } TIMEOUT;
             struct {
                 struct {
+                    logic [6:0] value;
+                } bits;
+                struct {
+                    logic [6:0] value;
+                } ring_bits;
+            } ADDR_LIMIT;
+            struct {
+                struct {
+                    logic [6:0] value;
+                } bits;
+            } BOUNDARY;
+            struct {
+                struct {
                     logic [27:0] value;
                 } value;
             } RING_BASE_LO;
@@ -652,6 +708,19 @@ module dma_engine_regs (
                     logic [31:0] value;
                 } cycles;
             } TIMEOUT;
+            struct {
+                struct {
+                    logic [6:0] value;
+                } bits;
+                struct {
+                    logic [6:0] value;
+                } ring_bits;
+            } ADDR_LIMIT;
+            struct {
+                struct {
+                    logic [6:0] value;
+                } bits;
+            } BOUNDARY;
             struct {
                 struct {
                     logic [27:0] value;
@@ -1231,6 +1300,75 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.MM2S.TIMEOUT.cycles.value = field_storage.MM2S.TIMEOUT.cycles.value;
+    // Field: dma_engine.MM2S.ADDR_LIMIT.bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.ADDR_LIMIT.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.ADDR_LIMIT && decoded_req_is_wr && hwif_in.MM2S.ADDR_LIMIT.bits.swwe) begin // SW write
+            next_c = (field_storage.MM2S.ADDR_LIMIT.bits.value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.ADDR_LIMIT.bits.next = next_c;
+        field_combo.MM2S.ADDR_LIMIT.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.ADDR_LIMIT.bits.value <= addr_bits;
+        end else begin
+            if(field_combo.MM2S.ADDR_LIMIT.bits.load_next) begin
+                field_storage.MM2S.ADDR_LIMIT.bits.value <= field_combo.MM2S.ADDR_LIMIT.bits.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.ADDR_LIMIT.bits.value = field_storage.MM2S.ADDR_LIMIT.bits.value;
+    // Field: dma_engine.MM2S.ADDR_LIMIT.ring_bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.ADDR_LIMIT.ring_bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.ADDR_LIMIT && decoded_req_is_wr && hwif_in.MM2S.ADDR_LIMIT.ring_bits.swwe) begin // SW write
+            next_c = (field_storage.MM2S.ADDR_LIMIT.ring_bits.value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.ADDR_LIMIT.ring_bits.next = next_c;
+        field_combo.MM2S.ADDR_LIMIT.ring_bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.ADDR_LIMIT.ring_bits.value <= addr_bits;
+        end else begin
+            if(field_combo.MM2S.ADDR_LIMIT.ring_bits.load_next) begin
+                field_storage.MM2S.ADDR_LIMIT.ring_bits.value <= field_combo.MM2S.ADDR_LIMIT.ring_bits.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.ADDR_LIMIT.ring_bits.value = field_storage.MM2S.ADDR_LIMIT.ring_bits.value;
+    // Field: dma_engine.MM2S.BOUNDARY.bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.MM2S.BOUNDARY.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.MM2S.BOUNDARY && decoded_req_is_wr && hwif_in.MM2S.BOUNDARY.bits.swwe) begin // SW write
+            next_c = (field_storage.MM2S.BOUNDARY.bits.value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            load_next_c = '1;
+        end
+        field_combo.MM2S.BOUNDARY.bits.next = next_c;
+        field_combo.MM2S.BOUNDARY.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.MM2S.BOUNDARY.bits.value <= boundary_bits;
+        end else begin
+            if(field_combo.MM2S.BOUNDARY.bits.load_next) begin
+                field_storage.MM2S.BOUNDARY.bits.value <= field_combo.MM2S.BOUNDARY.bits.next;
+            end
+        end
+    end
+    assign hwif_out.MM2S.BOUNDARY.bits.value = field_storage.MM2S.BOUNDARY.bits.value;
     // Field: dma_engine.MM2S.RING_BASE_LO.value
     always_comb begin
         automatic logic [27:0] next_c;
@@ -1783,6 +1921,75 @@ module dma_engine_regs (
         end
     end
     assign hwif_out.S2MM.TIMEOUT.cycles.value = field_storage.S2MM.TIMEOUT.cycles.value;
+    // Field: dma_engine.S2MM.ADDR_LIMIT.bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.ADDR_LIMIT.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.ADDR_LIMIT && decoded_req_is_wr && hwif_in.S2MM.ADDR_LIMIT.bits.swwe) begin // SW write
+            next_c = (field_storage.S2MM.ADDR_LIMIT.bits.value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.ADDR_LIMIT.bits.next = next_c;
+        field_combo.S2MM.ADDR_LIMIT.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.ADDR_LIMIT.bits.value <= addr_bits;
+        end else begin
+            if(field_combo.S2MM.ADDR_LIMIT.bits.load_next) begin
+                field_storage.S2MM.ADDR_LIMIT.bits.value <= field_combo.S2MM.ADDR_LIMIT.bits.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.ADDR_LIMIT.bits.value = field_storage.S2MM.ADDR_LIMIT.bits.value;
+    // Field: dma_engine.S2MM.ADDR_LIMIT.ring_bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.ADDR_LIMIT.ring_bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.ADDR_LIMIT && decoded_req_is_wr && hwif_in.S2MM.ADDR_LIMIT.ring_bits.swwe) begin // SW write
+            next_c = (field_storage.S2MM.ADDR_LIMIT.ring_bits.value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.ADDR_LIMIT.ring_bits.next = next_c;
+        field_combo.S2MM.ADDR_LIMIT.ring_bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.ADDR_LIMIT.ring_bits.value <= addr_bits;
+        end else begin
+            if(field_combo.S2MM.ADDR_LIMIT.ring_bits.load_next) begin
+                field_storage.S2MM.ADDR_LIMIT.ring_bits.value <= field_combo.S2MM.ADDR_LIMIT.ring_bits.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.ADDR_LIMIT.ring_bits.value = field_storage.S2MM.ADDR_LIMIT.ring_bits.value;
+    // Field: dma_engine.S2MM.BOUNDARY.bits
+    always_comb begin
+        automatic logic [6:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.S2MM.BOUNDARY.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.S2MM.BOUNDARY && decoded_req_is_wr && hwif_in.S2MM.BOUNDARY.bits.swwe) begin // SW write
+            next_c = (field_storage.S2MM.BOUNDARY.bits.value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            load_next_c = '1;
+        end
+        field_combo.S2MM.BOUNDARY.bits.next = next_c;
+        field_combo.S2MM.BOUNDARY.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.S2MM.BOUNDARY.bits.value <= boundary_bits;
+        end else begin
+            if(field_combo.S2MM.BOUNDARY.bits.load_next) begin
+                field_storage.S2MM.BOUNDARY.bits.value <= field_combo.S2MM.BOUNDARY.bits.next;
+            end
+        end
+    end
+    assign hwif_out.S2MM.BOUNDARY.bits.value = field_storage.S2MM.BOUNDARY.bits.value;
     // Field: dma_engine.S2MM.RING_BASE_LO.value
     always_comb begin
         automatic logic [27:0] next_c;
@@ -2009,7 +2216,7 @@ module dma_engine_regs (
             readback_data_var[31:0] = 32'h52424445;
         end
         if(rd_mux_addr == 12'h4) begin
-            readback_data_var[15:0] = 16'h1;
+            readback_data_var[15:0] = 16'h2;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 12'h8) begin
@@ -2020,6 +2227,7 @@ module dma_engine_regs (
             readback_data_var[24] = 1'h1;
             readback_data_var[25] = 1'h1;
             readback_data_var[26] = 1'h1;
+            readback_data_var[27] = 1'h1;
             readback_data_var[31] = hwif_in.CAPS0.has_planted_fault.next;
         end
         if(rd_mux_addr == 12'hc) begin
@@ -2089,6 +2297,13 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h120) begin
             readback_data_var[31:0] = field_storage.MM2S.TIMEOUT.cycles.value;
+        end
+        if(rd_mux_addr == 12'h124) begin
+            readback_data_var[6:0] = field_storage.MM2S.ADDR_LIMIT.bits.value;
+            readback_data_var[14:8] = field_storage.MM2S.ADDR_LIMIT.ring_bits.value;
+        end
+        if(rd_mux_addr == 12'h128) begin
+            readback_data_var[6:0] = field_storage.MM2S.BOUNDARY.bits.value;
         end
         if(rd_mux_addr == 12'h140) begin
             readback_data_var[31:4] = field_storage.MM2S.RING_BASE_LO.value.value;
@@ -2174,6 +2389,13 @@ module dma_engine_regs (
         end
         if(rd_mux_addr == 12'h220) begin
             readback_data_var[31:0] = field_storage.S2MM.TIMEOUT.cycles.value;
+        end
+        if(rd_mux_addr == 12'h224) begin
+            readback_data_var[6:0] = field_storage.S2MM.ADDR_LIMIT.bits.value;
+            readback_data_var[14:8] = field_storage.S2MM.ADDR_LIMIT.ring_bits.value;
+        end
+        if(rd_mux_addr == 12'h228) begin
+            readback_data_var[6:0] = field_storage.S2MM.BOUNDARY.bits.value;
         end
         if(rd_mux_addr == 12'h240) begin
             readback_data_var[31:4] = field_storage.S2MM.RING_BASE_LO.value.value;

@@ -175,6 +175,27 @@ package dma_engine_regs_pkg;
     } dma_channel__FAIL_ADDR_HI__in_t;
 
     typedef struct {
+        logic swwe;
+    } dma_channel__ADDR_LIMIT__bits__in_t;
+
+    typedef struct {
+        logic swwe;
+    } dma_channel__ADDR_LIMIT__ring_bits__in_t;
+
+    typedef struct {
+        dma_channel__ADDR_LIMIT__bits__in_t bits;
+        dma_channel__ADDR_LIMIT__ring_bits__in_t ring_bits;
+    } dma_channel__ADDR_LIMIT__in_t;
+
+    typedef struct {
+        logic swwe;
+    } dma_channel__BOUNDARY__bits__in_t;
+
+    typedef struct {
+        dma_channel__BOUNDARY__bits__in_t bits;
+    } dma_channel__BOUNDARY__in_t;
+
+    typedef struct {
         logic [15:0] next;
     } dma_channel__RING_HEAD__index__in_t;
 
@@ -276,6 +297,8 @@ package dma_engine_regs_pkg;
         dma_channel__BYTES_DONE__in_t BYTES_DONE;
         dma_channel__FAIL_ADDR_LO__in_t FAIL_ADDR_LO;
         dma_channel__FAIL_ADDR_HI__in_t FAIL_ADDR_HI;
+        dma_channel__ADDR_LIMIT__in_t ADDR_LIMIT;
+        dma_channel__BOUNDARY__in_t BOUNDARY;
         dma_channel__RING_HEAD__in_t RING_HEAD;
         dma_channel__RING_TAIL__in_t RING_TAIL;
         dma_channel__RING_STATUS__in_t RING_STATUS;
@@ -429,6 +452,27 @@ package dma_engine_regs_pkg;
     } dma_channel__TIMEOUT__out_t;
 
     typedef struct {
+        logic [6:0] value;
+    } dma_channel__ADDR_LIMIT__bits__out_t;
+
+    typedef struct {
+        logic [6:0] value;
+    } dma_channel__ADDR_LIMIT__ring_bits__out_t;
+
+    typedef struct {
+        dma_channel__ADDR_LIMIT__bits__out_t bits;
+        dma_channel__ADDR_LIMIT__ring_bits__out_t ring_bits;
+    } dma_channel__ADDR_LIMIT__out_t;
+
+    typedef struct {
+        logic [6:0] value;
+    } dma_channel__BOUNDARY__bits__out_t;
+
+    typedef struct {
+        dma_channel__BOUNDARY__bits__out_t bits;
+    } dma_channel__BOUNDARY__out_t;
+
+    typedef struct {
         logic [27:0] value;
     } dma_channel__RING_BASE_LO__value__out_t;
 
@@ -494,6 +538,8 @@ package dma_engine_regs_pkg;
         dma_channel__ADDR_HI__out_t ADDR_HI;
         dma_channel__LENGTH__out_t LENGTH;
         dma_channel__TIMEOUT__out_t TIMEOUT;
+        dma_channel__ADDR_LIMIT__out_t ADDR_LIMIT;
+        dma_channel__BOUNDARY__out_t BOUNDARY;
         dma_channel__RING_BASE_LO__out_t RING_BASE_LO;
         dma_channel__RING_BASE_HI__out_t RING_BASE_HI;
         dma_channel__RING_SIZE__out_t RING_SIZE;
@@ -512,7 +558,8 @@ package dma_engine_regs_pkg;
     typedef enum logic [1:0] {
         AddrModeEnum__truncate = 'h0,
         AddrModeEnum__limit_error = 'h1,
-        AddrModeEnum__wrap_64k = 'h2
+        AddrModeEnum__wrap_64k = 'h2,
+        AddrModeEnum__boundary = 'h3
     } AddrModeEnum_e;
 
     typedef enum logic [2:0] {
