@@ -97,6 +97,10 @@ impl Channel {
         let addr = self.next;
         self.next = match engine.addr_mode {
             AddrMode::Wrap64K => addr & !0xffff | (addr + bytes) & 0xffff,
+            AddrMode::Boundary => {
+                let page = low_bits(engine.boundary_bits);
+                (addr & !page | (addr + bytes) & page) & low_bits(engine.addr_bits)
+            }
             AddrMode::Truncate | AddrMode::Error => (addr + bytes) & low_bits(engine.addr_bits),
         };
         self.left -= bytes;

@@ -200,6 +200,8 @@ pub enum AddrMode {
     Error,
     /// Does not carry out of the low 16 bits, as the 8237.
     Wrap64K,
+    /// Does not carry out of as many low bits as the boundary says.
+    Boundary,
 }
 
 /// A fault planted in the engine, to show that the testbench notices.
@@ -293,6 +295,8 @@ pub struct EnginePlan {
     pub addr_bits: u32,
     /// What happens to the bits above them.
     pub addr_mode: AddrMode,
+    /// Low address bits that do not carry into those above, in [`AddrMode::Boundary`]: 12 to 64.
+    pub boundary_bits: u32,
     /// Longest burst in beats.
     pub max_burst_beats: u32,
     /// Read bursts in flight.
@@ -313,6 +317,7 @@ impl EnginePlan {
             data_width: 64,
             addr_bits,
             addr_mode: AddrMode::Truncate,
+            boundary_bits: 64,
             max_burst_beats: 16,
             max_reads: 16,
             max_writes: 16,

@@ -10,4 +10,5 @@ mod registers;
 mod ring;
 mod rings;
 mod stops;
+mod straps;
 mod torn;
