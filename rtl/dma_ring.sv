@@ -9,7 +9,6 @@
 module dma_ring #(
     // Descriptors fetched ahead, and descriptors in work: a power of two, 8 to 128.
     parameter int unsigned Depth    = 64,
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
     input  logic                           clk_i,
@@ -20,6 +19,7 @@ module dma_ring #(
     input  logic                           command_clear_i,
     input  logic                           command_resume_i,
     input  logic [63:0]                    command_base_i,
+    input  dma_pkg::addr_limit_t           command_limit_i,
     input  logic [dma_pkg::RingBits-1:0]   command_size_i,
     input  logic [dma_pkg::RingBits-1:0]   command_tail_i,
     input  logic [7:0]                     command_coalesce_count_i,
@@ -97,6 +97,8 @@ module dma_ring #(
     logic                  answers, wants_irq, none_in_work;
     logic [7:0]            answered_count;
     flags_t                flags;
+    // As it was when the ring was switched on.
+    addr_limit_t           limit_q;
 
     function automatic logic [RingBits-1:0] after(logic [RingBits-1:0] index, logic [RingBits-1:0] size);
         return (index + RingBits'(1) == size) ? '0 : index + RingBits'(1);
@@ -107,9 +109,12 @@ module dma_ring #(
     assign clears  = command_clear_i && !command_enable_i && fetch_is_idle && writeback_is_idle;
     assign rewinds = clears || resume_o;
 
+    always_ff @(posedge clk_i) begin
+        if (!has_ring_o) limit_q <= command_limit_i;
+    end
+
     dma_ring_fetch #(
         .Depth   (Depth),
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_fetch (
         .clk_i,
@@ -117,6 +122,7 @@ module dma_ring #(
         .enable_i (command_enable_i && !channel_halts_i && !halted_q),
         .rewind_i (rewinds),
         .base_i   (command_base_i),
+        .limit_i  (limit_q),
         .size_i   (command_size_i),
         .head_i   (clears ? '0 : head),
         .tail_i   (command_tail_i),
@@ -178,14 +184,14 @@ module dma_ring #(
     // ---- Write-back ----
 
     dma_ring_writeback #(
-        .Depth   (Depth),
-        .AddrBits(AddrBits)
+        .Depth(Depth)
     ) u_writeback (
         .clk_i,
         .rst_ni,
         .rewind_i         (clears),
         .resume_i         (resume_o),
         .base_i           (command_base_i),
+        .limit_i          (limit_q),
         .size_i           (command_size_i),
         .head_o           (head),
         .is_idle_o        (writeback_is_idle),

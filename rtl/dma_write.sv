@@ -13,7 +13,6 @@
 module dma_write #(
     parameter int unsigned DataWidth     = 64,
     parameter int unsigned AddrBits      = 32,
-    parameter int unsigned AddrMode      = 0,
     parameter int unsigned MaxBurstBeats = 16,
     // Bursts outstanding.
     parameter int unsigned MaxWrites     = 16,
@@ -31,6 +30,7 @@ module dma_write #(
     output logic                           may_start_o,
     input  logic                           refuse_i,
     input  logic [63:0]                    addr_i,
+    input  dma_pkg::addr_limit_t           limit_i,
     input  logic [dma_pkg::LengthBits-1:0] length_i,
     input  logic                           keep_open_i,
     // Ends the transfer that takes data, unless it has all; held until `is_idle_o`.
@@ -170,7 +170,6 @@ module dma_write #(
     dma_splitter #(
         .BeatBytes    (BeatBytes),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .ShowsAtOnce  (1'b0),
         .PlantedFault (PlantedFault)
@@ -180,6 +179,7 @@ module dma_write #(
         .start_i     (start_i && !refuse_i),
         .addr_i,
         .length_i,
+        .limit_i,
         .take_i      (begins),
         .clear_i     (1'b0),
         .valid_o     (split_valid),

@@ -198,11 +198,14 @@ impl Bench {
     /// Fills memory with a new pattern.
     pub(crate) fn fill(&self, addr: u64, bytes: usize) -> Vec<u8> {
         let data = self.pattern(bytes);
-        self.host
-            .memory()
-            .write(PhysAddr::new(addr), &data)
-            .expect("RAM");
+        self.put(addr, &data);
         data
+    }
+
+    /// Writes memory.
+    pub(crate) fn put(&self, addr: u64, data: &[u8]) {
+        let mut memory = self.host.memory();
+        memory.write(PhysAddr::new(addr), data).expect("RAM");
     }
 
     pub(crate) fn memory(&self, addr: u64, bytes: usize) -> Vec<u8> {

@@ -13,4 +13,5 @@ mod ringless;
 mod rings;
 mod stops;
 mod timeouts;
+mod straps;
 mod torn;
