@@ -371,15 +371,24 @@ module dma_registers #(
 
     // ---- Rings ----
 
-    assign mm2s_ring_resume_o    = mm2s_ring_status_written && req_wdata[1] && req_wmask[1];
+    // Going on comes in the cycle in which the bit has been cleared.
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            mm2s_ring_resume_o <= 1'b0;
+            s2mm_ring_resume_o <= 1'b0;
+        end else begin
+            mm2s_ring_resume_o <= mm2s_ring_status_written && req_wdata[1] && req_wmask[1];
+            s2mm_ring_resume_o <= s2mm_ring_status_written && req_wdata[1] && req_wmask[1];
+        end
+    end
+
     assign mm2s_ring_base_o[3:0] = '0;
     assign mm2s_ring_clears      = mm2s_ring_clear_o && !mm2s_ring_enable_o;
-    assign s2mm_ring_resume_o    = s2mm_ring_status_written && req_wdata[1] && req_wmask[1];
     assign s2mm_ring_base_o[3:0] = '0;
     assign s2mm_ring_clears      = s2mm_ring_clear_o && !s2mm_ring_enable_o;
 
     // ---- Interrupt ----
 
     assign int_status = {s2mm_ring_irq, s2mm_is_failed_o, s2mm_done, mm2s_ring_irq, mm2s_is_failed_o, mm2s_done};
-    assign irq_o      = |(int_status & int_enable);
+    assign irq_o      = (int_status & int_enable) != '0;
 endmodule

@@ -236,16 +236,21 @@ module dma_ring #(
 
     // ---- Timeout ----
 
-    logic moves, writeback_expires;
+    logic moved_q, writeback_expires;
 
-    assign moves = (arvalid_o && arready_i) || rvalid_i || (awvalid_o && awready_i) || (wvalid_o && wready_i) || bvalid_i;
+    always_ff @(posedge clk_i) begin
+        if (timeout_i != '0) begin
+            moved_q <= (arvalid_o && arready_i) || rvalid_i || (awvalid_o && awready_i) || (wvalid_o && wready_i)
+                       || bvalid_i;
+        end
+    end
 
     dma_watchdog u_watchdog (
         .clk_i,
         .rst_ni,
         .limit_i  (timeout_i),
         .runs_i   (has_ring_o && !channel_halts_i && !(fetch_is_idle && writeback_is_idle)),
-        .moves_i  (moves),
+        .moves_i  (moved_q),
         .expires_o(expires_o)
     );
 
@@ -254,7 +259,8 @@ module dma_ring #(
 
     // ---- Halt ----
 
-    assign settles  = channel_halted_i && fetch_is_idle && writeback_is_idle && !completes_i && !halted_q;
+    // A channel that has halted has nothing to complete.
+    assign settles  = channel_halted_i && fetch_is_idle && writeback_is_idle && !halted_q;
     assign resume_o = command_resume_i && halted_q;
 
     always_ff @(posedge clk_i) begin
@@ -270,4 +276,6 @@ module dma_ring #(
     assign status_error_source_o = error_source_i;
     // What is in work is finished as a ring's when the ring is switched off.
     assign has_ring_o            = command_enable_i || credit_q != CreditBits'(Depth);
+
+    `DMA_ASSERT(HaltedHasNone_A, !channel_halted_i || !completes_i)
 endmodule

@@ -69,17 +69,16 @@ module dma_ring_fetch #(
     );
 
     // A ring that reaches beyond the address limit is not read at all.
-    assign wants = enable_i && !exceeds && index_q != tail_i && room_q != '0;
+    assign wants  = enable_i && !rewind_i && !exceeds && index_q != tail_i && room_q != '0;
+    assign issues = wants && (!arvalid_q || arready_i);
 
     always_comb begin
-        issues      = 1'b0;
         stretch     = '0;
         beats       = '0;
         addr        = '0;
         to_page_end = '0;
         next_index  = index_q;
-        if (wants && !rewind_i && (!arvalid_q || arready_i)) begin
-            issues      = 1'b1;
+        if (issues) begin
             addr        = limited(limit_i, base_i, 64'({index_q, 4'b0000}));
             to_page_end = 8'd0 - addr[11:4];
             stretch     = ((tail_i > index_q) ? tail_i : size_i) - index_q;

@@ -82,7 +82,7 @@ module dma_ring_writeback #(
     logic [RingBits-1:0] index_q, next_index, head_q, next_head, beats, to_end;
     logic [8:0]          waiting;
     logic                answered, none_waiting, none_sent, most_sent, failed_q;
-    logic                begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
+    logic                may_begin, begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
     logic [7:0]          beats_left_q, count_q;
     logic [63:0]         addr, burst_addr_q;
     logic                awvalid_q, wvalid_q, wlast_q;
@@ -117,7 +117,8 @@ module dma_ring_writeback #(
 
     // ---- Bursts ----
 
-    assign is_full = waiting >= 9'(MostBeats);
+    assign is_full   = waiting >= 9'(MostBeats);
+    assign may_begin = !none_waiting && !in_burst_q && !failed_q && !awvalid_q;
 
     always_comb begin
         begins = 1'b0;
@@ -126,7 +127,7 @@ module dma_ring_writeback #(
         beats  = '0;
         pops   = 1'b0;
         sends  = 1'b0;
-        if (!none_waiting && !in_burst_q && !failed_q && !awvalid_q) begin
+        if (may_begin) begin
             begins = (none_sent || is_full || is_last_i) && !most_sent;
             addr   = limited(limit_i, base_i, 64'({index_q, 4'b0000}));
             to_end = size_i - index_q;
