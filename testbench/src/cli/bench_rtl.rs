@@ -14,7 +14,7 @@ use crate::bench::rtl::{
     Against, IN_FLIGHT, LATENCIES, Measured, Mode, Row, WIDTHS, cells, core_name, engine, lines,
     measure, summary,
 };
-use crate::cli::progress::Progress;
+use crate::cli::progress::{Progress, Steps};
 use crate::cli::sim::job_count;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
@@ -96,6 +96,9 @@ pub(super) struct BenchRtlOne {
     width: u32,
 }
 
+/// What the process of an engine has measured, or why it has not.
+type Figures = Result<Vec<Measured>, UsageError>;
+
 /// An engine that is measured in a process of its own.
 #[derive(Debug, Clone, Copy)]
 struct Engine {
@@ -111,6 +114,20 @@ impl Engine {
             trace: TraceKind::Off,
             has_rules: true,
         }
+    }
+}
+
+/// Progress of the cells of all engines.
+struct Cells {
+    steps: Steps,
+    done: AtomicUsize,
+    all: usize,
+}
+
+impl Cells {
+    fn advance(&self, measured: &Measured) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.steps.show(done, self.all, &measured.cell.to_string());
     }
 }
 
@@ -175,9 +192,12 @@ impl BenchRtl {
 
     /// Measures engines in processes of their own, some at a time; results are in the order of the engines.
     fn measure(&self, engines: &[Engine]) -> Result<Vec<Vec<Measured>>, UsageError> {
-        let each = cells(self.part.modes(), &[WIDTHS[0]], &self.part.latency).len();
-        let progress = Progress::new(each * engines.len(), "measuring cells");
-        let results: Vec<Mutex<Option<Result<Vec<Measured>, UsageError>>>> =
+        let progress = Cells {
+            steps: Steps::new(),
+            done: AtomicUsize::new(0),
+            all: cells(self.part.modes(), &[WIDTHS[0]], &self.part.latency).len() * engines.len(),
+        };
+        let figures: Vec<Mutex<Option<Figures>>> =
             engines.iter().map(|_| Mutex::default()).collect();
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -188,31 +208,26 @@ impl BenchRtl {
                         let Some(engine) = engines.get(index) else {
                             return;
                         };
-                        let result = self.measure_one(*engine, &progress);
-                        if result.is_err() {
+                        let measured = self.measure_one(*engine, &progress);
+                        if measured.is_err() {
                             // Engines that have not begun need not.
                             next.store(engines.len(), Ordering::Relaxed);
                         }
-                        if let Ok(mut slot) = results[index].lock() {
-                            *slot = Some(result);
+                        if let Ok(mut slot) = figures[index].lock() {
+                            *slot = Some(measured);
                         }
                     }
                 });
             }
         });
-        progress.finish();
-        let results: Vec<_> = results
+        progress.steps.finish();
+        figures
             .into_iter()
             .filter_map(|slot| slot.into_inner().ok().flatten())
-            .collect();
-        results.into_iter().collect()
+            .collect()
     }
 
-    fn measure_one(
-        &self,
-        engine: Engine,
-        progress: &Progress,
-    ) -> Result<Vec<Measured>, UsageError> {
+    fn measure_one(&self, engine: Engine, progress: &Cells) -> Figures {
         let cannot = |error: &dyn std::error::Error| {
             UsageError::from_error("cannot run the process of an engine", error)
         };
@@ -239,8 +254,9 @@ impl BenchRtl {
         if let Some(output) = child.stdout.take() {
             for line in BufReader::new(output).lines() {
                 let line = line.map_err(|error| cannot(&error))?;
-                measured.push(serde_json::from_str(&line).map_err(|error| cannot(&error))?);
-                progress.advance();
+                let one: Measured = serde_json::from_str(&line).map_err(|error| cannot(&error))?;
+                progress.advance(&one);
+                measured.push(one);
             }
         }
         let status = child.wait().map_err(|error| cannot(&error))?;

@@ -58,7 +58,7 @@ impl Ring {
     /// Writes a descriptor into memory.
     pub(super) fn describe(&self, index: u32, addr: u64, bytes: u32, is_last: bool) {
         let flags = if is_last { IRQ } else { 0 };
-        let mut descriptor = [0; DESCRIPTOR as usize];
+        let mut descriptor = [0; 16];
         descriptor[..8].copy_from_slice(&addr.to_le_bytes());
         descriptor[8..12].copy_from_slice(&bytes.to_le_bytes());
         descriptor[12..].copy_from_slice(&flags.to_le_bytes());
