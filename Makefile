@@ -73,7 +73,8 @@ test: tools-all ## run all checks and tests, as CI does
 	@sh tools/test.sh
 
 .PHONY: bench
-bench: tools-simulator ## measure simulated cycles against a bare C++ loop, bounce buffers against Linux
+bench: tools-simulator ## measure the engine's use of its bus, simulated cycles against C++, bounce buffers against Linux
+	@$(rebound) bench rtl
 	@$(rebound) bench sim
 	@cargo bench --locked --package swiotlb --bench instructions --bench time --bench ratios
 
