@@ -43,7 +43,7 @@ fn cycles_follow_beats_and_latency_alone() {
     let rows = rows(&[arguments.as_slice(), &modes].concat());
     assert_eq!(rows.len(), 3 * 6 * 2 * 2);
     for row in rows {
-        // A copy waits for memory twice, half of it once; one cycle more is the start.
+        // A copy waits for memory twice, a stream half once. One more cycle is the start.
         let latencies = if row.mode == Mode::Copy { 2 } else { 1 };
         let expected = row.beats + latencies * u64::from(row.latency) + 1;
         assert_eq!(row.cycles, expected, "{}", row.cell());
@@ -111,7 +111,7 @@ fn a_slower_engine_shows_as_worse_than_the_best_peer() {
     assert!(table.contains(worse), "{table}");
     assert_eq!(
         table.matches(" > ").count(),
-        8 + 1,
+        10 + 1,
         "marks, and their legend: {table}"
     );
 }
