@@ -54,14 +54,16 @@ module align_proof #(
 
     logic                  taken, given;
     // Number of the next byte in and out; lane of the next byte out.
-    logic [NumberBits-1:0] next_in = '0, next_out = '0, after_in, held, out_count;
+    logic [NumberBits-1:0] next_in = '0, next_out = '0, after_in, offered, held, out_count;
     logic [LaneBits-1:0]   out_lane = '0;
     logic                  ended = 1'b0;
 
     assign taken    = valid_i && ready;
     assign given    = out_valid && ready_i;
     assign after_in = next_in + (taken ? NumberBits'(count_i) : '0);
-    assign held   = next_in - next_out;
+    // What can be seen at the output: an input waits there until it is taken.
+    assign offered  = next_in + (valid_i && !flushes ? NumberBits'(count_i) : '0);
+    assign held     = next_in - next_out;
 
     always_comb begin
         out_count = '0;
@@ -116,17 +118,21 @@ module align_proof #(
 
     // ---- Properties ----
 
-    logic [BeatBytes-1:0] expected;
+    logic [BeatBytes-1:0]  expected;
+    logic [NumberBits-1:0] visible;
+
+    assign visible = offered - next_out;
 
     always_comb begin
+        expected = '0;
         for (int unsigned index = 0; index < BeatBytes; index++) begin
-            expected[index] = index >= 32'(out_lane) && index < 32'(out_lane) + 32'(after_in - next_out);
+            expected[index] = index >= 32'(out_lane) && index < 32'(out_lane) + 32'(visible);
         end
     end
 
     `FORMAL_ASSERT(LanesInOrder_A, !out_valid || strobes == expected)
     `FORMAL_ASSERT(WholeBeats_A, !out_valid || out_end || strobes[BeatBytes-1])
-    `FORMAL_ASSERT(EndTakesAll_A, !(out_valid && out_end) || next_out + out_count == after_in)
+    `FORMAL_ASSERT(EndTakesAll_A, !(out_valid && out_end) || out_count == visible)
     `FORMAL_ASSERT(NothingAfterEnd_A, !(taken && ended))
     `FORMAL_ASSERT(KeepsLessThanBeat_A, held < NumberBits'(BeatBytes))
     `FORMAL_ASSERT(EndComes_A, !ended || (flushes && out_valid && out_end))

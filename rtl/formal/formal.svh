@@ -5,10 +5,10 @@
 
 // Makes `rst_ni`: low in the first two cycles, then high.
 `define FORMAL_RESET \
-    logic [1:0] formal_age = 2'd0; \
+    logic [1:0] formal_age = 2'd1; \
     logic       rst_ni; \
-    assign rst_ni = formal_age == 2'd2; \
-    always @(posedge clk_i) if (formal_age != 2'd2) formal_age <= formal_age + 2'd1;
+    assign rst_ni = formal_age == 2'd3; \
+    always @(posedge clk_i) if (formal_age != 2'd3) formal_age <= formal_age + 2'd1;
 
 // `Prop` is assumed, holds, or is reached in some cycle out of reset.
 `define FORMAL_ASSUME(Prop)       always @(posedge clk_i) if (rst_ni) assume (Prop);

@@ -63,7 +63,10 @@ module ring_port_proof (
             ar_was    <= {araddr_i[ring], arlen_i[ring]};
             aw_was    <= {awaddr_i[ring], awlen_i[ring]};
             w_was     <= {wdata_i[ring], wlast_i[ring]};
-            if (rst_ni) begin
+            if (!rst_ni) begin
+                aw_open[ring] <= 1'b0;
+                w_open[ring]  <= 1'b0;
+            end else begin
                 aw_open[ring] <= aw_waits[ring] && !(awvalid_i[ring] && awready[ring]);
                 w_open[ring]  <= w_waits[ring] && !(wvalid_i[ring] && wready[ring] && wlast_i[ring]);
             end
