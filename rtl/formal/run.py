@@ -101,7 +101,7 @@ mode {task.mode}
 depth {task.depth}
 timeout {task.limit}
 append 0
-{'aigsmt bitwuzla' if task.engine == tasks.PDR else ''}
+{'aigsmt bitwuzla' if task.engine.startswith('abc') else ''}
 
 [engines]
 {task.engine}
@@ -111,6 +111,8 @@ read_slang -j 1 -D FORMAL -I . --allow-use-before-declare --top {task.top} {para
 {" ".join(path.name for path in compiled)}
 {"chformal -cover -remove" if task.mode != "cover" else "chformal -assert -remove"}
 prep -flatten -top {task.top}
+memory_map
+opt -full
 
 [files]
 """
