@@ -16,6 +16,8 @@ module dma_write #(
     parameter int unsigned MaxBurstBeats = 16,
     // Bursts outstanding.
     parameter int unsigned MaxWrites     = 16,
+    // Takes transfers while others wait for responses; else only while idle.
+    parameter bit          IsQueued      = 1'b1,
     parameter int unsigned PlantedFault  = 0,
     // Follow from DataWidth: do not set.
     localparam int unsigned BeatBytes    = DataWidth / 8,
@@ -37,10 +39,17 @@ module dma_write #(
     // High for a cycle when a burst fails or an abort takes effect.
     output logic                           fails_o,
     output logic                           done_o,
-    output dma_pkg::result_t               result_o,
+    output dma_pkg::error_kind_e           result_error_kind_o,
+    output logic [63:0]                    result_fail_addr_o,
+    output logic [dma_pkg::LengthBits-1:0] result_bytes_o,
+    output logic                           result_packet_end_o,
     // Bytes in memory of the oldest transfer that is not done.
     output logic [dma_pkg::LengthBits-1:0] bytes_o,
-    output dma_pkg::activity_t             activity_o,
+    output logic                           activity_beat_o,
+    output logic                           activity_stalls_address_o,
+    output logic                           activity_stalls_data_o,
+    output logic                           activity_stalls_stream_o,
+    output logic [8:0]                     activity_outstanding_o,
     // Something moves on the bus or from the stream.
     output logic                           moves_o,
 
@@ -68,25 +77,6 @@ module dma_write #(
     import dma_pkg::*;
 
     localparam int unsigned OutstandingBits = $clog2(MaxWrites + 1);
-
-    // Bursts are counted modulo a number that outstanding ones cannot reach.
-    localparam int unsigned CountBits = OutstandingBits + 1;
-
-    // What is remembered of a burst until its response.
-    typedef struct packed {
-        logic [63:0]           addr;
-        // Bytes of the transfer up to its end.
-        logic [LengthBits-1:0] bytes;
-    } burst_t;
-
-    // What is remembered of a transfer that has sent all its beats, until it is done.
-    typedef struct packed {
-        // Count of bursts after its last one.
-        logic [CountBits-1:0]  last_count;
-        logic                  is_stopped;
-        logic                  packet_end;
-        error_kind_e           kind;
-    } ended_t;
 
     // Of the transfer that takes data: it is in work; data is being forwarded; what comes is dropped; it failed.
     logic                  active_q, forwards_q, drops_q, stopped_q;
@@ -156,8 +146,8 @@ module dma_write #(
     logic [7:0]                 awlen_q;
     logic [DataWidth-1:0]       wdata_q;
     logic [BeatBytes-1:0]       wstrb_q, loaded_strobes;
-    burst_t                     sent, oldest;
-    logic                       none_sent;
+    logic [63:0]                sent_addr;
+    logic [LengthBits-1:0]      sent_bytes;
 
     dma_splitter #(
         .BeatBytes    (BeatBytes),
@@ -253,71 +243,45 @@ module dma_write #(
 
     // ---- Responses ----
 
-    logic                  bus_fails, hits_input, aborts, stops, none_ended, may_complete;
-    // Bursts sent and answered.
-    logic [CountBits-1:0]  sent_count_q, sent_count_d, answered_count_q, answered_count_d;
-    // Of the oldest transfer: bytes in memory, and the response that failed.
-    logic [LengthBits-1:0] bytes_q, bytes_d;
-    logic                  failed_q, is_frozen;
-    failure_t              failure_q, failure;
-    ended_t                ended, oldest_ended;
+    logic hits_input, aborts, stops, bus_fails, none_ended;
 
     // When data ended early, what is left is what did not come, not what was planned.
-    assign sent.addr  = begins ? split_addr : burst_addr_q;
-    assign sent.bytes = length_q - ((pads || packed_end) ? room_d : begins ? split_left : planned_left_q);
+    assign sent_addr  = begins ? split_addr : burst_addr_q;
+    assign sent_bytes = length_q - ((pads || packed_end) ? room_d : begins ? split_left : planned_left_q);
+    assign hits_input = bus_fails && none_ended;
+    // An abort that comes when only responses are missing is too late.
+    assign aborts     = abort_i && (forwards_q || drops_q || flushes);
+    assign stops      = active_q && (hits_input || aborts);
+    assign fails_o    = bus_fails || (aborts && !stopped_q);
 
-    dma_queue #(
-        .Width($bits(burst_t)),
-        .Depth(MaxWrites)
-    ) u_sent (
+    dma_write_response #(
+        .MaxWrites   (MaxWrites),
+        .IsQueued    (IsQueued),
+        .PlantedFault(PlantedFault)
+    ) u_response (
         .clk_i,
         .rst_ni,
-        .push_i (ends_burst),
-        .data_i (sent),
-        .pop_i  (answered),
-        .head_o (oldest),
-        .empty_o(none_sent),
-        .full_o (),
-        .used_o ()
+        .sends_i           (ends_burst),
+        .sent_addr_i       (sent_addr),
+        .sent_bytes_i      (sent_bytes),
+        .is_sending_i      (wvalid_q || awvalid_q),
+        .bresp_i,
+        .bvalid_i,
+        .answered_o        (answered),
+        .fails_o           (bus_fails),
+        .is_stopped_i      (stopped_q),
+        .ends_i            (ends),
+        .ended_is_stopped_i(stopped_q || stops),
+        .ended_packet_end_i(packet_end_d),
+        .ended_kind_i      (kind_d),
+        .none_ended_o      (none_ended),
+        .done_o,
+        .result_error_kind_o,
+        .result_fail_addr_o,
+        .result_bytes_o,
+        .result_packet_end_o,
+        .bytes_o
     );
-
-    // A response that nobody waits for is ignored.
-    assign answered         = bvalid_i && !none_sent;
-    assign sent_count_d     = sent_count_q + CountBits'(ends_burst);
-    assign answered_count_d = answered_count_q + CountBits'(answered);
-    // The oldest transfer is the one that takes data, if no other has ended.
-    assign is_frozen        = failed_q || (none_ended ? stopped_q : oldest_ended.is_stopped);
-    assign bus_fails        = answered && bresp_i[1] && !is_frozen;
-    assign hits_input       = bus_fails && none_ended;
-    // An abort that comes when only responses are missing is too late.
-    assign aborts           = abort_i && (forwards_q || drops_q || flushes);
-    assign stops            = active_q && (hits_input || aborts);
-    assign fails_o          = bus_fails || (aborts && !stopped_q);
-    // A planted early end cannot wait for the responses.
-    assign bytes_d          = (answered && !is_frozen && !bus_fails && PlantedFault != FaultEarlyDone) ? oldest.bytes
-                                                                                                        : bytes_q;
-    assign bytes_o          = bytes_q;
-    assign failure          = failed_q ? failure_q
-                              : '{kind: (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest.addr};
-
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) begin
-            sent_count_q     <= '0;
-            answered_count_q <= '0;
-        end else begin
-            sent_count_q     <= sent_count_d;
-            answered_count_q <= answered_count_d;
-        end
-    end
-
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni || done_o) failed_q <= 1'b0;
-        else if (bus_fails) failed_q <= 1'b1;
-        if (bus_fails) failure_q <= failure;
-        if (!rst_ni || done_o) bytes_q <= '0;
-        else if (PlantedFault == FaultEarlyDone && ends_burst) bytes_q <= sent.bytes;
-        else bytes_q <= bytes_d;
-    end
 
     // ---- End of the input ----
 
@@ -358,23 +322,6 @@ module dma_write #(
         end
     end
 
-    assign ended = '{last_count: sent_count_d, is_stopped: stopped_q || stops, packet_end: packet_end_d, kind: kind_d};
-
-    dma_queue #(
-        .Width($bits(ended_t)),
-        .Depth(MaxWrites + 1)
-    ) u_ended (
-        .clk_i,
-        .rst_ni,
-        .push_i (ends),
-        .data_i (ended),
-        .pop_i  (done_o),
-        .head_o (oldest_ended),
-        .empty_o(none_ended),
-        .full_o (),
-        .used_o ()
-    );
-
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
             active_q    <= 1'b0;
@@ -413,37 +360,15 @@ module dma_write #(
         end
     end
 
-    // ---- Results ----
-
-    if (PlantedFault == FaultEarlyDone) begin : gen_planted_early_done
-        assign may_complete = !wvalid_q && !awvalid_q;
-        logic unused_count;
-        assign unused_count = ^{answered_count_d, oldest_ended.last_count};
-    end else if (PlantedFault == FaultNeverDone) begin : gen_planted_never_done
-        assign may_complete = 1'b0;
-        logic unused_count;
-        assign unused_count = ^{answered_count_d, oldest_ended.last_count};
-    end else begin : gen_complete
-        assign may_complete = answered_count_d == oldest_ended.last_count;
-    end
-
-    assign done_o       = !none_ended && may_complete;
-    assign is_idle_o    = !active_q && none_ended;
-
-    // A failure of the input that was seen before a response failed is told.
-    always_comb begin
-        result_o = '{failure: '{kind: oldest_ended.kind, fail_addr: '0}, bytes: bytes_d,
-                     packet_end: oldest_ended.packet_end};
-        if (oldest_ended.kind == ErrNone && (failed_q || bus_fails)) result_o.failure = failure;
-    end
+    assign is_idle_o = !active_q && none_ended;
 
     // ---- Counters ----
 
-    assign activity_o.beat           = wvalid_q && wready_i;
-    assign activity_o.stalls_address = awvalid_q && !awready_i;
-    assign activity_o.stalls_data    = wvalid_q && !wready_i;
-    assign activity_o.stalls_stream  = (forwards_q || drops_q) && !valid_i;
-    assign activity_o.outstanding    = 9'(outstanding_q);
+    assign activity_beat_o           = wvalid_q && wready_i;
+    assign activity_stalls_address_o = awvalid_q && !awready_i;
+    assign activity_stalls_data_o    = wvalid_q && !wready_i;
+    assign activity_stalls_stream_o  = (forwards_q || drops_q) && !valid_i;
+    assign activity_outstanding_o    = 9'(outstanding_q);
     assign moves_o                   = (awvalid_q && awready_i) || (wvalid_q && wready_i) || answered || is_taken;
 
     `DMA_ASSERT_STABLE(AwStable_A, awvalid_o, awready_i, {awaddr_o, awlen_o})

@@ -1,6 +1,5 @@
 // Sources of dma_engine in the order of compilation; paths are relative to this folder.
 +incdir+.
-generated/dma_engine_regs_pkg.sv
 generated/dma_engine_regs.sv
 dma_pkg.sv
 dma_limit.sv
@@ -10,6 +9,7 @@ dma_fifo.sv
 dma_skid.sv
 dma_align.sv
 dma_read.sv
+dma_write_response.sv
 dma_write.sv
 dma_stream_out.sv
 dma_stream_in.sv
