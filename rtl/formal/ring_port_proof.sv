@@ -9,7 +9,7 @@ module ring_port_proof (
     input logic [1:0][63:0] awaddr_i,
     input logic [1:0][7:0]  awlen_i,
     input logic [1:0]       awvalid_i,
-    input logic [1:0][127:0] wdata_i,
+    input logic [1:0][63:0] wdata_i,
     input logic [1:0]       wlast_i,
     input logic [1:0]       wvalid_i,
     input logic             arready_i,
@@ -26,20 +26,33 @@ module ring_port_proof (
     logic         arid, arvalid, awid, awvalid, wlast, wvalid;
     logic [63:0]  araddr, awaddr;
     logic [7:0]   arlen, awlen;
-    logic [127:0] wdata;
+    logic [127:0] whole_wdata;
+    // The upper half of a descriptor.
+    logic [63:0]  wdata;
+
+    assign wdata = whole_wdata[127:64];
 
     dma_ring_port #(
         .IdWidth(1)
     ) dut (
         .clk_i,
         .rst_ni,
-        .araddr_i, .arlen_i, .arvalid_i, .arready_o(arready), .rvalid_o(rvalid),
-        .awaddr_i, .awlen_i, .awvalid_i, .awready_o(awready),
-        .wdata_i, .wlast_i, .wvalid_i, .wready_o(wready), .bvalid_o(bvalid),
+        .mm2s_araddr_i(araddr_i[0]), .mm2s_arlen_i(arlen_i[0]), .mm2s_arvalid_i(arvalid_i[0]),
+        .mm2s_arready_o(arready[0]), .mm2s_rvalid_o(rvalid[0]),
+        .mm2s_awaddr_i(awaddr_i[0]), .mm2s_awlen_i(awlen_i[0]), .mm2s_awvalid_i(awvalid_i[0]),
+        .mm2s_awready_o(awready[0]),
+        .mm2s_wdata_i(wdata_i[0]), .mm2s_wlast_i(wlast_i[0]), .mm2s_wvalid_i(wvalid_i[0]),
+        .mm2s_wready_o(wready[0]), .mm2s_bvalid_o(bvalid[0]),
+        .s2mm_araddr_i(araddr_i[1]), .s2mm_arlen_i(arlen_i[1]), .s2mm_arvalid_i(arvalid_i[1]),
+        .s2mm_arready_o(arready[1]), .s2mm_rvalid_o(rvalid[1]),
+        .s2mm_awaddr_i(awaddr_i[1]), .s2mm_awlen_i(awlen_i[1]), .s2mm_awvalid_i(awvalid_i[1]),
+        .s2mm_awready_o(awready[1]),
+        .s2mm_wdata_i(wdata_i[1]), .s2mm_wlast_i(wlast_i[1]), .s2mm_wvalid_i(wvalid_i[1]),
+        .s2mm_wready_o(wready[1]), .s2mm_bvalid_o(bvalid[1]),
         .arid_o(arid), .araddr_o(araddr), .arlen_o(arlen), .arvalid_o(arvalid), .arready_i,
         .rid_i, .rvalid_i,
         .awid_o(awid), .awaddr_o(awaddr), .awlen_o(awlen), .awvalid_o(awvalid), .awready_i,
-        .wdata_o(wdata), .wlast_o(wlast), .wvalid_o(wvalid), .wready_i,
+        .wdata_o(whole_wdata), .wlast_o(wlast), .wvalid_o(wvalid), .wready_i,
         .bid_i, .bvalid_i
     );
 
@@ -51,7 +64,7 @@ module ring_port_proof (
     for (genvar ring = 0; ring < 2; ring++) begin : gen_ring
         logic         ar_waited = 1'b0, aw_waited = 1'b0, w_waited = 1'b0;
         logic [71:0]  ar_was, aw_was;
-        logic [128:0] w_was;
+        logic [64:0]  w_was;
 
         assign aw_waits[ring] = aw_open[ring] || (awvalid_i[ring] && !w_open[ring]);
         assign w_waits[ring]  = w_open[ring] || (awvalid_i[ring] && !aw_open[ring]);
@@ -88,7 +101,7 @@ module ring_port_proof (
 
     logic         ar_waited = 1'b0, aw_waited = 1'b0, w_waited = 1'b0;
     logic [72:0]  ar_was, aw_was;
-    logic [128:0] w_was;
+    logic [64:0]  w_was;
     // Whose burst is out in part: its address, its data; addresses that the other ring has had in between.
     logic         owned = 1'b0, owner, aw_gone = 1'b0, w_gone = 1'b0;
     logic [1:0]   passed_by [2];

@@ -112,7 +112,8 @@ module write_proof #(
         .Width(24)
     ) u_shown (
         .clk_i, .rst_ni,
-        .push_i(aw_new), .data_i({awlen, awaddr[15:0]}), .pop_i(sends_burst),
+        .push_i(aw_new && !(shown_count == '0 && sends_burst)), .data_i({awlen, awaddr[15:0]}),
+        .pop_i (sends_burst && shown_count != '0),
         .head_o(shown), .count_o(shown_count)
     );
 
@@ -173,7 +174,7 @@ module write_proof #(
     logic                  a_answered = 1'b0, covers;
     logic [4:0]            room, came_bytes, came_now, place, length;
     logic [7:0]            came_byte, byte_now, written_byte;
-    logic [3:0]            in_work = '0, before = '0, bursts_before = '0;
+    logic [3:0]            in_work = '0, earlier = '0, bursts_before = '0;
     logic [LaneBits-1:0]   came_lane;
 
     assign covers   = start_i && !refuse_i && watched_i >= addr_i && 17'(watched_i) < 17'(addr_i) + 17'(length_i);
@@ -185,7 +186,7 @@ module write_proof #(
     assign strobes  = wvalid && beat_addr == (watched_i & ~16'(BeatBytes - 1)) && wstrb[watched_i[LaneBits-1:0]];
     assign written_byte = 8'(wdata >> {watched_i[LaneBits-1:0], 3'b000});
 
-    `FORMAL_ASSUME(!covers || !owns || (done && before == '0))
+    `FORMAL_ASSUME(!covers || !owns || (done && earlier == '0))
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -196,13 +197,13 @@ module write_proof #(
             if (covers) begin
                 owns       <= 1'b1;
                 // Transfers before it that are not done.
-                before     <= in_work - 4'(done);
+                earlier    <= in_work - 4'(done);
                 place      <= 5'(watched_i - addr_i);
                 came       <= 1'b0;
                 written    <= 1'b0;
             end else begin
-                if (owns && done && before == '0) owns <= 1'b0;
-                if (done && before != '0) before <= before - 4'd1;
+                if (owns && done && earlier == '0) owns <= 1'b0;
+                if (done && earlier != '0) earlier <= earlier - 4'd1;
                 if (has_byte) came <= 1'b1;
                 if (strobes && wready_i) written <= 1'b1;
             end
@@ -224,9 +225,9 @@ module write_proof #(
     end
 
     `FORMAL_ASSERT(OnlyWhatCame_A, !strobes || (owns && came && !written && written_byte == came_byte))
-    `FORMAL_ASSERT(DoneHasWritten_A, !(owns && done && before == '0) || error_kind != ErrNone
+    `FORMAL_ASSERT(DoneHasWritten_A, !(owns && done && earlier == '0) || error_kind != ErrNone
                                      || written == (LengthBits'(place) < result_bytes))
-    `FORMAL_ASSERT(DoneIsAnswered_A, !(owns && done && before == '0 && written)
+    `FORMAL_ASSERT(DoneIsAnswered_A, !(owns && done && earlier == '0 && written)
                                      || bursts_before == '0 || (bursts_before == 4'd1 && answers))
     `FORMAL_ASSERT(DoneOfOne_A, !done || in_work != '0)
     `FORMAL_ASSERT(IdleIsQuiet_A, !is_idle || (in_work == '0 && !awvalid && !wvalid && open_count == '0))
@@ -277,7 +278,7 @@ module write_proof #(
     end
 
     `FORMAL_COVER(PageEdge_C, aw_new && awaddr[11:0] == 12'hFFA && awlen == 8'd1)
-    `FORMAL_COVER(WatchedDone_C, owns && done && before == '0 && written && error_kind == ErrNone && place == 5'd5)
+    `FORMAL_COVER(WatchedDone_C, owns && done && earlier == '0 && written && error_kind == ErrNone && place == 5'd5)
     `FORMAL_COVER(ShortPacket_C, done && error_kind == ErrNone && result_bytes == LengthBits'(3) && length == 5'd9)
     `FORMAL_COVER(Overrun_C, done && error_kind == ErrOverrun)
     `FORMAL_COVER(ErrorInFlight_C, answers && bresp_i[1] && open_count == 4'd2)
