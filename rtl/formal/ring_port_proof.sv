@@ -148,7 +148,9 @@ module ring_port_proof (
                                 && dut.aw_done_q == aw_gone && dut.w_done_q == w_gone)
     `FORMAL_ASSERT(RingsAgree_A, owned ? aw_open[owner] == !aw_gone && w_open[owner] == !w_gone && !(aw_gone && w_gone)
                                  : !aw_gone && !w_gone)
+    `FORMAL_ASSERT(WaitsIsTrue_A, dut.ar_waits_q == ar_waited)
     for (genvar ring = 0; ring < 2; ring++) begin : gen_inductive
+        `FORMAL_ASSERT(TheLastWaits_A, !ar_waited || dut.ar_last_q != 1'(ring) || gen_ring[ring].ar_waited)
         `FORMAL_ASSERT(OthersBegin_A, aw_open[ring] == w_open[ring] || (owned && owner == 1'(ring)))
         `FORMAL_ASSERT(OpenWaits_A, !aw_open[ring] || gen_ring[ring].aw_waited)
         `FORMAL_ASSERT(NextTurn_A, passed_by[ring] == '0 || dut.ar_waits_q == (dut.ar_last_q == 1'(ring)))
