@@ -168,16 +168,17 @@ module dma_ring_writeback #(
         if (!rst_ni || rewind_i) index_q <= '0;
         else if (resume_i) index_q <= head_q;
         else if (pops) index_q <= (next_index == size_i) ? '0 : next_index;
-        if (pops) begin
+        // What is dropped leaves alone what may still wait on the bus.
+        if (pops && !drops) begin
             wdata_q     <= {status, oldest.bytes};
             wlast_q     <= sends;
             wants_irq_q <= (in_burst_q && wants_irq_q) || oldest.irq;
         end
-        if (pops && !in_burst_q) begin
+        if (pops && !drops && !in_burst_q) begin
             burst_addr_q <= addr;
             count_q      <= 8'(beats);
             beats_left_q <= 8'(beats - RingBits'(1));
-        end else if (pops) begin
+        end else if (pops && !drops) begin
             beats_left_q <= beats_left_q - 8'd1;
         end
     end
