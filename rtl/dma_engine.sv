@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // DMA engine: two channels between host memory (AXI4) and AXI-Stream, controlled by AXI4-Lite.
 //
-// Wiring only. Transfers are started by registers, or taken from descriptor rings in memory, which have a port of
-// their own (`m_axi_ring`), so that descriptors take no beats from the data. mm2s reads memory and sends `m_axis_mm2s`; s2mm takes `s_axis_s2mm` and writes memory; both
-// work at once, and CONTROL.loopback joins them for a memory copy. Registers: REGISTERS.md. Theory of
-// operation, parameters and limits: README.md.
+// Wiring only. Transfers are started by registers, or taken from descriptor rings in memory, which have a port of their
+// own (`m_axi_ring`), so that descriptors take no beats from the data. mm2s reads memory and sends `m_axis_mm2s`; s2mm
+// takes `s_axis_s2mm` and writes memory; both work at once, and CONTROL.loopback joins them for a memory copy.
+// Registers: REGISTERS.md. Theory of operation, parameters and limits: README.md.
 module dma_engine #(
     // Width of the data bus and of both streams in bits: 32, 64, 128, 256 or 512.
     parameter int unsigned DataWidth     = 64,
@@ -186,7 +186,7 @@ module dma_engine #(
     if (FifoDepth < MaxBurstBeats) begin : gen_bad_fifo_room
         $fatal(1, "dma_engine: FifoDepth must hold a burst, so be at least MaxBurstBeats");
     end
-    if (RingDepth != 0 && (RingDepth < 8 || RingDepth > 128 || RingDepth != (1 << $clog2(RingDepth)))) begin : gen_bad_ring_depth
+    if (HasRings && (RingDepth < 8 || RingDepth > 128 || RingDepth != (1 << $clog2(RingDepth)))) begin : gen_bad_ring_depth
         $fatal(1, "dma_engine: RingDepth must be 0 (no rings), 8, 16, 32, 64 or 128");
     end
     if (IdWidth < 1 || IdWidth > 32) begin : gen_bad_id_width

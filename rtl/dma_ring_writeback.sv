@@ -3,8 +3,8 @@
 //
 // Input: `push_i` whenever there is room, which the user accounts for by `written_o`. What is there goes out at once
 // while no write is outstanding; else it waits for company, until a burst is full, all writes are answered, or no more
-// is to come (`is_last_i`): a lone completion is not delayed, and under load several go in one burst. Bursts end at the ring's end and at a 4 KiB
-// boundary. Only the upper half of a descriptor is written: bytes done, and status.
+// is to come (`is_last_i`): a lone completion is not delayed, and under load several go in one burst. Bursts end at the
+// ring's end and at a 4 KiB boundary. Only the upper half of a descriptor is written: bytes done, and status.
 // `head_o` moves when the response has come: what lies before it is in memory. `rewind_i` puts it to 0.
 // After a failing response nothing more is written until `resume_i`; what was pushed is dropped.
 `include "dma_assert.svh"
