@@ -96,6 +96,7 @@ def write_job(task: tasks.Task, folder: pathlib.Path, patches: list[planted.Patc
             text = text.replace(patch.old, patch.new)
         (folder / path.name).write_text(text)
     parameters = " ".join(f"-G {name}={value}" for name, value in task.parameters.items())
+    without = "".join(f"chformal -assert -remove c:*{name}\n" for name in task.without)
     job = f"""[options]
 mode {task.mode}
 depth {task.depth}
@@ -111,7 +112,7 @@ read_slang -j 1 -D FORMAL -I . --allow-use-before-declare --top {task.top} {para
 {" ".join(path.name for path in compiled)}
 {"chformal -cover -remove" if task.mode != "cover" else "chformal -assert -remove"}
 prep -flatten -top {task.top}
-memory_map
+{without}memory_map
 opt -full
 
 [files]
