@@ -13,7 +13,8 @@ module engine_proof #(
     parameter int unsigned MaxReads      = 2,
     parameter int unsigned MaxWrites     = 2,
     parameter int unsigned FifoDepth     = 4,
-    parameter int unsigned RingDepth     = 8,
+    // The others do without rings.
+    parameter int unsigned RingDepth     = (Scenario == 3) ? 8 : 0,
     parameter int unsigned PlantedFault  = 0,
     localparam int unsigned BeatBytes    = DataWidth / 8
 ) (
