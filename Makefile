@@ -34,7 +34,7 @@ simulator_set := $(if $(strip $(VERILATOR)),,verilator)
 # ---- what is missing is said first, in one line -----------------------------------------------------
 goals := $(or $(MAKECMDGOALS),help)
 rust_goals := sim bench build waves list doc diagrams
-python_goals := tools registers pins
+python_goals := tools registers pins formal
 all_goals := test lint fmt check
 wants := $(if $(filter $(python_goals) test lint,$(goals)),python) \
          $(if $(filter sim bench diagrams,$(goals)),$(if $(simulator_set),python)) \
@@ -94,6 +94,11 @@ fmt: ## format the Rust sources
 lint: tools-all ## lint the SystemVerilog, each module as top, and look for stale register files
 	@sh tools/test.sh rtl registers
 
+.PHONY: formal
+formal: tools-formal ## prove the engine: bounded and unbounded; then see planted bugs found
+	@.venv/bin/python rtl/formal/run.py
+	@.venv/bin/python rtl/formal/run.py --planted
+
 .PHONY: registers
 registers: tools-registers ## generate RTL, Rust and documentation from rtl/dma_engine.rdl
 	@.venv/bin/python rtl/generate.py
@@ -123,10 +128,12 @@ distclean: clean ## remove the Python tools as well
 	@rm -rf .venv
 
 # Both sets share one .venv; the script does nothing, without network, when they are in place.
-.PHONY: tools-simulator tools-registers tools-all
+.PHONY: tools-simulator tools-registers tools-formal tools-all
 tools-simulator:
 	@$(if $(simulator_set),python3 tools/install.py $(simulator_set))
 tools-registers:
 	@python3 tools/install.py registers
+tools-formal:
+	@python3 tools/install.py synth formal
 tools-all:
 	@python3 tools/install.py $(simulator_set) registers

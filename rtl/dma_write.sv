@@ -113,7 +113,8 @@ module dma_write #(
     ) u_align (
         .clk_i,
         .rst_ni,
-        .start_i     (start_i || stopped_q),
+        // A stop forgets what is left of the beat that is taken in the same cycle, too.
+        .start_i     (start_i || stopped_q || stops),
         .first_lane_i(addr_i[LaneBits-1:0]),
         .valid_i     (valid_i && forwards_q),
         .ready_o     (align_ready),
