@@ -12,32 +12,61 @@
 module dma_channel #(
     // See dma_engine.
     parameter int unsigned AddrBits = 32,
-    parameter int unsigned AddrMode = 0
+    parameter int unsigned AddrMode = 0,
+    // Transfers may come from a ring.
+    parameter bit          HasRings = 1'b1
 ) (
     input  logic                           clk_i,
     input  logic                           rst_ni,
 
     // The registers.
-    input  dma_pkg::command_t              command_i,
+    input  logic                           command_start_i,
+    input  logic                           command_enables_ring_i,
+    input  logic                           command_stop_i,
+    input  logic                           command_keep_open_i,
+    input  logic                           command_is_failed_i,
+    input  logic [63:0]                    command_addr_i,
+    input  logic [dma_pkg::LengthBits-1:0] command_length_i,
+    input  logic [31:0]                    command_timeout_i,
     input  logic                           soft_reset_i,
     input  logic                           loopback_i,
-    output dma_pkg::status_t               status_o,
+    output logic                           status_busy_o,
+    output logic                           status_clears_status_o,
+    output logic                           status_sets_done_o,
+    output logic                           status_sets_error_o,
+    output logic                           status_ignores_start_o,
+    output logic                           status_zero_length_o,
+    output logic                           status_packet_end_o,
+    output logic [dma_pkg::LengthBits-1:0] status_bytes_done_o,
+    output dma_pkg::error_kind_e           status_error_kind_o,
+    output logic [63:0]                    status_fail_addr_o,
 
     // The ring, if transfers come from there.
     input  logic                           has_ring_i,
     input  logic                           desc_valid_i,
-    input  dma_pkg::descriptor_t           desc_i,
-    // Where it was read.
+    input  dma_pkg::error_kind_e           desc_fetch_error_i,
+    input  logic                           desc_irq_i,
+    input  logic                           desc_more_i,
+    input  logic [dma_pkg::LengthBits-1:0] desc_length_i,
     input  logic [63:0]                    desc_addr_i,
+    // Where it was read.
+    input  logic [63:0]                    desc_place_i,
     output logic                           desc_take_o,
     output logic                           completes_o,
-    output dma_pkg::completion_t           completion_o,
+    output dma_pkg::error_kind_e           completion_kind_o,
+    output logic                           completion_packet_end_o,
+    output logic                           completion_zero_length_o,
+    output logic [dma_pkg::LengthBits-1:0] completion_bytes_o,
     // The first failure since STATUS.error was cleared, in this cycle; and what it was, from the next one on.
     output logic                           first_fails_o,
     output dma_pkg::error_source_e         error_source_o,
     // A completion could not be written: halts, unless something else did.
     input  logic                           writeback_fails_i,
-    input  dma_pkg::failure_t              writeback_failure_i,
+    input  dma_pkg::error_kind_e           writeback_error_kind_i,
+    input  logic [63:0]                    writeback_fail_addr_i,
+    // The ring's port does not move: halts as well.
+    input  logic                           ring_expires_i,
+    input  dma_pkg::error_source_e         ring_expires_source_i,
     // Takes no more descriptors; and nothing of it is left.
     output logic                           halts_o,
     output logic                           halted_o,
@@ -55,23 +84,26 @@ module dma_channel #(
     input  logic                           move_moves_i,
     input  logic                           move_fails_i,
     input  logic                           move_done_i,
-    input  dma_pkg::result_t               move_result_i,
+    input  dma_pkg::error_kind_e           move_result_error_kind_i,
+    input  logic [63:0]                    move_result_fail_addr_i,
+    input  logic [dma_pkg::LengthBits-1:0] move_result_bytes_i,
+    input  logic                           move_result_packet_end_i,
     input  logic [dma_pkg::LengthBits-1:0] move_bytes_i
 );
     import dma_pkg::*;
 
     // More transfers than any mover takes at a time.
-    localparam int unsigned FlightBits = 10;
+    localparam int unsigned FlightBits = HasRings ? 10 : 2;
 
     // Transfers in the mover; a start ended without it; the driver asked to stop; the ring is to stop.
     logic [FlightBits-1:0] in_flight_q;
     logic                  ends_at_once_q, abort_q, halting_q, timed_out_q;
     // How the last transfer ended, or what is known of the one that starts.
-    failure_t              failure_q;
+    error_kind_e           error_kind_q, refusal_kind_q;
+    logic [63:0]           fail_addr_q, refusal_addr_q;
     logic                  zero_length_q, packet_end_q, bytes_known_q;
     logic [LengthBits-1:0] bytes_q;
-    // Of the transfer that was refused or empty, while it is in work.
-    failure_t              refusal_q;
+    // Of the transfer that was refused or empty, while it is in work; `refusal_*_q` as well.
     logic                  is_refused_q, is_bad_q, is_ring_q;
     error_source_e         source_q;
 
@@ -79,15 +111,16 @@ module dma_channel #(
 
     logic        has_ring, runs, busy, exceeds, accepted, takes, is_zero, is_bad, at_once, begins;
     logic [63:0] limit_addr;
-    failure_t    refusal;
+    logic [63:0] refusal_addr;
+    error_kind_e refusal_kind;
 
     // What is in work belongs to whoever began it.
-    assign has_ring        = busy ? is_ring_q : has_ring_i;
+    assign has_ring        = HasRings && (busy ? is_ring_q : has_ring_i);
     assign runs            = in_flight_q != '0;
     assign busy            = runs || ends_at_once_q;
-    assign run_addr_o      = has_ring ? desc_i.addr : command_i.addr;
-    assign run_length_o    = has_ring ? desc_i.length : command_i.length;
-    assign run_keep_open_o = has_ring ? desc_i.more : command_i.keep_open;
+    assign run_addr_o      = has_ring ? desc_addr_i : command_addr_i;
+    assign run_length_o    = has_ring ? desc_length_i : command_length_i;
+    assign run_keep_open_o = has_ring ? desc_more_i : command_keep_open_i;
 
     dma_limit #(
         .AddrBits(AddrBits),
@@ -99,14 +132,19 @@ module dma_channel #(
         .fail_addr_o(limit_addr)
     );
 
-    assign is_bad   = has_ring && desc_i.fetch_error != ErrNone;
+    assign is_bad   = has_ring && desc_fetch_error_i != ErrNone;
     assign is_zero  = run_length_o == '0 && !is_bad;
     assign at_once  = is_zero || is_bad || (exceeds && !loopback_i);
-    assign accepted = command_i.start && !command_i.enables_ring && !busy && !soft_reset_i && !has_ring;
+    assign accepted = command_start_i && !command_enables_ring_i && !busy && !soft_reset_i && !has_ring;
     // What does not reach the mover, or only in part, waits until the mover is empty: completions stay in order.
-    assign takes    = has_ring && desc_valid_i && move_may_start_i && !halting_q && !ends_at_once_q && !soft_reset_i
-                      && !command_i.stop
-                      && ((!at_once && !exceeds && !is_refused_q) || !busy);
+    always_comb begin
+        takes = 1'b0;
+        if (has_ring && desc_valid_i && !halting_q && !ends_at_once_q) begin
+            takes = move_may_start_i && !soft_reset_i && !command_stop_i
+                    && ((!at_once && !exceeds && !is_refused_q) || !busy);
+        end
+    end
+
     assign begins          = accepted || takes;
     assign run_o           = begins && !at_once;
     assign run_refused_o   = exceeds;
@@ -114,9 +152,15 @@ module dma_channel #(
     assign desc_take_o     = takes;
 
     always_comb begin
-        refusal = '{kind: ErrNone, fail_addr: '0};
-        if (is_bad) refusal = '{kind: desc_i.fetch_error, fail_addr: desc_addr_i};
-        else if (exceeds && !is_zero) refusal = '{kind: ErrAddrLimit, fail_addr: limit_addr};
+        refusal_kind = ErrNone;
+        refusal_addr = '0;
+        if (is_bad) begin
+            refusal_kind = desc_fetch_error_i;
+            refusal_addr = desc_place_i;
+        end else if (exceeds && !is_zero) begin
+            refusal_kind = ErrAddrLimit;
+            refusal_addr = limit_addr;
+        end
     end
 
     // ---- Timeout ----
@@ -126,7 +170,7 @@ module dma_channel #(
     dma_watchdog u_watchdog (
         .clk_i,
         .rst_ni,
-        .limit_i  (command_i.timeout),
+        .limit_i  (command_timeout_i),
         .runs_i   (runs && !timed_out_q),
         .moves_i  (move_moves_i || run_o),
         .expires_o(expires)
@@ -134,47 +178,60 @@ module dma_channel #(
 
     // ---- Ends ----
 
-    logic     completes, fails, halts, first_fails;
-    failure_t failure;
+    logic        completes, fails, halts, first_fails, is_refusal;
+    error_kind_e error_kind;
+    logic [63:0] fail_addr;
 
-    assign completes = (runs && move_done_i) || ends_at_once_q;
+    assign is_refusal = is_refused_q || ends_at_once_q;
+    assign completes  = (runs && move_done_i) || ends_at_once_q;
 
     always_comb begin
-        failure = is_refused_q || ends_at_once_q ? refusal_q : move_result_i.failure;
-        if (timed_out_q && failure.kind == ErrAborted) failure.kind = ErrTimeout;
+        error_kind = ErrNone;
+        fail_addr  = '0;
+        if (completes) begin
+            error_kind = is_refusal ? refusal_kind_q : move_result_error_kind_i;
+            fail_addr  = is_refusal ? refusal_addr_q : move_result_fail_addr_i;
+            if (timed_out_q && error_kind == ErrAborted) error_kind = ErrTimeout;
+        end
     end
 
-    assign fails       = completes && failure.kind != ErrNone;
-    // What a packet did wrong is no reason to stop.
-    assign halts       = has_ring && ((fails && failure.kind != ErrOverrun && failure.kind != ErrBadKeep)
-                                      || move_fails_i || writeback_fails_i || command_i.stop || soft_reset_i);
-    // The first cause is told until the driver has seen it.
-    assign first_fails = has_ring && (fails || expires || writeback_fails_i) && !command_i.is_failed;
-    assign halts_o     = halting_q;
-    assign halted_o    = halting_q && move_is_idle_i && !ends_at_once_q;
+    assign fails    = error_kind != ErrNone;
+    assign halts_o  = halting_q;
+    assign halted_o = halting_q && move_is_idle_i && !ends_at_once_q;
 
-    // A descriptor that was not read is not written back.
-    assign completes_o    = has_ring && completes && !(ends_at_once_q && is_bad_q);
+    always_comb begin
+        halts       = 1'b0;
+        first_fails = 1'b0;
+        completes_o = 1'b0;
+        if (has_ring) begin
+            // What a packet did wrong is no reason to stop.
+            halts       = (fails && error_kind != ErrOverrun && error_kind != ErrBadKeep)
+                          || move_fails_i || writeback_fails_i || ring_expires_i || command_stop_i || soft_reset_i;
+            // The first cause is told until the driver has seen it.
+            first_fails = (fails || expires || writeback_fails_i || ring_expires_i) && !command_is_failed_i;
+            // A descriptor that was not read is not written back.
+            completes_o = completes && !(ends_at_once_q && is_bad_q);
+        end
+    end
+
     assign first_fails_o  = first_fails;
     assign error_source_o = source_q;
 
-    always_comb begin
-        completion_o = '{
-            kind: failure.kind, packet_end: move_result_i.packet_end && !ends_at_once_q,
-            zero_length: zero_length_q && ends_at_once_q, irq: 1'b0, more: 1'b0,
-            bytes: ends_at_once_q ? '0 : move_result_i.bytes
-        };
-    end
+    assign completion_kind_o        = error_kind;
+    assign completion_packet_end_o  = move_result_packet_end_i && !ends_at_once_q;
+    assign completion_zero_length_o = zero_length_q && ends_at_once_q;
+    assign completion_bytes_o       = ends_at_once_q ? '0 : move_result_bytes_i;
 
-    assign status_o.busy          = busy;
-    assign status_o.clears_status = accepted;
-    assign status_o.ignores_start = command_i.start && !accepted;
-    assign status_o.sets_done     = completes && !has_ring;
-    assign status_o.sets_error    = fails || expires || (has_ring && writeback_fails_i);
-    assign status_o.zero_length   = zero_length_q;
-    assign status_o.packet_end    = packet_end_q;
-    assign status_o.failure       = failure_q;
-    assign status_o.bytes_done    = bytes_known_q ? bytes_q : move_bytes_i;
+    assign status_busy_o          = busy;
+    assign status_clears_status_o = accepted;
+    assign status_ignores_start_o = command_start_i && !accepted;
+    assign status_sets_done_o     = completes && !has_ring;
+    assign status_sets_error_o    = fails || expires || (has_ring && (writeback_fails_i || ring_expires_i));
+    assign status_zero_length_o   = zero_length_q;
+    assign status_packet_end_o    = packet_end_q;
+    assign status_error_kind_o    = error_kind_q;
+    assign status_fail_addr_o     = fail_addr_q;
+    assign status_bytes_done_o    = bytes_known_q ? bytes_q : move_bytes_i;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -190,7 +247,7 @@ module dma_channel #(
             if (halting_q && move_is_idle_i) in_flight_q <= '0;
             else in_flight_q <= in_flight_q + FlightBits'(run_o) - FlightBits'(runs && move_done_i);
             if (!runs || move_is_idle_i) abort_q <= 1'b0;
-            else if (command_i.stop || expires) abort_q <= 1'b1;
+            else if (command_stop_i || expires) abort_q <= 1'b1;
             if (!runs) timed_out_q <= 1'b0;
             else if (expires) timed_out_q <= 1'b1;
             if (halts) halting_q <= 1'b1;
@@ -202,19 +259,32 @@ module dma_channel #(
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
-            failure_q     <= '{kind: ErrNone, fail_addr: '0};
+            error_kind_q  <= ErrNone;
+            fail_addr_q   <= '0;
             zero_length_q <= 1'b0;
             packet_end_q  <= 1'b0;
             bytes_known_q <= 1'b1;
             bytes_q       <= '0;
             source_q      <= SourceData;
         end else begin
-            if (accepted) failure_q <= refusal;
-            else if (first_fails && writeback_fails_i) failure_q <= writeback_failure_i;
-            else if ((first_fails && fails) || (completes && !has_ring)) failure_q <= failure;
-            else if (expires && !command_i.is_failed) failure_q <= '{kind: ErrTimeout, fail_addr: '0};
+            if (accepted) begin
+                error_kind_q <= refusal_kind;
+                fail_addr_q  <= refusal_addr;
+            end else if (first_fails && writeback_fails_i) begin
+                error_kind_q <= writeback_error_kind_i;
+                fail_addr_q  <= writeback_fail_addr_i;
+            end else if ((first_fails && fails) || (completes && !has_ring)) begin
+                error_kind_q <= error_kind;
+                fail_addr_q  <= fail_addr;
+            end else if ((expires || (has_ring && ring_expires_i)) && !command_is_failed_i) begin
+                error_kind_q <= ErrTimeout;
+                fail_addr_q  <= '0;
+            end
             if (first_fails) begin
-                source_q <= writeback_fails_i ? SourceWriteback : (ends_at_once_q && is_bad_q) ? SourceFetch : SourceData;
+                source_q <= SourceData;
+                if (writeback_fails_i) source_q <= SourceWriteback;
+                else if (ends_at_once_q && is_bad_q) source_q <= SourceFetch;
+                else if (!fails && !expires) source_q <= ring_expires_source_i;
             end else if (!has_ring) begin
                 source_q <= SourceData;
             end
@@ -222,23 +292,24 @@ module dma_channel #(
                 zero_length_q <= is_zero;
                 is_ring_q     <= has_ring;
                 is_bad_q      <= is_bad;
-                refusal_q     <= refusal;
+                refusal_kind_q <= refusal_kind;
+                refusal_addr_q <= refusal_addr;
             end
             if (accepted) begin
                 packet_end_q  <= 1'b0;
                 bytes_known_q <= at_once;
                 bytes_q       <= '0;
             end else if (completes && (!has_ring || first_fails)) begin
-                packet_end_q  <= completion_o.packet_end;
+                packet_end_q  <= completion_packet_end_o;
                 bytes_known_q <= 1'b1;
-                bytes_q       <= completion_o.bytes;
+                bytes_q       <= completion_bytes_o;
             end
         end
     end
 
     // The ring remembers who wants an interrupt.
     logic unused_irq;
-    assign unused_irq = desc_i.irq;
+    assign unused_irq = desc_irq_i;
 
     `DMA_ASSERT(DoneWhileRunning_A, !move_done_i || runs)
     `DMA_ASSERT(RefusedAlone_A, !is_refused_q || in_flight_q <= FlightBits'(1))

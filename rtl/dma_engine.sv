@@ -20,7 +20,7 @@ module dma_engine #(
     parameter int unsigned MaxWrites     = 16,
     // Depth of the read FIFO in beats: a power of two, at least MaxBurstBeats, 4 to 32768.
     parameter int unsigned FifoDepth     = 512,
-    // Descriptors that each ring fetches ahead: 8, 16, 32, 64 or 128.
+    // Descriptors that each ring fetches ahead: 8, 16, 32, 64 or 128; 0 leaves the rings out.
     parameter int unsigned RingDepth     = 64,
     // Width of the AXI ids: 1 to 32.
     parameter int unsigned IdWidth       = 4,
@@ -152,6 +152,7 @@ module dma_engine #(
     import dma_pkg::*;
 
     localparam int unsigned LaneBits = $clog2(BeatBytes);
+    localparam bit          HasRings = RingDepth != 0;
 
     // ---- Parameters ----
 
@@ -180,8 +181,8 @@ module dma_engine #(
     if (FifoDepth < MaxBurstBeats) begin : gen_bad_fifo_room
         $fatal(1, "dma_engine: FifoDepth must hold a burst, so be at least MaxBurstBeats");
     end
-    if (RingDepth < 8 || RingDepth > 128 || RingDepth != (1 << $clog2(RingDepth))) begin : gen_bad_ring_depth
-        $fatal(1, "dma_engine: RingDepth must be 8, 16, 32, 64 or 128");
+    if (RingDepth != 0 && (RingDepth < 8 || RingDepth > 128 || RingDepth != (1 << $clog2(RingDepth)))) begin : gen_bad_ring_depth
+        $fatal(1, "dma_engine: RingDepth must be 0 (no rings), 8, 16, 32, 64 or 128");
     end
     if (IdWidth < 1 || IdWidth > 32) begin : gen_bad_id_width
         $fatal(1, "dma_engine: IdWidth must be 1 to 32");
@@ -193,11 +194,44 @@ module dma_engine #(
     // ---- Registers ----
 
     logic          loopback, soft_reset, irq_raised, read_counts, read_clears, write_counts, write_clears;
-    command_t      read_command, write_command;
-    status_t       read_status, write_status;
-    ring_command_t read_ring_command, write_ring_command;
-    ring_status_t  read_ring_status, write_ring_status;
-    counts_t       read_totals, write_totals;
+    logic                  read_command_start, write_command_start;
+    logic                  read_command_enables_ring, write_command_enables_ring;
+    logic                  read_command_stop, write_command_stop;
+    logic                  read_command_keep_open, write_command_keep_open;
+    logic                  read_command_is_failed, write_command_is_failed;
+    logic [63:0]           read_command_addr, write_command_addr;
+    logic [LengthBits-1:0] read_command_length, write_command_length;
+    logic [31:0]           read_command_timeout, write_command_timeout;
+    logic                  read_status_busy, write_status_busy;
+    logic                  read_status_clears_status, write_status_clears_status;
+    logic                  read_status_sets_done, write_status_sets_done;
+    logic                  read_status_sets_error, write_status_sets_error;
+    logic                  read_status_ignores_start, write_status_ignores_start;
+    logic                  read_status_zero_length, write_status_zero_length;
+    logic                  read_status_packet_end, write_status_packet_end;
+    logic [LengthBits-1:0] read_status_bytes_done, write_status_bytes_done;
+    error_kind_e           read_status_error_kind, write_status_error_kind;
+    logic [63:0]           read_status_fail_addr, write_status_fail_addr;
+    logic                  read_ring_command_enable, write_ring_command_enable;
+    logic                  read_ring_command_clear, write_ring_command_clear;
+    logic                  read_ring_command_resume, write_ring_command_resume;
+    logic [63:0]           read_ring_command_base, write_ring_command_base;
+    logic [RingBits-1:0]   read_ring_command_size, write_ring_command_size;
+    logic [RingBits-1:0]   read_ring_command_tail, write_ring_command_tail;
+    logic [7:0]            read_ring_command_coalesce_count, write_ring_command_coalesce_count;
+    logic [15:0]           read_ring_command_coalesce_time, write_ring_command_coalesce_time;
+    logic                  read_ring_status_busy, write_ring_status_busy;
+    logic                  read_ring_status_sets_halted, write_ring_status_sets_halted;
+    logic                  read_ring_status_sets_irq, write_ring_status_sets_irq;
+    logic [RingBits-1:0]   read_ring_status_head, write_ring_status_head;
+    logic [RingBits-1:0]   read_ring_status_fail_index, write_ring_status_fail_index;
+    error_source_e         read_ring_status_error_source, write_ring_status_error_source;
+    logic [31:0]           read_totals_busy, write_totals_busy;
+    logic [31:0]           read_totals_beats, write_totals_beats;
+    logic [31:0]           read_totals_stalls_address, write_totals_stalls_address;
+    logic [31:0]           read_totals_stalls_data, write_totals_stalls_data;
+    logic [31:0]           read_totals_stalls_stream, write_totals_stalls_stream;
+    logic [8:0]            read_totals_outstanding, write_totals_outstanding;
 
     dma_registers #(
         .LaneBits     (LaneBits),
@@ -210,300 +244,609 @@ module dma_engine #(
         .RingDepth    (RingDepth),
         .PlantedFault (PlantedFault)
     ) u_registers (
-        .clk_i         (aclk),
-        .rst_ni        (aresetn),
-        .awaddr_i      (s_axil_awaddr),
-        .awvalid_i     (s_axil_awvalid),
-        .awready_o     (s_axil_awready),
-        .wdata_i       (s_axil_wdata),
-        .wstrb_i       (s_axil_wstrb),
-        .wvalid_i      (s_axil_wvalid),
-        .wready_o      (s_axil_wready),
-        .bresp_o       (s_axil_bresp),
-        .bvalid_o      (s_axil_bvalid),
-        .bready_i      (s_axil_bready),
-        .araddr_i      (s_axil_araddr),
-        .arvalid_i     (s_axil_arvalid),
-        .arready_o     (s_axil_arready),
-        .rdata_o       (s_axil_rdata),
-        .rresp_o       (s_axil_rresp),
-        .rvalid_o      (s_axil_rvalid),
-        .rready_i      (s_axil_rready),
-        .loopback_o    (loopback),
-        .soft_reset_o  (soft_reset),
-        .mm2s_o        (read_command),
-        .mm2s_i        (read_status),
-        .mm2s_ring_o   (read_ring_command),
-        .mm2s_ring_i   (read_ring_status),
-        .mm2s_counters_enable_o(read_counts),
-        .mm2s_counters_clear_o (read_clears),
-        .mm2s_counts_i (read_totals),
-        .s2mm_o        (write_command),
-        .s2mm_i        (write_status),
-        .s2mm_ring_o   (write_ring_command),
-        .s2mm_ring_i   (write_ring_status),
-        .s2mm_counters_enable_o(write_counts),
-        .s2mm_counters_clear_o (write_clears),
-        .s2mm_counts_i (write_totals),
-        .irq_o         (irq_raised)
+        .clk_i                       (aclk),
+        .rst_ni                      (aresetn),
+        .awaddr_i                    (s_axil_awaddr),
+        .awvalid_i                   (s_axil_awvalid),
+        .awready_o                   (s_axil_awready),
+        .wdata_i                     (s_axil_wdata),
+        .wstrb_i                     (s_axil_wstrb),
+        .wvalid_i                    (s_axil_wvalid),
+        .wready_o                    (s_axil_wready),
+        .bresp_o                     (s_axil_bresp),
+        .bvalid_o                    (s_axil_bvalid),
+        .bready_i                    (s_axil_bready),
+        .araddr_i                    (s_axil_araddr),
+        .arvalid_i                   (s_axil_arvalid),
+        .arready_o                   (s_axil_arready),
+        .rdata_o                     (s_axil_rdata),
+        .rresp_o                     (s_axil_rresp),
+        .rvalid_o                    (s_axil_rvalid),
+        .rready_i                    (s_axil_rready),
+        .loopback_o                  (loopback),
+        .soft_reset_o                (soft_reset),
+        .mm2s_start_o                (read_command_start),
+        .mm2s_enables_ring_o         (read_command_enables_ring),
+        .mm2s_stop_o                 (read_command_stop),
+        .mm2s_keep_open_o            (read_command_keep_open),
+        .mm2s_is_failed_o            (read_command_is_failed),
+        .mm2s_addr_o                 (read_command_addr),
+        .mm2s_length_o               (read_command_length),
+        .mm2s_timeout_o              (read_command_timeout),
+        .mm2s_busy_i                 (read_status_busy),
+        .mm2s_clears_status_i        (read_status_clears_status),
+        .mm2s_sets_done_i            (read_status_sets_done),
+        .mm2s_sets_error_i           (read_status_sets_error),
+        .mm2s_ignores_start_i        (read_status_ignores_start),
+        .mm2s_zero_length_i          (read_status_zero_length),
+        .mm2s_packet_end_i           (read_status_packet_end),
+        .mm2s_bytes_done_i           (read_status_bytes_done),
+        .mm2s_error_kind_i           (read_status_error_kind),
+        .mm2s_fail_addr_i            (read_status_fail_addr),
+        .mm2s_ring_enable_o          (read_ring_command_enable),
+        .mm2s_ring_clear_o           (read_ring_command_clear),
+        .mm2s_ring_resume_o          (read_ring_command_resume),
+        .mm2s_ring_base_o            (read_ring_command_base),
+        .mm2s_ring_size_o            (read_ring_command_size),
+        .mm2s_ring_tail_o            (read_ring_command_tail),
+        .mm2s_ring_coalesce_count_o  (read_ring_command_coalesce_count),
+        .mm2s_ring_coalesce_time_o   (read_ring_command_coalesce_time),
+        .mm2s_ring_busy_i            (read_ring_status_busy),
+        .mm2s_ring_sets_halted_i     (read_ring_status_sets_halted),
+        .mm2s_ring_sets_irq_i        (read_ring_status_sets_irq),
+        .mm2s_ring_head_i            (read_ring_status_head),
+        .mm2s_ring_fail_index_i      (read_ring_status_fail_index),
+        .mm2s_ring_error_source_i    (read_ring_status_error_source),
+        .mm2s_counters_enable_o      (read_counts),
+        .mm2s_counters_clear_o       (read_clears),
+        .mm2s_counts_busy_i          (read_totals_busy),
+        .mm2s_counts_beats_i         (read_totals_beats),
+        .mm2s_counts_stalls_address_i(read_totals_stalls_address),
+        .mm2s_counts_stalls_data_i   (read_totals_stalls_data),
+        .mm2s_counts_stalls_stream_i (read_totals_stalls_stream),
+        .mm2s_counts_outstanding_i   (read_totals_outstanding),
+        .s2mm_start_o                (write_command_start),
+        .s2mm_enables_ring_o         (write_command_enables_ring),
+        .s2mm_stop_o                 (write_command_stop),
+        .s2mm_keep_open_o            (write_command_keep_open),
+        .s2mm_is_failed_o            (write_command_is_failed),
+        .s2mm_addr_o                 (write_command_addr),
+        .s2mm_length_o               (write_command_length),
+        .s2mm_timeout_o              (write_command_timeout),
+        .s2mm_busy_i                 (write_status_busy),
+        .s2mm_clears_status_i        (write_status_clears_status),
+        .s2mm_sets_done_i            (write_status_sets_done),
+        .s2mm_sets_error_i           (write_status_sets_error),
+        .s2mm_ignores_start_i        (write_status_ignores_start),
+        .s2mm_zero_length_i          (write_status_zero_length),
+        .s2mm_packet_end_i           (write_status_packet_end),
+        .s2mm_bytes_done_i           (write_status_bytes_done),
+        .s2mm_error_kind_i           (write_status_error_kind),
+        .s2mm_fail_addr_i            (write_status_fail_addr),
+        .s2mm_ring_enable_o          (write_ring_command_enable),
+        .s2mm_ring_clear_o           (write_ring_command_clear),
+        .s2mm_ring_resume_o          (write_ring_command_resume),
+        .s2mm_ring_base_o            (write_ring_command_base),
+        .s2mm_ring_size_o            (write_ring_command_size),
+        .s2mm_ring_tail_o            (write_ring_command_tail),
+        .s2mm_ring_coalesce_count_o  (write_ring_command_coalesce_count),
+        .s2mm_ring_coalesce_time_o   (write_ring_command_coalesce_time),
+        .s2mm_ring_busy_i            (write_ring_status_busy),
+        .s2mm_ring_sets_halted_i     (write_ring_status_sets_halted),
+        .s2mm_ring_sets_irq_i        (write_ring_status_sets_irq),
+        .s2mm_ring_head_i            (write_ring_status_head),
+        .s2mm_ring_fail_index_i      (write_ring_status_fail_index),
+        .s2mm_ring_error_source_i    (write_ring_status_error_source),
+        .s2mm_counters_enable_o      (write_counts),
+        .s2mm_counters_clear_o       (write_clears),
+        .s2mm_counts_busy_i          (write_totals_busy),
+        .s2mm_counts_beats_i         (write_totals_beats),
+        .s2mm_counts_stalls_address_i(write_totals_stalls_address),
+        .s2mm_counts_stalls_data_i   (write_totals_stalls_data),
+        .s2mm_counts_stalls_stream_i (write_totals_stalls_stream),
+        .s2mm_counts_outstanding_i   (write_totals_outstanding),
+        .irq_o                       (irq_raised)
     );
 
     // ---- Channel control ----
 
     logic                  read_run, read_refused, read_keep_open, read_abort;
     logic                  read_may_start, read_is_idle, read_moves, read_fails, read_done;
-    logic [63:0]           read_addr, read_desc_addr;
+    logic [63:0]           read_addr, read_desc_place;
     logic [LengthBits-1:0] read_length, read_bytes;
-    result_t               read_result;
-    activity_t             read_activity;
+    error_kind_e           read_result_error_kind;
+    logic [63:0]           read_result_fail_addr;
+    logic [LengthBits-1:0] read_result_bytes;
+    logic                  read_result_packet_end;
+    logic                  read_activity_beat;
+    logic                  read_activity_stalls_address;
+    logic                  read_activity_stalls_data;
+    logic                  read_activity_stalls_stream;
+    logic [8:0]            read_activity_outstanding;
     logic                  read_has_ring, read_desc_valid, read_desc_take, read_completes, read_first_fails;
+    logic                  read_ring_expires;
+    error_source_e         read_ring_expires_source;
     logic                  read_writeback_fails, read_halts, read_halted, read_resume;
-    descriptor_t           read_desc;
-    completion_t           read_completion;
+    error_kind_e           read_desc_fetch_error;
+    logic                  read_desc_irq;
+    logic                  read_desc_more;
+    logic [LengthBits-1:0] read_desc_length;
+    logic [63:0]           read_desc_addr;
+    error_kind_e           read_completion_kind;
+    logic                  read_completion_packet_end;
+    logic                  read_completion_zero_length;
+    logic [LengthBits-1:0] read_completion_bytes;
     error_source_e         read_error_source;
-    failure_t              read_writeback_failure;
+    error_kind_e           read_writeback_error_kind;
+    logic [63:0]           read_writeback_fail_addr;
 
     logic                  write_run, write_refused, write_keep_open, write_abort;
     logic                  write_may_start, write_is_idle, write_moves, write_fails, write_done;
-    logic [63:0]           write_addr, write_desc_addr;
+    logic [63:0]           write_addr, write_desc_place;
     logic [LengthBits-1:0] write_length, write_bytes;
-    result_t               write_result;
-    activity_t             write_activity;
+    error_kind_e           write_result_error_kind;
+    logic [63:0]           write_result_fail_addr;
+    logic [LengthBits-1:0] write_result_bytes;
+    logic                  write_result_packet_end;
+    logic                  write_activity_beat;
+    logic                  write_activity_stalls_address;
+    logic                  write_activity_stalls_data;
+    logic                  write_activity_stalls_stream;
+    logic [8:0]            write_activity_outstanding;
     logic                  write_has_ring, write_desc_valid, write_desc_take, write_completes, write_first_fails;
+    logic                  write_ring_expires;
+    error_source_e         write_ring_expires_source;
     logic                  write_writeback_fails, write_halts, write_halted, write_resume;
-    descriptor_t           write_desc;
-    completion_t           write_completion;
+    error_kind_e           write_desc_fetch_error;
+    logic                  write_desc_irq;
+    logic                  write_desc_more;
+    logic [LengthBits-1:0] write_desc_length;
+    logic [63:0]           write_desc_addr;
+    error_kind_e           write_completion_kind;
+    logic                  write_completion_packet_end;
+    logic                  write_completion_zero_length;
+    logic [LengthBits-1:0] write_completion_bytes;
     error_source_e         write_error_source;
-    failure_t              write_writeback_failure;
+    error_kind_e           write_writeback_error_kind;
+    logic [63:0]           write_writeback_fail_addr;
 
     dma_channel #(
         .AddrBits(AddrBits),
-        .AddrMode(AddrMode)
+        .AddrMode(AddrMode),
+        .HasRings(HasRings)
     ) u_mm2s (
-        .clk_i              (aclk),
-        .rst_ni             (aresetn),
-        .command_i          (read_command),
-        .soft_reset_i       (soft_reset),
-        .loopback_i         (loopback),
-        .status_o           (read_status),
-        .has_ring_i         (read_has_ring),
-        .desc_valid_i       (read_desc_valid),
-        .desc_i             (read_desc),
-        .desc_addr_i        (read_desc_addr),
-        .desc_take_o        (read_desc_take),
-        .completes_o        (read_completes),
-        .completion_o       (read_completion),
-        .first_fails_o      (read_first_fails),
-        .error_source_o     (read_error_source),
-        .writeback_fails_i  (read_writeback_fails),
-        .writeback_failure_i(read_writeback_failure),
-        .halts_o            (read_halts),
-        .halted_o           (read_halted),
-        .resume_i           (read_resume),
-        .run_o              (read_run),
-        .run_refused_o      (read_refused),
-        .run_addr_o         (read_addr),
-        .run_length_o       (read_length),
-        .run_keep_open_o    (read_keep_open),
-        .run_abort_o        (read_abort),
-        .move_may_start_i   (read_may_start),
-        .move_is_idle_i     (read_is_idle),
-        .move_moves_i       (read_moves),
-        .move_fails_i       (read_fails),
-        .move_done_i        (read_done),
-        .move_result_i      (read_result),
-        .move_bytes_i       (read_bytes)
+        .clk_i                   (aclk),
+        .rst_ni                  (aresetn),
+        .command_start_i         (read_command_start),
+        .command_enables_ring_i  (read_command_enables_ring),
+        .command_stop_i          (read_command_stop),
+        .command_keep_open_i     (read_command_keep_open),
+        .command_is_failed_i     (read_command_is_failed),
+        .command_addr_i          (read_command_addr),
+        .command_length_i        (read_command_length),
+        .command_timeout_i       (read_command_timeout),
+        .soft_reset_i            (soft_reset),
+        .loopback_i              (loopback),
+        .status_busy_o           (read_status_busy),
+        .status_clears_status_o  (read_status_clears_status),
+        .status_sets_done_o      (read_status_sets_done),
+        .status_sets_error_o     (read_status_sets_error),
+        .status_ignores_start_o  (read_status_ignores_start),
+        .status_zero_length_o    (read_status_zero_length),
+        .status_packet_end_o     (read_status_packet_end),
+        .status_bytes_done_o     (read_status_bytes_done),
+        .status_error_kind_o     (read_status_error_kind),
+        .status_fail_addr_o      (read_status_fail_addr),
+        .has_ring_i              (read_has_ring),
+        .desc_valid_i            (read_desc_valid),
+        .desc_fetch_error_i      (read_desc_fetch_error),
+        .desc_irq_i              (read_desc_irq),
+        .desc_more_i             (read_desc_more),
+        .desc_length_i           (read_desc_length),
+        .desc_addr_i             (read_desc_addr),
+        .desc_place_i            (read_desc_place),
+        .desc_take_o             (read_desc_take),
+        .completes_o             (read_completes),
+        .completion_kind_o       (read_completion_kind),
+        .completion_packet_end_o (read_completion_packet_end),
+        .completion_zero_length_o(read_completion_zero_length),
+        .completion_bytes_o      (read_completion_bytes),
+        .first_fails_o           (read_first_fails),
+        .error_source_o          (read_error_source),
+        .writeback_fails_i       (read_writeback_fails),
+        .writeback_error_kind_i  (read_writeback_error_kind),
+        .writeback_fail_addr_i   (read_writeback_fail_addr),
+        .ring_expires_i          (read_ring_expires),
+        .ring_expires_source_i   (read_ring_expires_source),
+        .halts_o                 (read_halts),
+        .halted_o                (read_halted),
+        .resume_i                (read_resume),
+        .run_o                   (read_run),
+        .run_refused_o           (read_refused),
+        .run_addr_o              (read_addr),
+        .run_length_o            (read_length),
+        .run_keep_open_o         (read_keep_open),
+        .run_abort_o             (read_abort),
+        .move_may_start_i        (read_may_start),
+        .move_is_idle_i          (read_is_idle),
+        .move_moves_i            (read_moves),
+        .move_fails_i            (read_fails),
+        .move_done_i             (read_done),
+        .move_result_error_kind_i(read_result_error_kind),
+        .move_result_fail_addr_i (read_result_fail_addr),
+        .move_result_bytes_i     (read_result_bytes),
+        .move_result_packet_end_i(read_result_packet_end),
+        .move_bytes_i            (read_bytes)
     );
 
     dma_counters u_mm2s_counters (
-        .clk_i     (aclk),
-        .rst_ni    (aresetn),
-        .enable_i  (read_counts),
-        .clear_i   (read_clears),
-        .busy_i    (read_status.busy),
-        .activity_i(read_activity),
-        .counts_o  (read_totals)
+        .clk_i                    (aclk),
+        .rst_ni                   (aresetn),
+        .enable_i                 (read_counts),
+        .clear_i                  (read_clears),
+        .busy_i                   (read_status_busy),
+        .activity_beat_i          (read_activity_beat),
+        .activity_stalls_address_i(read_activity_stalls_address),
+        .activity_stalls_data_i   (read_activity_stalls_data),
+        .activity_stalls_stream_i (read_activity_stalls_stream),
+        .activity_outstanding_i   (read_activity_outstanding),
+        .counts_busy_o            (read_totals_busy),
+        .counts_beats_o           (read_totals_beats),
+        .counts_stalls_address_o  (read_totals_stalls_address),
+        .counts_stalls_data_o     (read_totals_stalls_data),
+        .counts_stalls_stream_o   (read_totals_stalls_stream),
+        .counts_outstanding_o     (read_totals_outstanding)
     );
 
     dma_channel #(
         .AddrBits(AddrBits),
-        .AddrMode(AddrMode)
+        .AddrMode(AddrMode),
+        .HasRings(HasRings)
     ) u_s2mm (
-        .clk_i              (aclk),
-        .rst_ni             (aresetn),
-        .command_i          (write_command),
-        .soft_reset_i       (soft_reset),
-        .loopback_i         (loopback),
-        .status_o           (write_status),
-        .has_ring_i         (write_has_ring),
-        .desc_valid_i       (write_desc_valid),
-        .desc_i             (write_desc),
-        .desc_addr_i        (write_desc_addr),
-        .desc_take_o        (write_desc_take),
-        .completes_o        (write_completes),
-        .completion_o       (write_completion),
-        .first_fails_o      (write_first_fails),
-        .error_source_o     (write_error_source),
-        .writeback_fails_i  (write_writeback_fails),
-        .writeback_failure_i(write_writeback_failure),
-        .halts_o            (write_halts),
-        .halted_o           (write_halted),
-        .resume_i           (write_resume),
-        .run_o              (write_run),
-        .run_refused_o      (write_refused),
-        .run_addr_o         (write_addr),
-        .run_length_o       (write_length),
-        .run_keep_open_o    (write_keep_open),
-        .run_abort_o        (write_abort),
-        .move_may_start_i   (write_may_start),
-        .move_is_idle_i     (write_is_idle),
-        .move_moves_i       (write_moves),
-        .move_fails_i       (write_fails),
-        .move_done_i        (write_done),
-        .move_result_i      (write_result),
-        .move_bytes_i       (write_bytes)
+        .clk_i                   (aclk),
+        .rst_ni                  (aresetn),
+        .command_start_i         (write_command_start),
+        .command_enables_ring_i  (write_command_enables_ring),
+        .command_stop_i          (write_command_stop),
+        .command_keep_open_i     (write_command_keep_open),
+        .command_is_failed_i     (write_command_is_failed),
+        .command_addr_i          (write_command_addr),
+        .command_length_i        (write_command_length),
+        .command_timeout_i       (write_command_timeout),
+        .soft_reset_i            (soft_reset),
+        .loopback_i              (loopback),
+        .status_busy_o           (write_status_busy),
+        .status_clears_status_o  (write_status_clears_status),
+        .status_sets_done_o      (write_status_sets_done),
+        .status_sets_error_o     (write_status_sets_error),
+        .status_ignores_start_o  (write_status_ignores_start),
+        .status_zero_length_o    (write_status_zero_length),
+        .status_packet_end_o     (write_status_packet_end),
+        .status_bytes_done_o     (write_status_bytes_done),
+        .status_error_kind_o     (write_status_error_kind),
+        .status_fail_addr_o      (write_status_fail_addr),
+        .has_ring_i              (write_has_ring),
+        .desc_valid_i            (write_desc_valid),
+        .desc_fetch_error_i      (write_desc_fetch_error),
+        .desc_irq_i              (write_desc_irq),
+        .desc_more_i             (write_desc_more),
+        .desc_length_i           (write_desc_length),
+        .desc_addr_i             (write_desc_addr),
+        .desc_place_i            (write_desc_place),
+        .desc_take_o             (write_desc_take),
+        .completes_o             (write_completes),
+        .completion_kind_o       (write_completion_kind),
+        .completion_packet_end_o (write_completion_packet_end),
+        .completion_zero_length_o(write_completion_zero_length),
+        .completion_bytes_o      (write_completion_bytes),
+        .first_fails_o           (write_first_fails),
+        .error_source_o          (write_error_source),
+        .writeback_fails_i       (write_writeback_fails),
+        .writeback_error_kind_i  (write_writeback_error_kind),
+        .writeback_fail_addr_i   (write_writeback_fail_addr),
+        .ring_expires_i          (write_ring_expires),
+        .ring_expires_source_i   (write_ring_expires_source),
+        .halts_o                 (write_halts),
+        .halted_o                (write_halted),
+        .resume_i                (write_resume),
+        .run_o                   (write_run),
+        .run_refused_o           (write_refused),
+        .run_addr_o              (write_addr),
+        .run_length_o            (write_length),
+        .run_keep_open_o         (write_keep_open),
+        .run_abort_o             (write_abort),
+        .move_may_start_i        (write_may_start),
+        .move_is_idle_i          (write_is_idle),
+        .move_moves_i            (write_moves),
+        .move_fails_i            (write_fails),
+        .move_done_i             (write_done),
+        .move_result_error_kind_i(write_result_error_kind),
+        .move_result_fail_addr_i (write_result_fail_addr),
+        .move_result_bytes_i     (write_result_bytes),
+        .move_result_packet_end_i(write_result_packet_end),
+        .move_bytes_i            (write_bytes)
     );
 
     dma_counters u_s2mm_counters (
-        .clk_i     (aclk),
-        .rst_ni    (aresetn),
-        .enable_i  (write_counts),
-        .clear_i   (write_clears),
-        .busy_i    (write_status.busy),
-        .activity_i(write_activity),
-        .counts_o  (write_totals)
+        .clk_i                    (aclk),
+        .rst_ni                   (aresetn),
+        .enable_i                 (write_counts),
+        .clear_i                  (write_clears),
+        .busy_i                   (write_status_busy),
+        .activity_beat_i          (write_activity_beat),
+        .activity_stalls_address_i(write_activity_stalls_address),
+        .activity_stalls_data_i   (write_activity_stalls_data),
+        .activity_stalls_stream_i (write_activity_stalls_stream),
+        .activity_outstanding_i   (write_activity_outstanding),
+        .counts_busy_o            (write_totals_busy),
+        .counts_beats_o           (write_totals_beats),
+        .counts_stalls_address_o  (write_totals_stalls_address),
+        .counts_stalls_data_o     (write_totals_stalls_data),
+        .counts_stalls_stream_o   (write_totals_stalls_stream),
+        .counts_outstanding_o     (write_totals_outstanding)
     );
 
     // ---- Rings ----
 
-    logic [1:0][63:0]  ring_araddr, ring_awaddr;
-    logic [1:0][7:0]   ring_arlen, ring_awlen;
-    logic [1:0]        ring_arvalid, ring_arready, ring_rvalid;
-    logic [1:0]        ring_awvalid, ring_awready, ring_wlast, ring_wvalid, ring_wready, ring_bvalid;
-    logic [1:0][127:0] ring_wdata;
+    if (HasRings) begin : gen_rings
+        logic [63:0] mm2s_araddr, mm2s_awaddr, mm2s_wdata, s2mm_araddr, s2mm_awaddr, s2mm_wdata;
+        logic [7:0]  mm2s_arlen, mm2s_awlen, s2mm_arlen, s2mm_awlen;
+        logic        mm2s_arvalid, mm2s_arready, mm2s_rvalid, mm2s_awvalid, mm2s_awready;
+        logic        mm2s_wlast, mm2s_wvalid, mm2s_wready, mm2s_bvalid;
+        logic        s2mm_arvalid, s2mm_arready, s2mm_rvalid, s2mm_awvalid, s2mm_awready;
+        logic        s2mm_wlast, s2mm_wvalid, s2mm_wready, s2mm_bvalid;
 
-    dma_ring #(
-        .Depth   (RingDepth),
-        .AddrBits(AddrBits),
-        .AddrMode(AddrMode)
-    ) u_mm2s_ring (
-        .clk_i              (aclk),
-        .rst_ni             (aresetn),
-        .command_i          (read_ring_command),
-        .status_o           (read_ring_status),
-        .has_ring_o         (read_has_ring),
-        .desc_valid_o       (read_desc_valid),
-        .desc_o             (read_desc),
-        .desc_addr_o        (read_desc_addr),
-        .desc_take_i        (read_desc_take),
-        .completes_i        (read_completes),
-        .completion_i       (read_completion),
-        .first_fails_i      (read_first_fails),
-        .error_source_i     (read_error_source),
-        .writeback_fails_o  (read_writeback_fails),
-        .writeback_failure_o(read_writeback_failure),
-        .channel_halts_i    (read_halts),
-        .channel_halted_i   (read_halted),
-        .resume_o           (read_resume),
-        .araddr_o           (ring_araddr[0]),
-        .arlen_o            (ring_arlen[0]),
-        .arvalid_o          (ring_arvalid[0]),
-        .arready_i          (ring_arready[0]),
-        .rdata_i            (m_axi_ring_rdata),
-        .rresp_i            (m_axi_ring_rresp),
-        .rvalid_i           (ring_rvalid[0]),
-        .awaddr_o           (ring_awaddr[0]),
-        .awlen_o            (ring_awlen[0]),
-        .awvalid_o          (ring_awvalid[0]),
-        .awready_i          (ring_awready[0]),
-        .wdata_o            (ring_wdata[0]),
-        .wlast_o            (ring_wlast[0]),
-        .wvalid_o           (ring_wvalid[0]),
-        .wready_i           (ring_wready[0]),
-        .bresp_i            (m_axi_ring_bresp),
-        .bvalid_i           (ring_bvalid[0])
-    );
+        dma_ring #(
+            .Depth   (RingDepth),
+            .AddrBits(AddrBits),
+            .AddrMode(AddrMode)
+        ) u_mm2s_ring (
+            .clk_i                   (aclk),
+            .rst_ni                  (aresetn),
+            .command_enable_i        (read_ring_command_enable),
+            .command_clear_i         (read_ring_command_clear),
+            .command_resume_i        (read_ring_command_resume),
+            .command_base_i          (read_ring_command_base),
+            .command_size_i          (read_ring_command_size),
+            .command_tail_i          (read_ring_command_tail),
+            .command_coalesce_count_i(read_ring_command_coalesce_count),
+            .command_coalesce_time_i (read_ring_command_coalesce_time),
+            .status_busy_o           (read_ring_status_busy),
+            .status_sets_halted_o    (read_ring_status_sets_halted),
+            .status_sets_irq_o       (read_ring_status_sets_irq),
+            .status_head_o           (read_ring_status_head),
+            .status_fail_index_o     (read_ring_status_fail_index),
+            .status_error_source_o   (read_ring_status_error_source),
+            .has_ring_o              (read_has_ring),
+            .desc_valid_o            (read_desc_valid),
+            .desc_fetch_error_o      (read_desc_fetch_error),
+            .desc_irq_o              (read_desc_irq),
+            .desc_more_o             (read_desc_more),
+            .desc_length_o           (read_desc_length),
+            .desc_addr_o             (read_desc_addr),
+            .desc_place_o            (read_desc_place),
+            .desc_take_i             (read_desc_take),
+            .completes_i             (read_completes),
+            .completion_kind_i       (read_completion_kind),
+            .completion_packet_end_i (read_completion_packet_end),
+            .completion_zero_length_i(read_completion_zero_length),
+            .completion_bytes_i      (read_completion_bytes),
+            .first_fails_i           (read_first_fails),
+            .error_source_i          (read_error_source),
+            .writeback_fails_o       (read_writeback_fails),
+            .writeback_error_kind_o  (read_writeback_error_kind),
+            .writeback_fail_addr_o   (read_writeback_fail_addr),
+            .channel_halts_i         (read_halts),
+            .channel_halted_i        (read_halted),
+            .resume_o                (read_resume),
+            .timeout_i               (read_command_timeout),
+            .expires_o               (read_ring_expires),
+            .expires_source_o        (read_ring_expires_source),
+            .araddr_o                (mm2s_araddr),
+            .arlen_o                 (mm2s_arlen),
+            .arvalid_o               (mm2s_arvalid),
+            .arready_i               (mm2s_arready),
+            .rdata_i                 (m_axi_ring_rdata),
+            .rresp_i                 (m_axi_ring_rresp),
+            .rvalid_i                (mm2s_rvalid),
+            .awaddr_o                (mm2s_awaddr),
+            .awlen_o                 (mm2s_awlen),
+            .awvalid_o               (mm2s_awvalid),
+            .awready_i               (mm2s_awready),
+            .wdata_o                 (mm2s_wdata),
+            .wlast_o                 (mm2s_wlast),
+            .wvalid_o                (mm2s_wvalid),
+            .wready_i                (mm2s_wready),
+            .bresp_i                 (m_axi_ring_bresp),
+            .bvalid_i                (mm2s_bvalid)
+        );
 
-    dma_ring #(
-        .Depth   (RingDepth),
-        .AddrBits(AddrBits),
-        .AddrMode(AddrMode)
-    ) u_s2mm_ring (
-        .clk_i              (aclk),
-        .rst_ni             (aresetn),
-        .command_i          (write_ring_command),
-        .status_o           (write_ring_status),
-        .has_ring_o         (write_has_ring),
-        .desc_valid_o       (write_desc_valid),
-        .desc_o             (write_desc),
-        .desc_addr_o        (write_desc_addr),
-        .desc_take_i        (write_desc_take),
-        .completes_i        (write_completes),
-        .completion_i       (write_completion),
-        .first_fails_i      (write_first_fails),
-        .error_source_i     (write_error_source),
-        .writeback_fails_o  (write_writeback_fails),
-        .writeback_failure_o(write_writeback_failure),
-        .channel_halts_i    (write_halts),
-        .channel_halted_i   (write_halted),
-        .resume_o           (write_resume),
-        .araddr_o           (ring_araddr[1]),
-        .arlen_o            (ring_arlen[1]),
-        .arvalid_o          (ring_arvalid[1]),
-        .arready_i          (ring_arready[1]),
-        .rdata_i            (m_axi_ring_rdata),
-        .rresp_i            (m_axi_ring_rresp),
-        .rvalid_i           (ring_rvalid[1]),
-        .awaddr_o           (ring_awaddr[1]),
-        .awlen_o            (ring_awlen[1]),
-        .awvalid_o          (ring_awvalid[1]),
-        .awready_i          (ring_awready[1]),
-        .wdata_o            (ring_wdata[1]),
-        .wlast_o            (ring_wlast[1]),
-        .wvalid_o           (ring_wvalid[1]),
-        .wready_i           (ring_wready[1]),
-        .bresp_i            (m_axi_ring_bresp),
-        .bvalid_i           (ring_bvalid[1])
-    );
+        dma_ring #(
+            .Depth   (RingDepth),
+            .AddrBits(AddrBits),
+            .AddrMode(AddrMode)
+        ) u_s2mm_ring (
+            .clk_i                   (aclk),
+            .rst_ni                  (aresetn),
+            .command_enable_i        (write_ring_command_enable),
+            .command_clear_i         (write_ring_command_clear),
+            .command_resume_i        (write_ring_command_resume),
+            .command_base_i          (write_ring_command_base),
+            .command_size_i          (write_ring_command_size),
+            .command_tail_i          (write_ring_command_tail),
+            .command_coalesce_count_i(write_ring_command_coalesce_count),
+            .command_coalesce_time_i (write_ring_command_coalesce_time),
+            .status_busy_o           (write_ring_status_busy),
+            .status_sets_halted_o    (write_ring_status_sets_halted),
+            .status_sets_irq_o       (write_ring_status_sets_irq),
+            .status_head_o           (write_ring_status_head),
+            .status_fail_index_o     (write_ring_status_fail_index),
+            .status_error_source_o   (write_ring_status_error_source),
+            .has_ring_o              (write_has_ring),
+            .desc_valid_o            (write_desc_valid),
+            .desc_fetch_error_o      (write_desc_fetch_error),
+            .desc_irq_o              (write_desc_irq),
+            .desc_more_o             (write_desc_more),
+            .desc_length_o           (write_desc_length),
+            .desc_addr_o             (write_desc_addr),
+            .desc_place_o            (write_desc_place),
+            .desc_take_i             (write_desc_take),
+            .completes_i             (write_completes),
+            .completion_kind_i       (write_completion_kind),
+            .completion_packet_end_i (write_completion_packet_end),
+            .completion_zero_length_i(write_completion_zero_length),
+            .completion_bytes_i      (write_completion_bytes),
+            .first_fails_i           (write_first_fails),
+            .error_source_i          (write_error_source),
+            .writeback_fails_o       (write_writeback_fails),
+            .writeback_error_kind_o  (write_writeback_error_kind),
+            .writeback_fail_addr_o   (write_writeback_fail_addr),
+            .channel_halts_i         (write_halts),
+            .channel_halted_i        (write_halted),
+            .resume_o                (write_resume),
+            .timeout_i               (write_command_timeout),
+            .expires_o               (write_ring_expires),
+            .expires_source_o        (write_ring_expires_source),
+            .araddr_o                (s2mm_araddr),
+            .arlen_o                 (s2mm_arlen),
+            .arvalid_o               (s2mm_arvalid),
+            .arready_i               (s2mm_arready),
+            .rdata_i                 (m_axi_ring_rdata),
+            .rresp_i                 (m_axi_ring_rresp),
+            .rvalid_i                (s2mm_rvalid),
+            .awaddr_o                (s2mm_awaddr),
+            .awlen_o                 (s2mm_awlen),
+            .awvalid_o               (s2mm_awvalid),
+            .awready_i               (s2mm_awready),
+            .wdata_o                 (s2mm_wdata),
+            .wlast_o                 (s2mm_wlast),
+            .wvalid_o                (s2mm_wvalid),
+            .wready_i                (s2mm_wready),
+            .bresp_i                 (m_axi_ring_bresp),
+            .bvalid_i                (s2mm_bvalid)
+        );
 
-    dma_ring_port #(
-        .IdWidth(IdWidth)
-    ) u_ring_port (
-        .clk_i    (aclk),
-        .rst_ni   (aresetn),
-        .araddr_i (ring_araddr),
-        .arlen_i  (ring_arlen),
-        .arvalid_i(ring_arvalid),
-        .arready_o(ring_arready),
-        .rvalid_o (ring_rvalid),
-        .awaddr_i (ring_awaddr),
-        .awlen_i  (ring_awlen),
-        .awvalid_i(ring_awvalid),
-        .awready_o(ring_awready),
-        .wdata_i  (ring_wdata),
-        .wlast_i  (ring_wlast),
-        .wvalid_i (ring_wvalid),
-        .wready_o (ring_wready),
-        .bvalid_o (ring_bvalid),
-        .arid_o   (m_axi_ring_arid),
-        .araddr_o (m_axi_ring_araddr),
-        .arlen_o  (m_axi_ring_arlen),
-        .arvalid_o(m_axi_ring_arvalid),
-        .arready_i(m_axi_ring_arready),
-        .rid_i    (m_axi_ring_rid),
-        .rvalid_i (m_axi_ring_rvalid),
-        .awid_o   (m_axi_ring_awid),
-        .awaddr_o (m_axi_ring_awaddr),
-        .awlen_o  (m_axi_ring_awlen),
-        .awvalid_o(m_axi_ring_awvalid),
-        .awready_i(m_axi_ring_awready),
-        .wdata_o  (m_axi_ring_wdata),
-        .wlast_o  (m_axi_ring_wlast),
-        .wvalid_o (m_axi_ring_wvalid),
-        .wready_i (m_axi_ring_wready),
-        .bid_i    (m_axi_ring_bid),
-        .bvalid_i (m_axi_ring_bvalid)
-    );
+        dma_ring_port #(
+            .IdWidth(IdWidth)
+        ) u_ring_port (
+            .clk_i         (aclk),
+            .rst_ni        (aresetn),
+            .mm2s_araddr_i (mm2s_araddr),
+            .mm2s_arlen_i  (mm2s_arlen),
+            .mm2s_arvalid_i(mm2s_arvalid),
+            .mm2s_arready_o(mm2s_arready),
+            .mm2s_rvalid_o (mm2s_rvalid),
+            .mm2s_awaddr_i (mm2s_awaddr),
+            .mm2s_awlen_i  (mm2s_awlen),
+            .mm2s_awvalid_i(mm2s_awvalid),
+            .mm2s_awready_o(mm2s_awready),
+            .mm2s_wdata_i  (mm2s_wdata),
+            .mm2s_wlast_i  (mm2s_wlast),
+            .mm2s_wvalid_i (mm2s_wvalid),
+            .mm2s_wready_o (mm2s_wready),
+            .mm2s_bvalid_o (mm2s_bvalid),
+            .s2mm_araddr_i (s2mm_araddr),
+            .s2mm_arlen_i  (s2mm_arlen),
+            .s2mm_arvalid_i(s2mm_arvalid),
+            .s2mm_arready_o(s2mm_arready),
+            .s2mm_rvalid_o (s2mm_rvalid),
+            .s2mm_awaddr_i (s2mm_awaddr),
+            .s2mm_awlen_i  (s2mm_awlen),
+            .s2mm_awvalid_i(s2mm_awvalid),
+            .s2mm_awready_o(s2mm_awready),
+            .s2mm_wdata_i  (s2mm_wdata),
+            .s2mm_wlast_i  (s2mm_wlast),
+            .s2mm_wvalid_i (s2mm_wvalid),
+            .s2mm_wready_o (s2mm_wready),
+            .s2mm_bvalid_o (s2mm_bvalid),
+            .arid_o        (m_axi_ring_arid),
+            .araddr_o      (m_axi_ring_araddr),
+            .arlen_o       (m_axi_ring_arlen),
+            .arvalid_o     (m_axi_ring_arvalid),
+            .arready_i     (m_axi_ring_arready),
+            .rid_i         (m_axi_ring_rid),
+            .rvalid_i      (m_axi_ring_rvalid),
+            .awid_o        (m_axi_ring_awid),
+            .awaddr_o      (m_axi_ring_awaddr),
+            .awlen_o       (m_axi_ring_awlen),
+            .awvalid_o     (m_axi_ring_awvalid),
+            .awready_i     (m_axi_ring_awready),
+            .wdata_o       (m_axi_ring_wdata),
+            .wlast_o       (m_axi_ring_wlast),
+            .wvalid_o      (m_axi_ring_wvalid),
+            .wready_i      (m_axi_ring_wready),
+            .bid_i         (m_axi_ring_bid),
+            .bvalid_i      (m_axi_ring_bvalid)
+        );
+    end else begin : gen_no_rings
+        assign read_ring_status_busy          = '0;
+        assign read_ring_status_sets_halted   = '0;
+        assign read_ring_status_sets_irq      = '0;
+        assign read_ring_status_head          = '0;
+        assign read_ring_status_fail_index    = '0;
+        assign read_ring_status_error_source  = SourceData;
+        assign read_has_ring                  = '0;
+        assign read_desc_valid                = '0;
+        assign read_desc_fetch_error          = ErrNone;
+        assign read_desc_irq                  = '0;
+        assign read_desc_more                 = '0;
+        assign read_desc_length               = '0;
+        assign read_desc_addr                 = '0;
+        assign read_desc_place                = '0;
+        assign read_writeback_fails           = '0;
+        assign read_writeback_error_kind      = ErrNone;
+        assign read_writeback_fail_addr       = '0;
+        assign read_resume                    = '0;
+        assign read_ring_expires              = '0;
+        assign read_ring_expires_source       = SourceData;
+        assign write_ring_status_busy         = '0;
+        assign write_ring_status_sets_halted  = '0;
+        assign write_ring_status_sets_irq     = '0;
+        assign write_ring_status_head         = '0;
+        assign write_ring_status_fail_index   = '0;
+        assign write_ring_status_error_source = SourceData;
+        assign write_has_ring                 = '0;
+        assign write_desc_valid               = '0;
+        assign write_desc_fetch_error         = ErrNone;
+        assign write_desc_irq                 = '0;
+        assign write_desc_more                = '0;
+        assign write_desc_length              = '0;
+        assign write_desc_addr                = '0;
+        assign write_desc_place               = '0;
+        assign write_writeback_fails          = '0;
+        assign write_writeback_error_kind     = ErrNone;
+        assign write_writeback_fail_addr      = '0;
+        assign write_resume                   = '0;
+        assign write_ring_expires             = '0;
+        assign write_ring_expires_source      = SourceData;
+        assign m_axi_ring_arid                = '0;
+        assign m_axi_ring_araddr              = '0;
+        assign m_axi_ring_arlen               = '0;
+        assign m_axi_ring_arvalid             = '0;
+        assign m_axi_ring_awid                = '0;
+        assign m_axi_ring_awaddr              = '0;
+        assign m_axi_ring_awlen               = '0;
+        assign m_axi_ring_awvalid             = '0;
+        assign m_axi_ring_wdata               = '0;
+        assign m_axi_ring_wlast               = '0;
+        assign m_axi_ring_wvalid              = '0;
+
+        logic unused_rings;
+        assign unused_rings = ^{read_ring_command_enable, read_ring_command_clear, read_ring_command_resume,
+                                read_ring_command_base, read_ring_command_size, read_ring_command_tail,
+                                read_ring_command_coalesce_count, read_ring_command_coalesce_time, read_desc_take,
+                                read_completes, read_completion_kind, read_completion_packet_end,
+                                read_completion_zero_length, read_completion_bytes, read_first_fails, read_error_source,
+                                read_halts, read_halted, write_ring_command_enable, write_ring_command_clear,
+                                write_ring_command_resume, write_ring_command_base, write_ring_command_size,
+                                write_ring_command_tail, write_ring_command_coalesce_count,
+                                write_ring_command_coalesce_time, write_desc_take, write_completes,
+                                write_completion_kind, write_completion_packet_end, write_completion_zero_length,
+                                write_completion_bytes, write_first_fails, write_error_source, write_halts, write_halted,
+                                m_axi_ring_awready, m_axi_ring_wready, m_axi_ring_bid, m_axi_ring_bresp,
+                                m_axi_ring_bvalid, m_axi_ring_arready, m_axi_ring_rid, m_axi_ring_rdata,
+                                m_axi_ring_rresp, m_axi_ring_rvalid};
+    end
 
     // Only length and flags of a descriptor are written.
     assign m_axi_ring_wstrb   = 16'hFF00;
@@ -525,7 +868,7 @@ module dma_engine #(
     // ---- Data path ----
 
     logic                 read_valid, read_ready, read_end, read_packet_open, read_broken;
-    logic [DataWidth-1:0] read_data;
+    logic [DataWidth-1:0]  read_data;
     logic [LaneBits-1:0]  read_lane;
     logic [LaneBits:0]    read_count;
 
@@ -549,43 +892,51 @@ module dma_engine #(
         .MaxBurstBeats(MaxBurstBeats),
         .MaxReads     (MaxReads),
         .FifoDepth    (FifoDepth),
+        .IsQueued     (HasRings),
         .PlantedFault (PlantedFault)
     ) u_read (
-        .clk_i            (aclk),
-        .rst_ni           (aresetn),
-        .start_i          (read_run),
-        .may_start_o      (read_may_start),
-        .refuse_i         (read_refused),
-        .addr_i           (read_addr),
-        .length_i         (read_length),
-        .keep_open_i      (read_keep_open),
-        .abort_i          (read_abort),
-        .is_idle_o        (read_is_idle),
-        .fails_o          (read_fails),
-        .bytes_o          (read_bytes),
-        .is_streamed_i    (!loopback),
-        .sent_i           (stream_sent),
-        .done_o           (read_done),
-        .result_o         (read_result),
-        .activity_o       (read_activity),
-        .moves_o          (read_moves),
-        .araddr_o         (araddr),
-        .arlen_o          (m_axi_arlen),
-        .arvalid_o        (arvalid),
-        .arready_i        (m_axi_arready),
-        .rdata_i          (m_axi_rdata),
-        .rresp_i          (m_axi_rresp),
-        .rlast_i          (m_axi_rlast),
-        .rvalid_i         (m_axi_rvalid),
-        .rready_o         (m_axi_rready),
-        .valid_o          (read_valid),
-        .ready_i          (read_ready),
-        .data_o           (read_data),
-        .lane_o           (read_lane),
-        .count_o          (read_count),
-        .end_o            (read_end),
-        .keep_open_o      (read_packet_open),
-        .broken_o         (read_broken)
+        .clk_i                    (aclk),
+        .rst_ni                   (aresetn),
+        .start_i                  (read_run),
+        .may_start_o              (read_may_start),
+        .refuse_i                 (read_refused),
+        .addr_i                   (read_addr),
+        .length_i                 (read_length),
+        .keep_open_i              (read_keep_open),
+        .abort_i                  (read_abort),
+        .is_idle_o                (read_is_idle),
+        .fails_o                  (read_fails),
+        .bytes_o                  (read_bytes),
+        .is_streamed_i            (!loopback),
+        .sent_i                   (stream_sent),
+        .done_o                   (read_done),
+        .result_error_kind_o      (read_result_error_kind),
+        .result_fail_addr_o       (read_result_fail_addr),
+        .result_bytes_o           (read_result_bytes),
+        .result_packet_end_o      (read_result_packet_end),
+        .activity_beat_o          (read_activity_beat),
+        .activity_stalls_address_o(read_activity_stalls_address),
+        .activity_stalls_data_o   (read_activity_stalls_data),
+        .activity_stalls_stream_o (read_activity_stalls_stream),
+        .activity_outstanding_o   (read_activity_outstanding),
+        .moves_o                  (read_moves),
+        .araddr_o                 (araddr),
+        .arlen_o                  (m_axi_arlen),
+        .arvalid_o                (arvalid),
+        .arready_i                (m_axi_arready),
+        .rdata_i                  (m_axi_rdata),
+        .rresp_i                  (m_axi_rresp),
+        .rlast_i                  (m_axi_rlast),
+        .rvalid_i                 (m_axi_rvalid),
+        .rready_o                 (m_axi_rready),
+        .valid_o                  (read_valid),
+        .ready_i                  (read_ready),
+        .data_o                   (read_data),
+        .lane_o                   (read_lane),
+        .count_o                  (read_count),
+        .end_o                    (read_end),
+        .keep_open_o              (read_packet_open),
+        .broken_o                 (read_broken)
     );
 
     // A soft reset stops both sides of a copy: then nobody is there to take the end of what broke off.
@@ -638,43 +989,51 @@ module dma_engine #(
         .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxWrites    (MaxWrites),
+        .IsQueued     (HasRings),
         .PlantedFault (PlantedFault)
     ) u_write (
-        .clk_i       (aclk),
-        .rst_ni      (aresetn),
-        .start_i     (write_run),
-        .may_start_o (write_may_start),
-        .refuse_i    (write_refused),
-        .addr_i      (write_addr),
-        .length_i    (write_length),
-        .keep_open_i (write_keep_open),
-        .abort_i     (write_abort),
-        .is_idle_o   (write_is_idle),
-        .fails_o     (write_fails),
-        .done_o      (write_done),
-        .result_o    (write_result),
-        .bytes_o     (write_bytes),
-        .activity_o  (write_activity),
-        .moves_o     (write_moves),
-        .valid_i     (loopback ? read_valid : in_valid),
-        .ready_o     (write_ready),
-        .data_i      (loopback ? read_data : in_data),
-        .lane_i      (loopback ? read_lane : '0),
-        .count_i     (loopback ? read_count : in_count),
-        .bad_keep_i  (!loopback && in_bad_keep),
-        .last_i      (loopback ? read_closes : in_last),
-        .awaddr_o    (awaddr),
-        .awlen_o     (m_axi_awlen),
-        .awvalid_o   (awvalid),
-        .awready_i   (m_axi_awready),
-        .wdata_o     (wdata),
-        .wstrb_o     (m_axi_wstrb),
-        .wlast_o     (wlast),
-        .wvalid_o    (m_axi_wvalid),
-        .wready_i    (m_axi_wready),
-        .bresp_i     (m_axi_bresp),
-        .bvalid_i    (m_axi_bvalid),
-        .bready_o    (m_axi_bready)
+        .clk_i                    (aclk),
+        .rst_ni                   (aresetn),
+        .start_i                  (write_run),
+        .may_start_o              (write_may_start),
+        .refuse_i                 (write_refused),
+        .addr_i                   (write_addr),
+        .length_i                 (write_length),
+        .keep_open_i              (write_keep_open),
+        .abort_i                  (write_abort),
+        .is_idle_o                (write_is_idle),
+        .fails_o                  (write_fails),
+        .done_o                   (write_done),
+        .result_error_kind_o      (write_result_error_kind),
+        .result_fail_addr_o       (write_result_fail_addr),
+        .result_bytes_o           (write_result_bytes),
+        .result_packet_end_o      (write_result_packet_end),
+        .bytes_o                  (write_bytes),
+        .activity_beat_o          (write_activity_beat),
+        .activity_stalls_address_o(write_activity_stalls_address),
+        .activity_stalls_data_o   (write_activity_stalls_data),
+        .activity_stalls_stream_o (write_activity_stalls_stream),
+        .activity_outstanding_o   (write_activity_outstanding),
+        .moves_o                  (write_moves),
+        .valid_i                  (loopback ? read_valid : in_valid),
+        .ready_o                  (write_ready),
+        .data_i                   (loopback ? read_data : in_data),
+        .lane_i                   (loopback ? read_lane : '0),
+        .count_i                  (loopback ? read_count : in_count),
+        .bad_keep_i               (!loopback && in_bad_keep),
+        .last_i                   (loopback ? read_closes : in_last),
+        .awaddr_o                 (awaddr),
+        .awlen_o                  (m_axi_awlen),
+        .awvalid_o                (awvalid),
+        .awready_i                (m_axi_awready),
+        .wdata_o                  (wdata),
+        .wstrb_o                  (m_axi_wstrb),
+        .wlast_o                  (wlast),
+        .wvalid_o                 (m_axi_wvalid),
+        .wready_i                 (m_axi_wready),
+        .bresp_i                  (m_axi_bresp),
+        .bvalid_i                 (m_axi_bvalid),
+        .bready_o                 (m_axi_bready)
     );
 
     // ---- Pins ----

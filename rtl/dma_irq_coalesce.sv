@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Decides when completions are worth an interrupt.
 //
-// `events_i` with a count adds so many. `fires_o` is high for one cycle when `limit_i` of them have come since it was
+// `events_i` with a count, which is not 0, adds so many. `fires_o` is high for one cycle when `limit_i` of them have come since it was
 // high last, when the oldest of them is `time_i` times 16 cycles old, or at once with `urgent_i`. 0 switches a rule off.
 module dma_irq_coalesce (
     input  logic        clk_i,
@@ -16,18 +16,28 @@ module dma_irq_coalesce (
 );
     logic [8:0]  pending_q, pending;
     logic [19:0] age_q;
-    logic        is_enough, is_old;
+    logic        is_enough, is_old, has_pending;
 
-    assign pending   = pending_q + (events_i ? 9'(count_i) : 9'd0);
-    assign is_enough = limit_i != 8'd0 && pending >= 9'(limit_i);
-    assign is_old    = time_i != 16'd0 && age_q >= {time_i, 4'd0};
-    assign fires_o   = urgent_i || (pending != 9'd0 && (is_enough || is_old));
+    assign has_pending = events_i || pending_q != 9'd0;
+
+    always_comb begin
+        pending   = '0;
+        is_enough = 1'b0;
+        is_old    = 1'b0;
+        if (has_pending) begin
+            pending   = pending_q + (events_i ? 9'(count_i) : 9'd0);
+            is_enough = limit_i != 8'd0 && pending >= 9'(limit_i);
+            is_old    = time_i != 16'd0 && age_q >= {time_i, 4'd0};
+        end
+    end
+
+    assign fires_o = is_enough || is_old || urgent_i;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni || clear_i || fires_o) begin
             pending_q <= '0;
             age_q     <= '0;
-        end else if (pending != 9'd0) begin
+        end else if (has_pending) begin
             // Counting ends where it no longer matters.
             pending_q <= pending[8] ? 9'd256 : pending;
             if (!(&age_q)) age_q <= age_q + 20'd1;

@@ -18,6 +18,8 @@ module dma_read #(
     parameter int unsigned MaxReads      = 16,
     // Beats.
     parameter int unsigned FifoDepth     = 512,
+    // Takes transfers while others are in flight; else only while idle.
+    parameter bit          IsQueued      = 1'b1,
     parameter int unsigned PlantedFault  = 0,
     // Follow from DataWidth: do not set.
     localparam int unsigned BeatBytes    = DataWidth / 8,
@@ -44,8 +46,15 @@ module dma_read #(
     input  logic                           is_streamed_i,
     input  logic                           sent_i,
     output logic                           done_o,
-    output dma_pkg::result_t               result_o,
-    output dma_pkg::activity_t             activity_o,
+    output dma_pkg::error_kind_e           result_error_kind_o,
+    output logic [63:0]                    result_fail_addr_o,
+    output logic [dma_pkg::LengthBits-1:0] result_bytes_o,
+    output logic                           result_packet_end_o,
+    output logic                           activity_beat_o,
+    output logic                           activity_stalls_address_o,
+    output logic                           activity_stalls_data_o,
+    output logic                           activity_stalls_stream_o,
+    output logic [8:0]                     activity_outstanding_o,
     // Something moves on the bus or towards the stream.
     output logic                           moves_o,
 
@@ -74,20 +83,17 @@ module dma_read #(
     localparam int unsigned RoomBits   = $clog2(FifoDepth) + 1;
     localparam int unsigned QueueDepth = (PlantedFault == FaultTooManyReads) ? 2 * MaxReads : MaxReads;
 
-    // What is remembered of a transfer until its beats are handed out.
-    typedef struct packed {
-        logic                  keep_open;
-        logic [LaneBits-1:0]   lane;
-        logic [LengthBits-1:0] length;
-    } transfer_t;
+    // What is remembered of a transfer until its beats are handed out: keep_open, lane, length.
+    localparam int unsigned TransferBits = 1 + LaneBits + LengthBits;
 
     // Something failed: nothing new begins until all that was under way is gone.
     logic                  stopped_q, recovers;
     // The transfer whose beats are handed out, and the bytes left of it.
-    logic                  head_valid_q, first_q;
-    transfer_t             head_q, started, next_transfer;
-    logic [LengthBits-1:0] left_q;
-    failure_t              failure_q;
+    logic                  head_valid_q, first_q, keep_open_q, next_keep_open;
+    logic [LaneBits-1:0]   first_lane_q, next_lane;
+    logic [LengthBits-1:0] length_q, left_q, next_length;
+    error_kind_e           error_kind_q;
+    logic [63:0]           fail_addr_q;
     // FIFO entries that no issued burst has claimed.
     logic [RoomBits-1:0]   room_q;
 
@@ -186,9 +192,11 @@ module dma_read #(
 
     always_ff @(posedge clk_i) begin
         if (stops) begin
-            failure_q <= '{kind: ErrAborted, fail_addr: '0};
+            error_kind_q <= ErrAborted;
+            fail_addr_q  <= '0;
             if (bus_fails) begin
-                failure_q <= '{kind: (rresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest_addr};
+                error_kind_q <= (rresp_i == RespDecerr) ? ErrDecerr : ErrSlverr;
+                fail_addr_q  <= oldest_addr;
             end
         end
     end
@@ -223,25 +231,32 @@ module dma_read #(
     assign head_free     = !head_valid_q || head_ends;
     assign waits         = start_i && !(head_free && none_waiting);
     assign follows       = head_free && !none_waiting;
-    assign started       = '{keep_open: keep_open_i, lane: addr_i[LaneBits-1:0], length: length_i};
     // The splitter shows one transfer at a time.
     assign may_start_o   = !split_busy && !most_waiting && !stopped_q;
     assign is_idle_o     = !head_valid_q && !stopped_q && !ending_q;
 
-    dma_queue #(
-        .Width($bits(transfer_t)),
-        .Depth(MaxReads)
-    ) u_waiting (
-        .clk_i,
-        .rst_ni (rst_ni && !recovers),
-        .push_i (waits),
-        .data_i (started),
-        .pop_i  (follows),
-        .head_o (next_transfer),
-        .empty_o(none_waiting),
-        .full_o (most_waiting),
-        .used_o ()
-    );
+    if (IsQueued) begin : gen_waiting
+        dma_queue #(
+            .Width(TransferBits),
+            .Depth(MaxReads)
+        ) u_waiting (
+            .clk_i,
+            .rst_ni (rst_ni && !recovers),
+            .push_i (waits),
+            .data_i ({keep_open_i, addr_i[LaneBits-1:0], length_i}),
+            .pop_i  (follows),
+            .head_o ({next_keep_open, next_lane, next_length}),
+            .empty_o(none_waiting),
+            .full_o (most_waiting),
+            .used_o ()
+        );
+    end else begin : gen_none_waiting
+        assign {next_keep_open, next_lane, next_length} = '0;
+        assign none_waiting = 1'b1;
+        assign most_waiting = 1'b0;
+        logic unused_waits;
+        assign unused_waits = waits;
+    end
 
     // ---- Beats out ----
 
@@ -253,18 +268,18 @@ module dma_read #(
     // The end of what broke off takes everything behind it along.
     assign recovers    = stopped_q && (!head_valid_q || (ends_broken && ready_i));
 
-    assign lane_o      = first_q ? head_q.lane : '0;
+    assign lane_o      = first_q ? first_lane_q : '0;
     assign available   = (LaneBits + 1)'(BeatBytes) - (LaneBits + 1)'(lane_o);
     assign is_final    = left_q <= LengthBits'(available);
     assign count_o     = ends_broken ? '0 : is_final ? left_q[LaneBits:0] : available;
     assign end_o       = ends_broken || is_final;
     assign broken_o    = ends_broken;
-    assign keep_open_o = head_q.keep_open;
+    assign keep_open_o = keep_open_q;
     assign valid_o     = (fifo_valid && !abort_i) || ends_broken;
     assign hands_out   = valid_o && ready_i;
     assign head_ends   = hands_out && end_o;
     assign fifo_pop    = hands_out && !ends_broken;
-    assign bytes_o     = head_q.length - left_q;
+    assign bytes_o     = length_q - left_q;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -282,9 +297,11 @@ module dma_read #(
 
     always_ff @(posedge clk_i) begin
         if (head_free && (start_i || follows)) begin
-            head_q  <= none_waiting ? started : next_transfer;
-            left_q  <= none_waiting ? length_i : next_transfer.length;
-            first_q <= 1'b1;
+            keep_open_q  <= none_waiting ? keep_open_i : next_keep_open;
+            first_lane_q <= none_waiting ? addr_i[LaneBits-1:0] : next_lane;
+            length_q     <= none_waiting ? length_i : next_length;
+            left_q       <= none_waiting ? length_i : next_length;
+            first_q      <= 1'b1;
         end else if (hands_out) begin
             left_q  <= left_q - LengthBits'(count_o);
             first_q <= 1'b0;
@@ -297,10 +314,11 @@ module dma_read #(
     logic                  ending_q, ending_broken_q;
     logic [LengthBits-1:0] ending_bytes_q;
 
-    always_comb begin
-        result_o = '{failure: '{kind: ErrNone, fail_addr: '0}, bytes: ending_bytes_q, packet_end: 1'b0};
-        if (ending_broken_q) result_o.failure = failure_q;
-    end
+    assign result_error_kind_o = ending_broken_q ? error_kind_q : ErrNone;
+    assign result_fail_addr_o  = ending_broken_q ? fail_addr_q : '0;
+    assign result_bytes_o      = ending_bytes_q;
+    assign result_packet_end_o = 1'b0;
+
     assign done_o = is_streamed_i ? sent_i : ending_q;
 
     always_ff @(posedge clk_i) begin
@@ -318,11 +336,11 @@ module dma_read #(
 
     // ---- Counters ----
 
-    assign activity_o.beat           = arrives;
-    assign activity_o.stalls_address = arvalid_q && !arready_i;
-    assign activity_o.stalls_data    = !none_in_flight && !rvalid_i;
-    assign activity_o.stalls_stream  = valid_o && !ready_i;
-    assign activity_o.outstanding    = in_flight;
+    assign activity_beat_o           = arrives;
+    assign activity_stalls_address_o = arvalid_q && !arready_i;
+    assign activity_stalls_data_o    = !none_in_flight && !rvalid_i;
+    assign activity_stalls_stream_o  = valid_o && !ready_i;
+    assign activity_outstanding_o    = in_flight;
     assign moves_o                   = (arvalid_q && arready_i) || arrives || hands_out || sent_i;
 
     `DMA_ASSERT_STABLE(ArStable_A, arvalid_o, arready_i, {araddr_o, arlen_o})

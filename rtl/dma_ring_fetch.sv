@@ -13,28 +13,32 @@ module dma_ring_fetch #(
     parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
-    input  logic                         clk_i,
-    input  logic                         rst_ni,
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
 
-    input  logic                         enable_i,
-    input  logic                         rewind_i,
-    input  logic [63:0]                  base_i,
-    input  logic [dma_pkg::RingBits-1:0] size_i,
-    input  logic [dma_pkg::RingBits-1:0] head_i,
-    input  logic [dma_pkg::RingBits-1:0] tail_i,
-    output logic                         is_idle_o,
+    input  logic                           enable_i,
+    input  logic                           rewind_i,
+    input  logic [63:0]                    base_i,
+    input  logic [dma_pkg::RingBits-1:0]   size_i,
+    input  logic [dma_pkg::RingBits-1:0]   head_i,
+    input  logic [dma_pkg::RingBits-1:0]   tail_i,
+    output logic                           is_idle_o,
 
-    output logic [63:0]                  araddr_o,
-    output logic [7:0]                   arlen_o,
-    output logic                         arvalid_o,
-    input  logic                         arready_i,
-    input  logic [127:0]                 rdata_i,
-    input  logic [1:0]                   rresp_i,
-    input  logic                         rvalid_i,
+    output logic [63:0]                    araddr_o,
+    output logic [7:0]                     arlen_o,
+    output logic                           arvalid_o,
+    input  logic                           arready_i,
+    input  logic [127:0]                   rdata_i,
+    input  logic [1:0]                     rresp_i,
+    input  logic                           rvalid_i,
 
-    output logic                         valid_o,
-    output dma_pkg::descriptor_t         desc_o,
-    input  logic                         take_i
+    output logic                           valid_o,
+    output dma_pkg::error_kind_e           desc_fetch_error_o,
+    output logic                           desc_irq_o,
+    output logic                           desc_more_o,
+    output logic [dma_pkg::LengthBits-1:0] desc_length_o,
+    output logic [63:0]                    desc_addr_o,
+    input  logic                           take_i
 );
     import dma_pkg::*;
 
@@ -46,7 +50,7 @@ module dma_ring_fetch #(
     logic [RingBits-1:0] index_q, next_index, stretch, beats;
     // Places that no burst has claimed; beats that have not come.
     logic [RoomBits-1:0] room_q, coming_q;
-    logic                arvalid_q, issues, is_empty, pushes, exceeds;
+    logic                arvalid_q, wants, issues, is_empty, pushes, exceeds;
     logic [63:0]         araddr_q, addr;
     logic [7:0]          arlen_q;
     logic [7:0]          to_page_end;
@@ -66,16 +70,17 @@ module dma_ring_fetch #(
     );
 
     // A ring that reaches beyond the address limit is not read at all.
-    assign issues = enable_i && !rewind_i && !exceeds && index_q != tail_i && room_q != '0
-                    && (!arvalid_q || arready_i);
+    assign wants = enable_i && !exceeds && index_q != tail_i && room_q != '0;
 
     always_comb begin
+        issues      = 1'b0;
         stretch     = '0;
         beats       = '0;
         addr        = '0;
         to_page_end = '0;
         next_index  = index_q;
-        if (issues) begin
+        if (wants && !rewind_i && (!arvalid_q || arready_i)) begin
+            issues      = 1'b1;
             addr        = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
             to_page_end = 8'd0 - addr[11:4];
             stretch     = ((tail_i > index_q) ? tail_i : size_i) - index_q;
@@ -134,13 +139,13 @@ module dma_ring_fetch #(
     assign valid_o = enable_i && (exceeds ? index_q != tail_i : !is_empty);
 
     always_comb begin
-        desc_o.addr        = oldest[63:0];
-        desc_o.length      = oldest[95:64];
-        desc_o.more        = oldest[96];
-        desc_o.irq         = oldest[97];
-        desc_o.fetch_error = ErrNone;
-        if (oldest[99]) desc_o.fetch_error = oldest[98] ? ErrDecerr : ErrSlverr;
-        if (exceeds) desc_o.fetch_error = ErrAddrLimit;
+        desc_addr_o        = oldest[63:0];
+        desc_length_o      = oldest[95:64];
+        desc_more_o        = oldest[96];
+        desc_irq_o         = oldest[97];
+        desc_fetch_error_o = ErrNone;
+        if (oldest[99]) desc_fetch_error_o = oldest[98] ? ErrDecerr : ErrSlverr;
+        if (exceeds) desc_fetch_error_o = ErrAddrLimit;
     end
 
     always_ff @(posedge clk_i) begin

@@ -13,41 +13,47 @@ module dma_ring_writeback #(
     parameter int unsigned Depth    = 64,
     parameter int unsigned AddrBits = 32
 ) (
-    input  logic                         clk_i,
-    input  logic                         rst_ni,
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
 
-    input  logic                         rewind_i,
-    input  logic                         resume_i,
-    input  logic [63:0]                  base_i,
-    input  logic [dma_pkg::RingBits-1:0] size_i,
-    output logic [dma_pkg::RingBits-1:0] head_o,
-    output logic                         is_idle_o,
+    input  logic                           rewind_i,
+    input  logic                           resume_i,
+    input  logic [63:0]                    base_i,
+    input  logic [dma_pkg::RingBits-1:0]   size_i,
+    output logic [dma_pkg::RingBits-1:0]   head_o,
+    output logic                           is_idle_o,
 
-    input  logic                         push_i,
-    input  dma_pkg::completion_t         completion_i,
+    input  logic                           push_i,
+    input  dma_pkg::error_kind_e           completion_kind_i,
+    input  logic                           completion_packet_end_i,
+    input  logic                           completion_zero_length_i,
+    input  logic                           completion_irq_i,
+    input  logic                           completion_more_i,
+    input  logic [dma_pkg::LengthBits-1:0] completion_bytes_i,
     // Nothing is in work that could complete soon.
-    input  logic                         is_last_i,
+    input  logic                           is_last_i,
     // Completions that made room in this cycle: 0 or 1.
-    output logic                         written_o,
+    output logic                           written_o,
 
-    output logic [63:0]                  awaddr_o,
-    output logic [7:0]                   awlen_o,
-    output logic                         awvalid_o,
-    input  logic                         awready_i,
-    output logic [127:0]                 wdata_o,
-    output logic                         wlast_o,
-    output logic                         wvalid_o,
-    input  logic                         wready_i,
-    input  logic [1:0]                   bresp_i,
-    input  logic                         bvalid_i,
+    output logic [63:0]                    awaddr_o,
+    output logic [7:0]                     awlen_o,
+    output logic                           awvalid_o,
+    input  logic                           awready_i,
+    output logic [63:0]                    wdata_o,
+    output logic                           wlast_o,
+    output logic                           wvalid_o,
+    input  logic                           wready_i,
+    input  logic [1:0]                     bresp_i,
+    input  logic                           bvalid_i,
 
     // A burst is answered: so many descriptors, and whether one of them asked for an interrupt.
-    output logic                         answers_o,
-    output logic [7:0]                   count_o,
-    output logic                         wants_irq_o,
+    output logic                           answers_o,
+    output logic [7:0]                     count_o,
+    output logic                           wants_irq_o,
     // It failed.
-    output logic                         fails_o,
-    output dma_pkg::failure_t            failure_o
+    output logic                           fails_o,
+    output dma_pkg::error_kind_e           error_kind_o,
+    output logic [63:0]                    fail_addr_o
 );
     import dma_pkg::*;
 
@@ -55,6 +61,15 @@ module dma_ring_writeback #(
     // Bursts outstanding.
     localparam int unsigned MostWrites = 4;
     localparam logic [63:0] KnownBits  = (AddrBits == 64) ? '1 : (64'd1 << AddrBits) - 64'd1;
+
+    typedef struct packed {
+        error_kind_e           kind;
+        logic                  packet_end;
+        logic                  zero_length;
+        logic                  irq;
+        logic                  more;
+        logic [LengthBits-1:0] bytes;
+    } completion_t;
 
     typedef struct packed {
         logic [63:0] addr;
@@ -67,7 +82,7 @@ module dma_ring_writeback #(
     // First descriptor not written, first not answered.
     logic [RingBits-1:0] index_q, next_index, head_q, next_head, beats, to_end;
     logic [8:0]          waiting;
-    logic                none_waiting, none_sent, most_sent, failed_q;
+    logic                answered, none_waiting, none_sent, most_sent, failed_q;
     logic                begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
     logic [7:0]          beats_left_q, count_q;
     logic [63:0]         addr, burst_addr_q;
@@ -77,6 +92,12 @@ module dma_ring_writeback #(
 
     // ---- Completions ----
 
+    completion_t completion;
+
+    assign completion = '{kind: completion_kind_i, packet_end: completion_packet_end_i,
+                          zero_length: completion_zero_length_i, irq: completion_irq_i, more: completion_more_i,
+                          bytes: completion_bytes_i};
+
     dma_queue #(
         .Width($bits(completion_t)),
         .Depth(Depth)
@@ -84,7 +105,7 @@ module dma_ring_writeback #(
         .clk_i,
         .rst_ni (rst_ni && !rewind_i),
         .push_i,
-        .data_i (completion_i),
+        .data_i (completion),
         .pop_i  (pops),
         .head_o (oldest),
         .empty_o(none_waiting),
@@ -104,6 +125,8 @@ module dma_ring_writeback #(
         addr   = '0;
         to_end = '0;
         beats  = '0;
+        pops   = 1'b0;
+        sends  = 1'b0;
         if (!none_waiting && !in_burst_q && !failed_q && !awvalid_q) begin
             begins = (none_sent || is_full || is_last_i) && !most_sent;
             addr   = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
@@ -114,13 +137,15 @@ module dma_ring_writeback #(
                 beats = RingBits'(16) - RingBits'(addr[7:4]);
             end
         end
+        // A completion goes out with the beginning of its burst, or when the beat before has gone.
+        if (!none_waiting) begin
+            pops  = drops || ((begins || in_burst_q) && (!wvalid_q || wready_i));
+            sends = pops && !drops && (in_burst_q ? beats_left_q == 8'd1 : beats == RingBits'(1));
+        end
     end
 
-    // A completion goes out with the beginning of its burst, or when the beat before has gone.
     // A burst that has begun goes to its end even when one before it has failed.
     assign drops     = failed_q && !in_burst_q;
-    assign pops      = drops ? !none_waiting : (begins || in_burst_q) && (!wvalid_q || wready_i);
-    assign sends     = pops && !drops && (in_burst_q ? beats_left_q == 8'd1 : beats == RingBits'(1));
     assign written_o = pops;
 
     always_ff @(posedge clk_i) begin
@@ -161,7 +186,7 @@ module dma_ring_writeback #(
     assign awaddr_o  = burst_addr_q;
     assign awlen_o   = count_q - 8'd1;
     assign wvalid_o  = wvalid_q;
-    assign wdata_o   = {wdata_q, 64'd0};
+    assign wdata_o   = wdata_q;
     assign wlast_o   = wlast_q;
 
     // ---- Responses ----
@@ -177,18 +202,20 @@ module dma_ring_writeback #(
         .rst_ni,
         .push_i (sends),
         .data_i (sent),
-        .pop_i  (bvalid_i && !none_sent),
+        .pop_i  (answered),
         .head_o (oldest_sent),
         .empty_o(none_sent),
         .full_o (most_sent),
         .used_o ()
     );
 
-    assign answers_o   = bvalid_i && !none_sent && !bresp_i[1] && !failed_q;
-    assign fails_o     = bvalid_i && !none_sent && bresp_i[1] && !failed_q;
+    assign answered    = bvalid_i && !none_sent;
+    assign answers_o   = answered && !bresp_i[1] && !failed_q;
+    assign fails_o     = answered && bresp_i[1] && !failed_q;
     assign count_o     = oldest_sent.count;
     assign wants_irq_o = oldest_sent.wants_irq;
-    assign failure_o   = '{kind: (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest_sent.addr};
+    assign error_kind_o = (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr;
+    assign fail_addr_o  = oldest_sent.addr;
     assign next_head   = head_q + RingBits'(oldest_sent.count);
 
     always_ff @(posedge clk_i) begin

@@ -12,11 +12,14 @@ module dma_watchdog (
     output logic        expires_o
 );
     logic [31:0] waited_q;
+    logic        is_on, is_due;
 
-    assign expires_o = runs_i && !moves_i && limit_i != '0 && waited_q == limit_i;
+    assign is_on     = runs_i && limit_i != '0;
+    assign is_due    = is_on && waited_q == limit_i;
+    assign expires_o = is_due && !moves_i;
 
     always_ff @(posedge clk_i) begin
-        if (!rst_ni || !runs_i || moves_i || expires_o) waited_q <= '0;
-        else if (limit_i != '0) waited_q <= waited_q + 32'd1;
+        if (!rst_ni || !is_on) waited_q <= '0;
+        else waited_q <= (moves_i || is_due) ? '0 : waited_q + 32'd1;
     end
 endmodule

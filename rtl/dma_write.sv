@@ -17,6 +17,8 @@ module dma_write #(
     parameter int unsigned MaxBurstBeats = 16,
     // Bursts outstanding.
     parameter int unsigned MaxWrites     = 16,
+    // Takes transfers while others wait for responses; else only while idle.
+    parameter bit          IsQueued      = 1'b1,
     parameter int unsigned PlantedFault  = 0,
     // Follow from DataWidth: do not set.
     localparam int unsigned BeatBytes    = DataWidth / 8,
@@ -37,10 +39,17 @@ module dma_write #(
     // High for a cycle when a burst fails or an abort takes effect.
     output logic                           fails_o,
     output logic                           done_o,
-    output dma_pkg::result_t               result_o,
+    output dma_pkg::error_kind_e           result_error_kind_o,
+    output logic [63:0]                    result_fail_addr_o,
+    output logic [dma_pkg::LengthBits-1:0] result_bytes_o,
+    output logic                           result_packet_end_o,
     // Bytes in memory of the oldest transfer that is not done.
     output logic [dma_pkg::LengthBits-1:0] bytes_o,
-    output dma_pkg::activity_t             activity_o,
+    output logic                           activity_beat_o,
+    output logic                           activity_stalls_address_o,
+    output logic                           activity_stalls_data_o,
+    output logic                           activity_stalls_stream_o,
+    output logic [8:0]                     activity_outstanding_o,
     // Something moves on the bus or from the stream.
     output logic                           moves_o,
 
@@ -258,7 +267,8 @@ module dma_write #(
     // Of the oldest transfer: bytes in memory, and the response that failed.
     logic [LengthBits-1:0] bytes_q, bytes_d;
     logic                  failed_q, is_frozen;
-    failure_t              failure_q, failure;
+    error_kind_e           error_kind_q, error_kind;
+    logic [63:0]           fail_addr_q, fail_addr;
     ended_t                ended, oldest_ended;
 
     // When data ended early, what is left is what did not come, not what was planned.
@@ -296,8 +306,8 @@ module dma_write #(
     assign bytes_d          = (answered && !is_frozen && !bus_fails && PlantedFault != FaultEarlyDone) ? oldest.bytes
                                                                                                         : bytes_q;
     assign bytes_o          = bytes_q;
-    assign failure          = failed_q ? failure_q
-                              : '{kind: (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr, fail_addr: oldest.addr};
+    assign error_kind       = failed_q ? error_kind_q : (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr;
+    assign fail_addr        = failed_q ? fail_addr_q : oldest.addr;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -312,7 +322,10 @@ module dma_write #(
     always_ff @(posedge clk_i) begin
         if (!rst_ni || done_o) failed_q <= 1'b0;
         else if (bus_fails) failed_q <= 1'b1;
-        if (bus_fails) failure_q <= failure;
+        if (bus_fails) begin
+            error_kind_q <= error_kind;
+            fail_addr_q  <= fail_addr;
+        end
         if (!rst_ni || done_o) bytes_q <= '0;
         else if (PlantedFault == FaultEarlyDone && ends_burst) bytes_q <= sent.bytes;
         else bytes_q <= bytes_d;
@@ -361,7 +374,7 @@ module dma_write #(
 
     dma_queue #(
         .Width($bits(ended_t)),
-        .Depth(MaxWrites + 1)
+        .Depth(IsQueued ? MaxWrites + 1 : 1)
     ) u_ended (
         .clk_i,
         .rst_ni,
@@ -431,18 +444,24 @@ module dma_write #(
 
     // A failure of the input that was seen before a response failed is told.
     always_comb begin
-        result_o = '{failure: '{kind: oldest_ended.kind, fail_addr: '0}, bytes: bytes_d,
-                     packet_end: oldest_ended.packet_end};
-        if (oldest_ended.kind == ErrNone && (failed_q || bus_fails)) result_o.failure = failure;
+        result_error_kind_o = oldest_ended.kind;
+        result_fail_addr_o  = '0;
+        if (oldest_ended.kind == ErrNone && (failed_q || bus_fails)) begin
+            result_error_kind_o = error_kind;
+            result_fail_addr_o  = fail_addr;
+        end
     end
+
+    assign result_bytes_o      = bytes_d;
+    assign result_packet_end_o = oldest_ended.packet_end;
 
     // ---- Counters ----
 
-    assign activity_o.beat           = wvalid_q && wready_i;
-    assign activity_o.stalls_address = awvalid_q && !awready_i;
-    assign activity_o.stalls_data    = wvalid_q && !wready_i;
-    assign activity_o.stalls_stream  = (forwards_q || drops_q) && !valid_i;
-    assign activity_o.outstanding    = 9'(outstanding_q);
+    assign activity_beat_o           = wvalid_q && wready_i;
+    assign activity_stalls_address_o = awvalid_q && !awready_i;
+    assign activity_stalls_data_o    = wvalid_q && !wready_i;
+    assign activity_stalls_stream_o  = (forwards_q || drops_q) && !valid_i;
+    assign activity_outstanding_o    = 9'(outstanding_q);
     assign moves_o                   = (awvalid_q && awready_i) || (wvalid_q && wready_i) || answered || is_taken;
 
     `DMA_ASSERT_STABLE(AwStable_A, awvalid_o, awready_i, {awaddr_o, awlen_o})

@@ -1,6 +1,5 @@
 // Sources of dma_engine in the order of compilation; paths are relative to this folder.
 +incdir+.
-generated/dma_engine_regs_pkg.sv
 generated/dma_engine_regs.sv
 dma_pkg.sv
 dma_limit.sv

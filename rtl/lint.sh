@@ -98,7 +98,7 @@ refuse "MaxReads must be 1 to 255" -GMaxReads=0
 refuse "MaxWrites must be 1 to 255" -GMaxWrites=256
 refuse "FifoDepth must be a power of two" -GFifoDepth=48
 refuse "FifoDepth must hold a burst" -GFifoDepth=16 -GMaxBurstBeats=32
-refuse "RingDepth must be 8, 16, 32, 64 or 128" -GRingDepth=48
+refuse "RingDepth must be 0 (no rings), 8, 16, 32, 64 or 128" -GRingDepth=48
 refuse "IdWidth must be 1 to 32" -GIdWidth=0
 refuse "PlantedFault must be one of" -GPlantedFault=99
 

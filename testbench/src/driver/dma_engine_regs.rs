@@ -44,7 +44,7 @@ pub const CAPS0_CHANNELS_SHIFT: u32 = 20;
 pub const CAPS0_CHANNELS_VALUE: u32 = 0x2;
 /// `CONTROL.loopback` exists. (r)
 pub const CAPS0_HAS_LOOPBACK: u32 = 0x0100_0000;
-/// Descriptor rings exist. (r)
+/// Descriptor rings exist; without them, what belongs to them reads 0. (r)
 pub const CAPS0_HAS_RINGS: u32 = 0x0200_0000;
 /// Performance counters exist. (r)
 pub const CAPS0_HAS_COUNTERS: u32 = 0x0400_0000;
@@ -70,7 +70,7 @@ pub const CAPS2: u32 = 0x10;
 pub const CAPS2_FIFO_BEATS_MASK: u32 = 0xffff;
 /// Lowest bit of `CAPS2_FIFO_BEATS_MASK`.
 pub const CAPS2_FIFO_BEATS_SHIFT: u32 = 0;
-/// Descriptors that a ring fetches ahead. (r)
+/// Descriptors that a ring fetches ahead; 0: no rings. (r)
 pub const CAPS2_RING_DESCRIPTORS_MASK: u32 = 0x00ff_0000;
 /// Lowest bit of `CAPS2_RING_DESCRIPTORS_MASK`.
 pub const CAPS2_RING_DESCRIPTORS_SHIFT: u32 = 16;
@@ -206,7 +206,8 @@ pub mod channel {
     pub const FAIL_ADDR_HI: u32 = 0x1c;
     /// Cycles without any handshake on the channel's side of the bus or on its stream after which a
     /// transfer in work is stopped with error kind timeout; 0: never. `STATUS.error` and the
-    /// interrupt come at once; busy falls when the bus has answered what is outstanding.
+    /// interrupt come at once; busy falls when the bus has answered what is outstanding. With a
+    /// ring: also cycles in which something is outstanding on its port, and nothing moves there.
     pub const TIMEOUT: u32 = 0x20;
     /// DMA address of descriptor 0, bits 31:0, a multiple of 16.
     pub const RING_BASE_LO: u32 = 0x40;

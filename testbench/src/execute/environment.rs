@@ -209,6 +209,7 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         ("MaxReads", engine.max_reads.into()),
         ("MaxWrites", engine.max_writes.into()),
         ("FifoDepth", engine.fifo_depth.into()),
+        ("RingDepth", engine.ring_depth.into()),
         ("PlantedFault", fault.into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

@@ -301,6 +301,8 @@ pub struct EnginePlan {
     pub max_writes: u32,
     /// Depth of the read FIFO in beats, which every read burst in flight claims its share of.
     pub fifo_depth: u32,
+    /// Descriptors that each ring fetches ahead; 0 leaves the rings out.
+    pub ring_depth: u32,
     /// A planted fault, in negative controls.
     pub planted_fault: Option<PlantedFault>,
 }
@@ -317,6 +319,7 @@ impl EnginePlan {
             max_reads: 16,
             max_writes: 16,
             fifo_depth: 512,
+            ring_depth: 64,
             planted_fault: None,
         }
     }

@@ -8,6 +8,8 @@ mod packets;
 mod parameters;
 mod registers;
 mod ring;
+mod ringless;
 mod rings;
 mod stops;
+mod timeouts;
 mod torn;
