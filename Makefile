@@ -33,11 +33,11 @@ simulator_set := $(if $(strip $(VERILATOR)),,verilator)
 
 # ---- what is missing is said first, in one line -----------------------------------------------------
 goals := $(or $(MAKECMDGOALS),help)
-rust_goals := sim bench build waves list doc coverage mutants
+rust_goals := sim bench build waves list doc diagrams coverage mutants
 python_goals := tools registers pins synth
 all_goals := test lint fmt check
 wants := $(if $(filter $(python_goals) test lint fmt mutants,$(goals)),python) \
-         $(if $(filter sim bench coverage,$(goals)),$(if $(simulator_set),python)) \
+         $(if $(filter sim bench diagrams coverage,$(goals)),$(if $(simulator_set),python)) \
          $(if $(filter $(all_goals),$(goals)),rust-tools)
 ifneq ($(filter $(rust_goals) $(python_goals) $(all_goals),$(goals)),)
 missing := $(shell $(SHELL) tools/check.sh $(wants) 2>&1)
@@ -73,7 +73,8 @@ test: tools-all ## run all checks and tests, as CI does
 	@sh tools/test.sh
 
 .PHONY: bench
-bench: tools-simulator ## measure simulated cycles against a bare C++ loop, bounce buffers against Linux
+bench: tools-simulator ## measure the engine's use of its bus, simulated cycles against C++, bounce buffers against Linux
+	@$(rebound) bench rtl
 	@$(rebound) bench sim
 	@cargo bench --locked --package swiotlb --bench instructions --bench time --bench ratios
 
@@ -109,6 +110,10 @@ mutants: tools-simulator tools-synth ## mutants of the engine, and which of them
 .PHONY: registers
 registers: tools-registers ## generate RTL, Rust and documentation from rtl/dma_engine.rdl
 	@.venv/bin/python rtl/generate.py
+
+.PHONY: diagrams
+diagrams: tools-simulator ## draw the timing diagrams of rtl/README.md from the engine
+	@REBOUND_BLESS=1 cargo test $(cargo_flags) --workspace --all-features --test engine -- diagrams
 
 .PHONY: doc
 doc: ## write the crates' documentation to target/doc

@@ -11,7 +11,6 @@
 `include "dma_assert.svh"
 module dma_channel #(
     // See dma_engine.
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0,
     // Transfers may come from a ring.
     parameter bit          HasRings = 1'b1
@@ -27,6 +26,8 @@ module dma_channel #(
     input  logic                           command_is_failed_i,
     input  logic [63:0]                    command_addr_i,
     input  logic [dma_pkg::LengthBits-1:0] command_length_i,
+    // Address bits that there are.
+    input  logic [dma_pkg::WidthBits-1:0]  command_limit_bits_i,
     input  logic [31:0]                    command_timeout_i,
     input  logic                           soft_reset_i,
     input  logic                           loopback_i,
@@ -123,9 +124,9 @@ module dma_channel #(
     assign run_keep_open_o = has_ring ? desc_more_i : command_keep_open_i;
 
     dma_limit #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_limit (
+        .bits_i     (command_limit_bits_i),
         .addr_i     (run_addr_o),
         .length_i   (run_length_o),
         .exceeds_o  (exceeds),

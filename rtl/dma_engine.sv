@@ -10,8 +10,10 @@ module dma_engine #(
     parameter int unsigned DataWidth     = 64,
     // DMA address bits that are implemented: 16 to 64. The bus always has 64 address wires.
     parameter int unsigned AddrBits      = 32,
-    // What happens beyond them: 0 Truncate, 1 Error, 2 Wrap64K (see dma_pkg::addr_mode_e).
+    // What happens beyond them: 0 Truncate, 1 Error, 2 Wrap64K, 3 Boundary (see dma_pkg).
     parameter int unsigned AddrMode      = 0,
+    // Mode Boundary: low address bits that do not carry into those above, 12 to 64; the reset value of BOUNDARY.
+    parameter int unsigned BoundaryBits  = 64,
     // Longest burst in beats: 1 to 256.
     parameter int unsigned MaxBurstBeats = 16,
     // Read bursts that may be outstanding: 1 to 255.
@@ -160,11 +162,14 @@ module dma_engine #(
         && DataWidth != 512) begin : gen_bad_data_width
         $fatal(1, "dma_engine: DataWidth must be 32, 64, 128, 256 or 512");
     end
-    if (AddrBits < 16 || AddrBits > 64) begin : gen_bad_addr_bits
+    if (AddrBits < AddrBitsLeast || AddrBits > AddrBitsMost) begin : gen_bad_addr_bits
         $fatal(1, "dma_engine: AddrBits must be 16 to 64");
     end
-    if (AddrMode > AddrModeWrap64K) begin : gen_bad_addr_mode
-        $fatal(1, "dma_engine: AddrMode must be 0 (Truncate), 1 (Error) or 2 (Wrap64K)");
+    if (AddrMode > AddrModeBoundary) begin : gen_bad_addr_mode
+        $fatal(1, "dma_engine: AddrMode must be 0 (Truncate), 1 (Error), 2 (Wrap64K) or 3 (Boundary)");
+    end
+    if (BoundaryBits < BoundaryBitsLeast || BoundaryBits > AddrBitsMost) begin : gen_bad_boundary_bits
+        $fatal(1, "dma_engine: BoundaryBits must be 12 to 64");
     end
     if (MaxBurstBeats < 1 || MaxBurstBeats > 256) begin : gen_bad_max_burst_beats
         $fatal(1, "dma_engine: MaxBurstBeats must be 1 to 256");
@@ -200,6 +205,7 @@ module dma_engine #(
     logic                  read_command_keep_open, write_command_keep_open;
     logic                  read_command_is_failed, write_command_is_failed;
     logic [63:0]           read_command_addr, write_command_addr;
+    addr_limit_t           read_command_limit, write_command_limit, read_ring_command_limit, write_ring_command_limit;
     logic [LengthBits-1:0] read_command_length, write_command_length;
     logic [31:0]           read_command_timeout, write_command_timeout;
     logic                  read_status_busy, write_status_busy;
@@ -237,6 +243,7 @@ module dma_engine #(
         .LaneBits     (LaneBits),
         .AddrBits     (AddrBits),
         .AddrMode     (AddrMode),
+        .BoundaryBits (BoundaryBits),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxReads     (MaxReads),
         .MaxWrites    (MaxWrites),
@@ -272,6 +279,7 @@ module dma_engine #(
         .mm2s_is_failed_o            (read_command_is_failed),
         .mm2s_addr_o                 (read_command_addr),
         .mm2s_length_o               (read_command_length),
+        .mm2s_limit_o                (read_command_limit),
         .mm2s_timeout_o              (read_command_timeout),
         .mm2s_busy_i                 (read_status_busy),
         .mm2s_clears_status_i        (read_status_clears_status),
@@ -287,6 +295,7 @@ module dma_engine #(
         .mm2s_ring_clear_o           (read_ring_command_clear),
         .mm2s_ring_resume_o          (read_ring_command_resume),
         .mm2s_ring_base_o            (read_ring_command_base),
+        .mm2s_ring_limit_o           (read_ring_command_limit),
         .mm2s_ring_size_o            (read_ring_command_size),
         .mm2s_ring_tail_o            (read_ring_command_tail),
         .mm2s_ring_coalesce_count_o  (read_ring_command_coalesce_count),
@@ -312,6 +321,7 @@ module dma_engine #(
         .s2mm_is_failed_o            (write_command_is_failed),
         .s2mm_addr_o                 (write_command_addr),
         .s2mm_length_o               (write_command_length),
+        .s2mm_limit_o                (write_command_limit),
         .s2mm_timeout_o              (write_command_timeout),
         .s2mm_busy_i                 (write_status_busy),
         .s2mm_clears_status_i        (write_status_clears_status),
@@ -327,6 +337,7 @@ module dma_engine #(
         .s2mm_ring_clear_o           (write_ring_command_clear),
         .s2mm_ring_resume_o          (write_ring_command_resume),
         .s2mm_ring_base_o            (write_ring_command_base),
+        .s2mm_ring_limit_o           (write_ring_command_limit),
         .s2mm_ring_size_o            (write_ring_command_size),
         .s2mm_ring_tail_o            (write_ring_command_tail),
         .s2mm_ring_coalesce_count_o  (write_ring_command_coalesce_count),
@@ -411,7 +422,6 @@ module dma_engine #(
     logic [63:0]           write_writeback_fail_addr;
 
     dma_channel #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode),
         .HasRings(HasRings)
     ) u_mm2s (
@@ -424,6 +434,7 @@ module dma_engine #(
         .command_is_failed_i     (read_command_is_failed),
         .command_addr_i          (read_command_addr),
         .command_length_i        (read_command_length),
+        .command_limit_bits_i    (read_command_limit.bits),
         .command_timeout_i       (read_command_timeout),
         .soft_reset_i            (soft_reset),
         .loopback_i              (loopback),
@@ -499,7 +510,6 @@ module dma_engine #(
     );
 
     dma_channel #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode),
         .HasRings(HasRings)
     ) u_s2mm (
@@ -512,6 +522,7 @@ module dma_engine #(
         .command_is_failed_i     (write_command_is_failed),
         .command_addr_i          (write_command_addr),
         .command_length_i        (write_command_length),
+        .command_limit_bits_i    (write_command_limit.bits),
         .command_timeout_i       (write_command_timeout),
         .soft_reset_i            (soft_reset),
         .loopback_i              (loopback),
@@ -598,7 +609,6 @@ module dma_engine #(
 
         dma_ring #(
             .Depth   (RingDepth),
-            .AddrBits(AddrBits),
             .AddrMode(AddrMode)
         ) u_mm2s_ring (
             .clk_i                   (aclk),
@@ -607,6 +617,7 @@ module dma_engine #(
             .command_clear_i         (read_ring_command_clear),
             .command_resume_i        (read_ring_command_resume),
             .command_base_i          (read_ring_command_base),
+            .command_limit_i         (read_ring_command_limit),
             .command_size_i          (read_ring_command_size),
             .command_tail_i          (read_ring_command_tail),
             .command_coalesce_count_i(read_ring_command_coalesce_count),
@@ -663,7 +674,6 @@ module dma_engine #(
 
         dma_ring #(
             .Depth   (RingDepth),
-            .AddrBits(AddrBits),
             .AddrMode(AddrMode)
         ) u_s2mm_ring (
             .clk_i                   (aclk),
@@ -672,6 +682,7 @@ module dma_engine #(
             .command_clear_i         (write_ring_command_clear),
             .command_resume_i        (write_ring_command_resume),
             .command_base_i          (write_ring_command_base),
+            .command_limit_i         (write_ring_command_limit),
             .command_size_i          (write_ring_command_size),
             .command_tail_i          (write_ring_command_tail),
             .command_coalesce_count_i(write_ring_command_coalesce_count),
@@ -833,12 +844,12 @@ module dma_engine #(
 
         logic unused_rings;
         assign unused_rings = ^{read_ring_command_enable, read_ring_command_clear, read_ring_command_resume,
-                                read_ring_command_base, read_ring_command_size, read_ring_command_tail,
+                                read_ring_command_base, read_ring_command_limit, read_ring_command_size, read_ring_command_tail,
                                 read_ring_command_coalesce_count, read_ring_command_coalesce_time, read_desc_take,
                                 read_completes, read_completion_kind, read_completion_packet_end,
                                 read_completion_zero_length, read_completion_bytes, read_first_fails, read_error_source,
                                 read_halts, read_halted, write_ring_command_enable, write_ring_command_clear,
-                                write_ring_command_resume, write_ring_command_base, write_ring_command_size,
+                                write_ring_command_resume, write_ring_command_base, write_ring_command_limit, write_ring_command_size,
                                 write_ring_command_tail, write_ring_command_coalesce_count,
                                 write_ring_command_coalesce_time, write_desc_take, write_completes,
                                 write_completion_kind, write_completion_packet_end, write_completion_zero_length,
@@ -888,7 +899,6 @@ module dma_engine #(
     dma_read #(
         .DataWidth    (DataWidth),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxReads     (MaxReads),
         .FifoDepth    (FifoDepth),
@@ -901,6 +911,7 @@ module dma_engine #(
         .may_start_o              (read_may_start),
         .refuse_i                 (read_refused),
         .addr_i                   (read_addr),
+        .limit_i                  (read_command_limit),
         .length_i                 (read_length),
         .keep_open_i              (read_keep_open),
         .abort_i                  (read_abort),
@@ -986,7 +997,6 @@ module dma_engine #(
     dma_write #(
         .DataWidth    (DataWidth),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .MaxWrites    (MaxWrites),
         .IsQueued     (HasRings),
@@ -998,6 +1008,7 @@ module dma_engine #(
         .may_start_o              (write_may_start),
         .refuse_i                 (write_refused),
         .addr_i                   (write_addr),
+        .limit_i                  (write_command_limit),
         .length_i                 (write_length),
         .keep_open_i              (write_keep_open),
         .abort_i                  (write_abort),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Decides when completions are worth an interrupt.
 //
-// `events_i` with a count, which is not 0, adds so many. `fires_o` is high for one cycle when `limit_i` of them have come since it was
-// high last, when the oldest of them is `time_i` times 16 cycles old, or at once with `urgent_i`. 0 switches a rule off.
+// `events_i` with a count, which is not 0, adds so many. In the next cycle `fires_o` is high when `limit_i` of them have
+// come since it was high last, or with `urgent_i`; later when the oldest of them is `time_i` times 16 cycles old.
+// A `limit_i` or `time_i` of 0 switches its rule off.
 module dma_irq_coalesce (
     input  logic        clk_i,
     input  logic        rst_ni,
@@ -16,22 +17,32 @@ module dma_irq_coalesce (
 );
     logic [8:0]  pending_q, pending;
     logic [19:0] age_q;
-    logic        is_enough, is_old, has_pending;
+    logic        is_enough, is_old, has_pending, events_q, urgent_q;
+    logic [7:0]  count_q;
 
-    assign has_pending = events_i || pending_q != 9'd0;
+    // A cycle later, so that the answers of the bus reach no further.
+    always_ff @(posedge clk_i) begin
+        events_q <= events_i && rst_ni && !clear_i;
+        if (events_i) begin
+            count_q  <= count_i;
+            urgent_q <= urgent_i;
+        end
+    end
+
+    assign has_pending = events_q || pending_q != 9'd0;
 
     always_comb begin
         pending   = '0;
         is_enough = 1'b0;
         is_old    = 1'b0;
         if (has_pending) begin
-            pending   = pending_q + (events_i ? 9'(count_i) : 9'd0);
+            pending   = pending_q + (events_q ? 9'(count_q) : 9'd0);
             is_enough = limit_i != 8'd0 && pending >= 9'(limit_i);
             is_old    = time_i != 16'd0 && age_q >= {time_i, 4'd0};
         end
     end
 
-    assign fires_o = is_enough || is_old || urgent_i;
+    assign fires_o = is_enough || is_old || (events_q && urgent_q);
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni || clear_i || fires_o) begin

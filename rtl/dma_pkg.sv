@@ -23,10 +23,41 @@ package dma_pkg;
     localparam logic [3:0] CacheNormal = 4'b0011;
     localparam logic [2:0] ProtData    = 3'b000;
 
-    // What happens to address bits beyond AddrBits.
+    // What happens to address bits beyond the limit.
     localparam int unsigned AddrModeTruncate = 0;  // Dropped silently, as cheap hardware does.
     localparam int unsigned AddrModeError    = 1;  // The transfer is refused with status and address.
     localparam int unsigned AddrModeWrap64K  = 2;  // Dropped, and the low 16 bits do not carry (8237).
+    localparam int unsigned AddrModeBoundary = 3;  // Dropped, and as many low bits as BOUNDARY says do not carry.
+
+    // Fewest address bits, and the lowest boundary: no burst crosses 4 KiB, so none wraps on its way.
+    localparam int unsigned AddrBitsLeast     = 16;
+    localparam int unsigned BoundaryBitsLeast = 12;
+    localparam int unsigned BoundaryBits8237  = 16;
+    // Neither has more.
+    localparam int unsigned AddrBitsMost      = 64;
+
+    // Width of a number of address bits.
+    localparam int unsigned WidthBits = $clog2(AddrBitsMost + 1);
+
+    // How an address counts: what ADDR_LIMIT and BOUNDARY say.
+    typedef struct packed {
+        // Address bits that there are.
+        logic [WidthBits-1:0] bits;
+        // Low bits that do not carry into those above.
+        logic [WidthBits-1:0] boundary;
+    } addr_limit_t;
+
+    // All bits below `bits`.
+    function automatic logic [63:0] low_bits(logic [WidthBits-1:0] bits);
+        return ~(64'hFFFF_FFFF_FFFF_FFFF << bits);
+    endfunction
+
+    // The address `offset` bytes behind `addr`, as a counter of this limit comes to it.
+    function automatic logic [63:0] limited(addr_limit_t limit, logic [63:0] addr, logic [63:0] offset);
+        logic [63:0] page;
+        page = ~low_bits(limit.boundary);
+        return ((addr & page) | ((addr + offset) & ~page)) & low_bits(limit.bits);
+    endfunction
 
     // Why a transfer failed; the values are those of STATUS.error_kind.
     typedef enum logic [3:0] {

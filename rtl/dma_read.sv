@@ -12,7 +12,6 @@
 module dma_read #(
     parameter int unsigned DataWidth     = 64,
     parameter int unsigned AddrBits      = 32,
-    parameter int unsigned AddrMode      = 0,
     parameter int unsigned MaxBurstBeats = 16,
     // Bursts outstanding.
     parameter int unsigned MaxReads      = 16,
@@ -32,6 +31,7 @@ module dma_read #(
     output logic                           may_start_o,
     input  logic                           refuse_i,
     input  logic [63:0]                    addr_i,
+    input  dma_pkg::addr_limit_t           limit_i,
     input  logic [dma_pkg::LengthBits-1:0] length_i,
     input  logic                           keep_open_i,
     // Ends the transfer whose beats are being handed out, and those behind it; held until `is_idle_o`.
@@ -113,7 +113,6 @@ module dma_read #(
     dma_splitter #(
         .BeatBytes    (BeatBytes),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .PlantedFault (PlantedFault)
     ) u_splitter (
@@ -122,6 +121,7 @@ module dma_read #(
         .start_i     (start_i && !refuse_i),
         .addr_i,
         .length_i,
+        .limit_i,
         .take_i      (issues),
         .clear_i     (stops || stopped_q),
         .valid_o     (burst_valid),

@@ -8,6 +8,7 @@ module dma_registers #(
     parameter int unsigned LaneBits      = 3,
     parameter int unsigned AddrBits      = 32,
     parameter int unsigned AddrMode      = 0,
+    parameter int unsigned BoundaryBits  = 64,
     parameter int unsigned MaxBurstBeats = 16,
     parameter int unsigned MaxReads      = 16,
     parameter int unsigned MaxWrites     = 16,
@@ -45,6 +46,7 @@ module dma_registers #(
     output logic                           mm2s_is_failed_o,
     output logic [63:0]                    mm2s_addr_o,
     output logic [dma_pkg::LengthBits-1:0] mm2s_length_o,
+    output dma_pkg::addr_limit_t           mm2s_limit_o,
     output logic [31:0]                    mm2s_timeout_o,
     input  logic                           mm2s_busy_i,
     input  logic                           mm2s_clears_status_i,
@@ -60,6 +62,7 @@ module dma_registers #(
     output logic                           mm2s_ring_clear_o,
     output logic                           mm2s_ring_resume_o,
     output logic [63:0]                    mm2s_ring_base_o,
+    output dma_pkg::addr_limit_t           mm2s_ring_limit_o,
     output logic [dma_pkg::RingBits-1:0]   mm2s_ring_size_o,
     output logic [dma_pkg::RingBits-1:0]   mm2s_ring_tail_o,
     output logic [7:0]                     mm2s_ring_coalesce_count_o,
@@ -85,6 +88,7 @@ module dma_registers #(
     output logic                           s2mm_is_failed_o,
     output logic [63:0]                    s2mm_addr_o,
     output logic [dma_pkg::LengthBits-1:0] s2mm_length_o,
+    output dma_pkg::addr_limit_t           s2mm_limit_o,
     output logic [31:0]                    s2mm_timeout_o,
     input  logic                           s2mm_busy_i,
     input  logic                           s2mm_clears_status_i,
@@ -100,6 +104,7 @@ module dma_registers #(
     output logic                           s2mm_ring_clear_o,
     output logic                           s2mm_ring_resume_o,
     output logic [63:0]                    s2mm_ring_base_o,
+    output dma_pkg::addr_limit_t           s2mm_ring_limit_o,
     output logic [dma_pkg::RingBits-1:0]   s2mm_ring_size_o,
     output logic [dma_pkg::RingBits-1:0]   s2mm_ring_tail_o,
     output logic [7:0]                     s2mm_ring_coalesce_count_o,
@@ -160,6 +165,26 @@ module dma_registers #(
         .werror_i      (werror)
     );
 
+    // ---- Address limit ----
+
+    localparam int unsigned Boundary = (AddrMode == AddrModeBoundary) ? BoundaryBits
+                                       : (AddrMode == AddrModeWrap64K) ? BoundaryBits8237 : AddrBitsMost;
+
+    // A value that this engine cannot have is refused, so that what reads back is what holds.
+    logic                 bits_fit, ring_bits_fit, boundary_fits;
+    logic [WidthBits-1:0] mm2s_boundary, s2mm_boundary;
+
+    assign bits_fit      = req_wdata[7:0] >= 8'(AddrBitsLeast) && req_wdata[7:0] <= 8'(AddrBits);
+    assign ring_bits_fit = req_wdata[15:8] >= 8'(AddrBitsLeast) && req_wdata[15:8] <= 8'(AddrBits);
+    assign boundary_fits = AddrMode == AddrModeBoundary && req_wdata[7:0] >= 8'(BoundaryBitsLeast)
+                           && req_wdata[7:0] <= 8'(AddrBitsMost);
+
+    // Only in mode Boundary is it more than a constant.
+    assign mm2s_limit_o.boundary      = (AddrMode == AddrModeBoundary) ? mm2s_boundary : WidthBits'(Boundary);
+    assign mm2s_ring_limit_o.boundary = mm2s_limit_o.boundary;
+    assign s2mm_limit_o.boundary      = (AddrMode == AddrModeBoundary) ? s2mm_boundary : WidthBits'(Boundary);
+    assign s2mm_ring_limit_o.boundary = s2mm_limit_o.boundary;
+
     // ---- Register block ----
 
     logic [5:0] int_status, int_enable;
@@ -171,6 +196,8 @@ module dma_registers #(
     ) u_regs (
         .clk                                   (clk_i),
         .rst_n                                 (rst_ni),
+        .addr_bits                             (WidthBits'(AddrBits)),
+        .boundary_bits                         (WidthBits'(Boundary)),
         .s_cpuif_req                           (req),
         .s_cpuif_req_is_wr                     (req_is_write),
         .s_cpuif_addr                          (req_addr),
@@ -252,6 +279,12 @@ module dma_registers #(
         .mm2s_addr_hi_value_value_o            (mm2s_addr_o[63:32]),
         .mm2s_length_bytes_value_o             (mm2s_length_o),
         .mm2s_timeout_cycles_value_o           (mm2s_timeout_o),
+        .mm2s_addr_limit_bits_swwe_i           (bits_fit),
+        .mm2s_addr_limit_bits_value_o          (mm2s_limit_o.bits),
+        .mm2s_addr_limit_ring_bits_swwe_i      (ring_bits_fit),
+        .mm2s_addr_limit_ring_bits_value_o     (mm2s_ring_limit_o.bits),
+        .mm2s_boundary_bits_swwe_i             (boundary_fits),
+        .mm2s_boundary_bits_value_o            (mm2s_boundary),
         .mm2s_ring_base_lo_value_value_o       (mm2s_ring_base_o[31:4]),
         .mm2s_ring_base_hi_value_value_o       (mm2s_ring_base_o[63:32]),
         .mm2s_ring_size_count_value_o          (mm2s_ring_size_o),
@@ -303,6 +336,12 @@ module dma_registers #(
         .s2mm_addr_hi_value_value_o            (s2mm_addr_o[63:32]),
         .s2mm_length_bytes_value_o             (s2mm_length_o),
         .s2mm_timeout_cycles_value_o           (s2mm_timeout_o),
+        .s2mm_addr_limit_bits_swwe_i           (bits_fit),
+        .s2mm_addr_limit_bits_value_o          (s2mm_limit_o.bits),
+        .s2mm_addr_limit_ring_bits_swwe_i      (ring_bits_fit),
+        .s2mm_addr_limit_ring_bits_value_o     (s2mm_ring_limit_o.bits),
+        .s2mm_boundary_bits_swwe_i             (boundary_fits),
+        .s2mm_boundary_bits_value_o            (s2mm_boundary),
         .s2mm_ring_base_lo_value_value_o       (s2mm_ring_base_o[31:4]),
         .s2mm_ring_base_hi_value_value_o       (s2mm_ring_base_o[63:32]),
         .s2mm_ring_size_count_value_o          (s2mm_ring_size_o),
@@ -332,15 +371,24 @@ module dma_registers #(
 
     // ---- Rings ----
 
-    assign mm2s_ring_resume_o    = mm2s_ring_status_written && req_wdata[1] && req_wmask[1];
+    // Going on comes in the cycle in which the bit has been cleared.
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            mm2s_ring_resume_o <= 1'b0;
+            s2mm_ring_resume_o <= 1'b0;
+        end else begin
+            mm2s_ring_resume_o <= mm2s_ring_status_written && req_wdata[1] && req_wmask[1];
+            s2mm_ring_resume_o <= s2mm_ring_status_written && req_wdata[1] && req_wmask[1];
+        end
+    end
+
     assign mm2s_ring_base_o[3:0] = '0;
     assign mm2s_ring_clears      = mm2s_ring_clear_o && !mm2s_ring_enable_o;
-    assign s2mm_ring_resume_o    = s2mm_ring_status_written && req_wdata[1] && req_wmask[1];
     assign s2mm_ring_base_o[3:0] = '0;
     assign s2mm_ring_clears      = s2mm_ring_clear_o && !s2mm_ring_enable_o;
 
     // ---- Interrupt ----
 
     assign int_status = {s2mm_ring_irq, s2mm_is_failed_o, s2mm_done, mm2s_ring_irq, mm2s_is_failed_o, mm2s_done};
-    assign irq_o      = |(int_status & int_enable);
+    assign irq_o      = (int_status & int_enable) != '0;
 endmodule

@@ -9,7 +9,6 @@
 module dma_ring #(
     // Descriptors fetched ahead, and descriptors in work: a power of two, 8 to 128.
     parameter int unsigned Depth    = 64,
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
     input  logic                           clk_i,
@@ -20,6 +19,7 @@ module dma_ring #(
     input  logic                           command_clear_i,
     input  logic                           command_resume_i,
     input  logic [63:0]                    command_base_i,
+    input  dma_pkg::addr_limit_t           command_limit_i,
     input  logic [dma_pkg::RingBits-1:0]   command_size_i,
     input  logic [dma_pkg::RingBits-1:0]   command_tail_i,
     input  logic [7:0]                     command_coalesce_count_i,
@@ -97,6 +97,8 @@ module dma_ring #(
     logic                  answers, wants_irq, none_in_work;
     logic [7:0]            answered_count;
     flags_t                flags;
+    // As it was when the ring was switched on.
+    addr_limit_t           limit_q;
 
     function automatic logic [RingBits-1:0] after(logic [RingBits-1:0] index, logic [RingBits-1:0] size);
         return (index + RingBits'(1) == size) ? '0 : index + RingBits'(1);
@@ -107,9 +109,12 @@ module dma_ring #(
     assign clears  = command_clear_i && !command_enable_i && fetch_is_idle && writeback_is_idle;
     assign rewinds = clears || resume_o;
 
+    always_ff @(posedge clk_i) begin
+        if (!has_ring_o) limit_q <= command_limit_i;
+    end
+
     dma_ring_fetch #(
         .Depth   (Depth),
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_fetch (
         .clk_i,
@@ -117,6 +122,7 @@ module dma_ring #(
         .enable_i (command_enable_i && !channel_halts_i && !halted_q),
         .rewind_i (rewinds),
         .base_i   (command_base_i),
+        .limit_i  (limit_q),
         .size_i   (command_size_i),
         .head_i   (clears ? '0 : head),
         .tail_i   (command_tail_i),
@@ -178,14 +184,14 @@ module dma_ring #(
     // ---- Write-back ----
 
     dma_ring_writeback #(
-        .Depth   (Depth),
-        .AddrBits(AddrBits)
+        .Depth(Depth)
     ) u_writeback (
         .clk_i,
         .rst_ni,
         .rewind_i         (clears),
         .resume_i         (resume_o),
         .base_i           (command_base_i),
+        .limit_i          (limit_q),
         .size_i           (command_size_i),
         .head_o           (head),
         .is_idle_o        (writeback_is_idle),
@@ -230,16 +236,21 @@ module dma_ring #(
 
     // ---- Timeout ----
 
-    logic moves, writeback_expires;
+    logic moved_q, writeback_expires;
 
-    assign moves = (arvalid_o && arready_i) || rvalid_i || (awvalid_o && awready_i) || (wvalid_o && wready_i) || bvalid_i;
+    always_ff @(posedge clk_i) begin
+        if (timeout_i != '0) begin
+            moved_q <= (arvalid_o && arready_i) || rvalid_i || (awvalid_o && awready_i) || (wvalid_o && wready_i)
+                       || bvalid_i;
+        end
+    end
 
     dma_watchdog u_watchdog (
         .clk_i,
         .rst_ni,
         .limit_i  (timeout_i),
         .runs_i   (has_ring_o && !channel_halts_i && !(fetch_is_idle && writeback_is_idle)),
-        .moves_i  (moves),
+        .moves_i  (moved_q),
         .expires_o(expires_o)
     );
 
@@ -248,7 +259,8 @@ module dma_ring #(
 
     // ---- Halt ----
 
-    assign settles  = channel_halted_i && fetch_is_idle && writeback_is_idle && !completes_i && !halted_q;
+    // A channel that has halted has nothing to complete.
+    assign settles  = channel_halted_i && fetch_is_idle && writeback_is_idle && !halted_q;
     assign resume_o = command_resume_i && halted_q;
 
     always_ff @(posedge clk_i) begin
@@ -264,4 +276,6 @@ module dma_ring #(
     assign status_error_source_o = error_source_i;
     // What is in work is finished as a ring's when the ring is switched off.
     assign has_ring_o            = command_enable_i || credit_q != CreditBits'(Depth);
+
+    `DMA_ASSERT(HaltedHasNone_A, !channel_halted_i || !completes_i)
 endmodule

@@ -10,7 +10,6 @@
 module dma_ring_fetch #(
     // Descriptors that may be fetched ahead: a power of two, 8 to 128.
     parameter int unsigned Depth    = 64,
-    parameter int unsigned AddrBits = 32,
     parameter int unsigned AddrMode = 0
 ) (
     input  logic                           clk_i,
@@ -19,6 +18,7 @@ module dma_ring_fetch #(
     input  logic                           enable_i,
     input  logic                           rewind_i,
     input  logic [63:0]                    base_i,
+    input  dma_pkg::addr_limit_t           limit_i,
     input  logic [dma_pkg::RingBits-1:0]   size_i,
     input  logic [dma_pkg::RingBits-1:0]   head_i,
     input  logic [dma_pkg::RingBits-1:0]   tail_i,
@@ -45,7 +45,6 @@ module dma_ring_fetch #(
     // Several bursts are under way at a time.
     localparam int unsigned MostBeats = Depth / 4;
     localparam int unsigned RoomBits  = $clog2(Depth) + 1;
-    localparam logic [63:0] KnownBits = (AddrBits == 64) ? '1 : (64'd1 << AddrBits) - 64'd1;
 
     logic [RingBits-1:0] index_q, next_index, stretch, beats;
     // Places that no burst has claimed; beats that have not come.
@@ -60,9 +59,9 @@ module dma_ring_fetch #(
     // ---- Bursts ----
 
     dma_limit #(
-        .AddrBits(AddrBits),
         .AddrMode(AddrMode)
     ) u_limit (
+        .bits_i     (limit_i.bits),
         .addr_i     (base_i),
         .length_i   (LengthBits'({size_i, 4'b0000})),
         .exceeds_o  (exceeds),
@@ -70,18 +69,17 @@ module dma_ring_fetch #(
     );
 
     // A ring that reaches beyond the address limit is not read at all.
-    assign wants = enable_i && !exceeds && index_q != tail_i && room_q != '0;
+    assign wants  = enable_i && !rewind_i && !exceeds && index_q != tail_i && room_q != '0;
+    assign issues = wants && (!arvalid_q || arready_i);
 
     always_comb begin
-        issues      = 1'b0;
         stretch     = '0;
         beats       = '0;
         addr        = '0;
         to_page_end = '0;
         next_index  = index_q;
-        if (wants && !rewind_i && (!arvalid_q || arready_i)) begin
-            issues      = 1'b1;
-            addr        = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
+        if (issues) begin
+            addr        = limited(limit_i, base_i, 64'({index_q, 4'b0000}));
             to_page_end = 8'd0 - addr[11:4];
             stretch     = ((tail_i > index_q) ? tail_i : size_i) - index_q;
             beats       = (stretch < RingBits'(MostBeats)) ? stretch : RingBits'(MostBeats);

@@ -10,8 +10,7 @@
 `include "dma_assert.svh"
 module dma_ring_writeback #(
     // Completions that can wait: a power of two, 8 to 128.
-    parameter int unsigned Depth    = 64,
-    parameter int unsigned AddrBits = 32
+    parameter int unsigned Depth = 64
 ) (
     input  logic                           clk_i,
     input  logic                           rst_ni,
@@ -19,6 +18,7 @@ module dma_ring_writeback #(
     input  logic                           rewind_i,
     input  logic                           resume_i,
     input  logic [63:0]                    base_i,
+    input  dma_pkg::addr_limit_t           limit_i,
     input  logic [dma_pkg::RingBits-1:0]   size_i,
     output logic [dma_pkg::RingBits-1:0]   head_o,
     output logic                           is_idle_o,
@@ -60,7 +60,6 @@ module dma_ring_writeback #(
     localparam int unsigned MostBeats = 16;
     // Bursts outstanding.
     localparam int unsigned MostWrites = 4;
-    localparam logic [63:0] KnownBits  = (AddrBits == 64) ? '1 : (64'd1 << AddrBits) - 64'd1;
 
     typedef struct packed {
         error_kind_e           kind;
@@ -83,7 +82,7 @@ module dma_ring_writeback #(
     logic [RingBits-1:0] index_q, next_index, head_q, next_head, beats, to_end;
     logic [8:0]          waiting;
     logic                answered, none_waiting, none_sent, most_sent, failed_q;
-    logic                begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
+    logic                may_begin, begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
     logic [7:0]          beats_left_q, count_q;
     logic [63:0]         addr, burst_addr_q;
     logic                awvalid_q, wvalid_q, wlast_q;
@@ -118,7 +117,8 @@ module dma_ring_writeback #(
 
     // ---- Bursts ----
 
-    assign is_full = waiting >= 9'(MostBeats);
+    assign is_full   = waiting >= 9'(MostBeats);
+    assign may_begin = !none_waiting && !in_burst_q && !failed_q && !awvalid_q;
 
     always_comb begin
         begins = 1'b0;
@@ -127,9 +127,9 @@ module dma_ring_writeback #(
         beats  = '0;
         pops   = 1'b0;
         sends  = 1'b0;
-        if (!none_waiting && !in_burst_q && !failed_q && !awvalid_q) begin
+        if (may_begin) begin
             begins = (none_sent || is_full || is_last_i) && !most_sent;
-            addr   = (base_i + 64'({index_q, 4'b0000})) & KnownBits;
+            addr   = limited(limit_i, base_i, 64'({index_q, 4'b0000}));
             to_end = size_i - index_q;
             beats  = is_full ? RingBits'(MostBeats) : RingBits'(waiting);
             if (beats > to_end) beats = to_end;

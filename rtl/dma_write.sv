@@ -13,7 +13,6 @@
 module dma_write #(
     parameter int unsigned DataWidth     = 64,
     parameter int unsigned AddrBits      = 32,
-    parameter int unsigned AddrMode      = 0,
     parameter int unsigned MaxBurstBeats = 16,
     // Bursts outstanding.
     parameter int unsigned MaxWrites     = 16,
@@ -31,6 +30,7 @@ module dma_write #(
     output logic                           may_start_o,
     input  logic                           refuse_i,
     input  logic [63:0]                    addr_i,
+    input  dma_pkg::addr_limit_t           limit_i,
     input  logic [dma_pkg::LengthBits-1:0] length_i,
     input  logic                           keep_open_i,
     // Ends the transfer that takes data, unless it has all; held until `is_idle_o`.
@@ -77,25 +77,6 @@ module dma_write #(
     import dma_pkg::*;
 
     localparam int unsigned OutstandingBits = $clog2(MaxWrites + 1);
-
-    // Bursts are counted modulo a number that outstanding ones cannot reach.
-    localparam int unsigned CountBits = OutstandingBits + 1;
-
-    // What is remembered of a burst until its response.
-    typedef struct packed {
-        logic [63:0]           addr;
-        // Bytes of the transfer up to its end.
-        logic [LengthBits-1:0] bytes;
-    } burst_t;
-
-    // What is remembered of a transfer that has sent all its beats, until it is done.
-    typedef struct packed {
-        // Count of bursts after its last one.
-        logic [CountBits-1:0]  last_count;
-        logic                  is_stopped;
-        logic                  packet_end;
-        error_kind_e           kind;
-    } ended_t;
 
     // Of the transfer that takes data: it is in work; data is being forwarded; what comes is dropped; it failed.
     logic                  active_q, forwards_q, drops_q, stopped_q;
@@ -164,13 +145,12 @@ module dma_write #(
     logic [7:0]                 awlen_q;
     logic [DataWidth-1:0]       wdata_q;
     logic [BeatBytes-1:0]       wstrb_q, loaded_strobes;
-    burst_t                     sent, oldest;
-    logic                       none_sent;
+    logic [63:0]                sent_addr;
+    logic [LengthBits-1:0]      sent_bytes;
 
     dma_splitter #(
         .BeatBytes    (BeatBytes),
         .AddrBits     (AddrBits),
-        .AddrMode     (AddrMode),
         .MaxBurstBeats(MaxBurstBeats),
         .ShowsAtOnce  (1'b0),
         .PlantedFault (PlantedFault)
@@ -180,6 +160,7 @@ module dma_write #(
         .start_i     (start_i && !refuse_i),
         .addr_i,
         .length_i,
+        .limit_i,
         .take_i      (begins),
         .clear_i     (1'b0),
         .valid_o     (split_valid),
@@ -261,75 +242,45 @@ module dma_write #(
 
     // ---- Responses ----
 
-    logic                  bus_fails, hits_input, aborts, stops, none_ended, may_complete;
-    // Bursts sent and answered.
-    logic [CountBits-1:0]  sent_count_q, sent_count_d, answered_count_q, answered_count_d;
-    // Of the oldest transfer: bytes in memory, and the response that failed.
-    logic [LengthBits-1:0] bytes_q, bytes_d;
-    logic                  failed_q, is_frozen;
-    error_kind_e           error_kind_q, error_kind;
-    logic [63:0]           fail_addr_q, fail_addr;
-    ended_t                ended, oldest_ended;
+    logic hits_input, aborts, stops, bus_fails, none_ended;
 
     // When data ended early, what is left is what did not come, not what was planned.
-    assign sent.addr  = begins ? split_addr : burst_addr_q;
-    assign sent.bytes = length_q - ((pads || packed_end) ? room_d : begins ? split_left : planned_left_q);
+    assign sent_addr  = begins ? split_addr : burst_addr_q;
+    assign sent_bytes = length_q - ((pads || packed_end) ? room_d : begins ? split_left : planned_left_q);
+    assign hits_input = bus_fails && none_ended;
+    // An abort that comes when only responses are missing is too late.
+    assign aborts     = abort_i && (forwards_q || drops_q || flushes);
+    assign stops      = active_q && (hits_input || aborts);
+    assign fails_o    = bus_fails || (aborts && !stopped_q);
 
-    dma_queue #(
-        .Width($bits(burst_t)),
-        .Depth(MaxWrites)
-    ) u_sent (
+    dma_write_response #(
+        .MaxWrites   (MaxWrites),
+        .IsQueued    (IsQueued),
+        .PlantedFault(PlantedFault)
+    ) u_response (
         .clk_i,
         .rst_ni,
-        .push_i (ends_burst),
-        .data_i (sent),
-        .pop_i  (answered),
-        .head_o (oldest),
-        .empty_o(none_sent),
-        .full_o (),
-        .used_o ()
+        .sends_i           (ends_burst),
+        .sent_addr_i       (sent_addr),
+        .sent_bytes_i      (sent_bytes),
+        .is_sending_i      (wvalid_q || awvalid_q),
+        .bresp_i,
+        .bvalid_i,
+        .answered_o        (answered),
+        .fails_o           (bus_fails),
+        .is_stopped_i      (stopped_q),
+        .ends_i            (ends),
+        .ended_is_stopped_i(stopped_q || stops),
+        .ended_packet_end_i(packet_end_d),
+        .ended_kind_i      (kind_d),
+        .none_ended_o      (none_ended),
+        .done_o,
+        .result_error_kind_o,
+        .result_fail_addr_o,
+        .result_bytes_o,
+        .result_packet_end_o,
+        .bytes_o
     );
-
-    // A response that nobody waits for is ignored.
-    assign answered         = bvalid_i && !none_sent;
-    assign sent_count_d     = sent_count_q + CountBits'(ends_burst);
-    assign answered_count_d = answered_count_q + CountBits'(answered);
-    // The oldest transfer is the one that takes data, if no other has ended.
-    assign is_frozen        = failed_q || (none_ended ? stopped_q : oldest_ended.is_stopped);
-    assign bus_fails        = answered && bresp_i[1] && !is_frozen;
-    assign hits_input       = bus_fails && none_ended;
-    // An abort that comes when only responses are missing is too late.
-    assign aborts           = abort_i && (forwards_q || drops_q || flushes);
-    assign stops            = active_q && (hits_input || aborts);
-    assign fails_o          = bus_fails || (aborts && !stopped_q);
-    // A planted early end cannot wait for the responses.
-    assign bytes_d          = (answered && !is_frozen && !bus_fails && PlantedFault != FaultEarlyDone) ? oldest.bytes
-                                                                                                        : bytes_q;
-    assign bytes_o          = bytes_q;
-    assign error_kind       = failed_q ? error_kind_q : (bresp_i == RespDecerr) ? ErrDecerr : ErrSlverr;
-    assign fail_addr        = failed_q ? fail_addr_q : oldest.addr;
-
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) begin
-            sent_count_q     <= '0;
-            answered_count_q <= '0;
-        end else begin
-            sent_count_q     <= sent_count_d;
-            answered_count_q <= answered_count_d;
-        end
-    end
-
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni || done_o) failed_q <= 1'b0;
-        else if (bus_fails) failed_q <= 1'b1;
-        if (bus_fails) begin
-            error_kind_q <= error_kind;
-            fail_addr_q  <= fail_addr;
-        end
-        if (!rst_ni || done_o) bytes_q <= '0;
-        else if (PlantedFault == FaultEarlyDone && ends_burst) bytes_q <= sent.bytes;
-        else bytes_q <= bytes_d;
-    end
 
     // ---- End of the input ----
 
@@ -370,23 +321,6 @@ module dma_write #(
         end
     end
 
-    assign ended = '{last_count: sent_count_d, is_stopped: stopped_q || stops, packet_end: packet_end_d, kind: kind_d};
-
-    dma_queue #(
-        .Width($bits(ended_t)),
-        .Depth(IsQueued ? MaxWrites + 1 : 1)
-    ) u_ended (
-        .clk_i,
-        .rst_ni,
-        .push_i (ends),
-        .data_i (ended),
-        .pop_i  (done_o),
-        .head_o (oldest_ended),
-        .empty_o(none_ended),
-        .full_o (),
-        .used_o ()
-    );
-
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
             active_q    <= 1'b0;
@@ -425,35 +359,7 @@ module dma_write #(
         end
     end
 
-    // ---- Results ----
-
-    if (PlantedFault == FaultEarlyDone) begin : gen_planted_early_done
-        assign may_complete = !wvalid_q && !awvalid_q;
-        logic unused_count;
-        assign unused_count = ^{answered_count_d, oldest_ended.last_count};
-    end else if (PlantedFault == FaultNeverDone) begin : gen_planted_never_done
-        assign may_complete = 1'b0;
-        logic unused_count;
-        assign unused_count = ^{answered_count_d, oldest_ended.last_count};
-    end else begin : gen_complete
-        assign may_complete = answered_count_d == oldest_ended.last_count;
-    end
-
-    assign done_o       = !none_ended && may_complete;
-    assign is_idle_o    = !active_q && none_ended;
-
-    // A failure of the input that was seen before a response failed is told.
-    always_comb begin
-        result_error_kind_o = oldest_ended.kind;
-        result_fail_addr_o  = '0;
-        if (oldest_ended.kind == ErrNone && (failed_q || bus_fails)) begin
-            result_error_kind_o = error_kind;
-            result_fail_addr_o  = fail_addr;
-        end
-    end
-
-    assign result_bytes_o      = bytes_d;
-    assign result_packet_end_o = oldest_ended.packet_end;
+    assign is_idle_o = !active_q && none_ended;
 
     // ---- Counters ----
 

@@ -9,6 +9,7 @@ dma_fifo.sv
 dma_skid.sv
 dma_align.sv
 dma_read.sv
+dma_write_response.sv
 dma_write.sv
 dma_stream_out.sv
 dma_stream_in.sv

@@ -113,7 +113,9 @@ def markdown_register(reg: RegNode, base: int) -> list[str]:
     ]
     for field in reg.fields():
         reset = field.get_property("reset")
-        reset_text = "" if reset is None else (f"0x{reset:X}" if reset > 9 else str(reset))
+        # A reset value that follows from parameters is a signal: the description says which.
+        is_number = isinstance(reset, int)
+        reset_text = (f"0x{reset:X}" if reset > 9 else str(reset)) if is_number else ""
         meaning = one_line(field)
         encoding = field.get_property("encode")
         if encoding is not None:

@@ -10,6 +10,9 @@ module dma_engine_regs #(
         input wire clk,
         input wire rst_n,
 
+        input wire [6:0] addr_bits,
+        input wire [6:0] boundary_bits,
+
         input wire s_cpuif_req,
         input wire s_cpuif_req_is_wr,
         input wire [11:0] s_cpuif_addr,
@@ -31,12 +34,18 @@ module dma_engine_regs #(
         input  logic mm2s_status_error_hwclr_i,
         input  logic mm2s_status_start_ignored_hwset_i,
         input  logic mm2s_status_start_ignored_hwclr_i,
+        input  logic mm2s_addr_limit_bits_swwe_i,
+        input  logic mm2s_addr_limit_ring_bits_swwe_i,
+        input  logic mm2s_boundary_bits_swwe_i,
         input  logic s2mm_status_done_hwset_i,
         input  logic s2mm_status_done_hwclr_i,
         input  logic s2mm_status_error_hwset_i,
         input  logic s2mm_status_error_hwclr_i,
         input  logic s2mm_status_start_ignored_hwset_i,
         input  logic s2mm_status_start_ignored_hwclr_i,
+        input  logic s2mm_addr_limit_bits_swwe_i,
+        input  logic s2mm_addr_limit_ring_bits_swwe_i,
+        input  logic s2mm_boundary_bits_swwe_i,
         input  logic mm2s_ring_tail_index_hwclr_i,
         input  logic mm2s_ring_status_halted_hwset_i,
         input  logic mm2s_ring_status_halted_hwclr_i,
@@ -118,6 +127,9 @@ module dma_engine_regs #(
         output logic [31:0] mm2s_addr_hi_value_value_o,
         output logic [31:0] mm2s_length_bytes_value_o,
         output logic [31:0] mm2s_timeout_cycles_value_o,
+        output logic [6:0] mm2s_addr_limit_bits_value_o,
+        output logic [6:0] mm2s_addr_limit_ring_bits_value_o,
+        output logic [6:0] mm2s_boundary_bits_value_o,
         output logic [27:0] mm2s_ring_base_lo_value_value_o,
         output logic [31:0] mm2s_ring_base_hi_value_value_o,
         output logic [15:0] mm2s_ring_size_count_value_o,
@@ -140,6 +152,9 @@ module dma_engine_regs #(
         output logic [31:0] s2mm_addr_hi_value_value_o,
         output logic [31:0] s2mm_length_bytes_value_o,
         output logic [31:0] s2mm_timeout_cycles_value_o,
+        output logic [6:0] s2mm_addr_limit_bits_value_o,
+        output logic [6:0] s2mm_addr_limit_ring_bits_value_o,
+        output logic [6:0] s2mm_boundary_bits_value_o,
         output logic [27:0] s2mm_ring_base_lo_value_value_o,
         output logic [31:0] s2mm_ring_base_hi_value_value_o,
         output logic [15:0] s2mm_ring_size_count_value_o,
@@ -218,12 +233,18 @@ module dma_engine_regs #(
     logic field_mm2s_status_done_value;
     logic field_mm2s_status_error_value;
     logic field_mm2s_status_start_ignored_value;
+    logic [6:0] field_mm2s_addr_limit_bits_value;
+    logic [6:0] field_mm2s_addr_limit_ring_bits_value;
+    logic [6:0] field_mm2s_boundary_bits_value;
     logic field_s2mm_control_start_value;
     logic field_s2mm_control_stop_value;
     logic field_s2mm_control_counters_reset_value;
     logic field_s2mm_status_done_value;
     logic field_s2mm_status_error_value;
     logic field_s2mm_status_start_ignored_value;
+    logic [6:0] field_s2mm_addr_limit_bits_value;
+    logic [6:0] field_s2mm_addr_limit_ring_bits_value;
+    logic [6:0] field_s2mm_boundary_bits_value;
     logic field_int_enable_mm2s_ring_value;
     logic field_int_enable_s2mm_ring_value;
     logic field_mm2s_control_ring_enable_value;
@@ -254,6 +275,8 @@ module dma_engine_regs #(
     logic strobe_mm2s_addr_hi;
     logic strobe_mm2s_length;
     logic strobe_mm2s_timeout;
+    logic strobe_mm2s_addr_limit;
+    logic strobe_mm2s_boundary;
     logic strobe_mm2s_ring_base_lo;
     logic strobe_mm2s_ring_base_hi;
     logic strobe_mm2s_ring_size;
@@ -266,6 +289,8 @@ module dma_engine_regs #(
     logic strobe_s2mm_addr_hi;
     logic strobe_s2mm_length;
     logic strobe_s2mm_timeout;
+    logic strobe_s2mm_addr_limit;
+    logic strobe_s2mm_boundary;
     logic strobe_s2mm_ring_base_lo;
     logic strobe_s2mm_ring_base_hi;
     logic strobe_s2mm_ring_size;
@@ -292,6 +317,8 @@ module dma_engine_regs #(
         strobe_mm2s_addr_hi = cpuif_req_masked & (cpuif_addr == 12'h10c);
         strobe_mm2s_length = cpuif_req_masked & (cpuif_addr == 12'h110);
         strobe_mm2s_timeout = cpuif_req_masked & (cpuif_addr == 12'h120);
+        strobe_mm2s_addr_limit = cpuif_req_masked & (cpuif_addr == 12'h124);
+        strobe_mm2s_boundary = cpuif_req_masked & (cpuif_addr == 12'h128);
         strobe_mm2s_ring_base_lo = cpuif_req_masked & (cpuif_addr == 12'h140);
         strobe_mm2s_ring_base_hi = cpuif_req_masked & (cpuif_addr == 12'h144);
         strobe_mm2s_ring_size = cpuif_req_masked & (cpuif_addr == 12'h148);
@@ -304,6 +331,8 @@ module dma_engine_regs #(
         strobe_s2mm_addr_hi = cpuif_req_masked & (cpuif_addr == 12'h20c);
         strobe_s2mm_length = cpuif_req_masked & (cpuif_addr == 12'h210);
         strobe_s2mm_timeout = cpuif_req_masked & (cpuif_addr == 12'h220);
+        strobe_s2mm_addr_limit = cpuif_req_masked & (cpuif_addr == 12'h224);
+        strobe_s2mm_boundary = cpuif_req_masked & (cpuif_addr == 12'h228);
         strobe_s2mm_ring_base_lo = cpuif_req_masked & (cpuif_addr == 12'h240);
         strobe_s2mm_ring_base_hi = cpuif_req_masked & (cpuif_addr == 12'h244);
         strobe_s2mm_ring_size = cpuif_req_masked & (cpuif_addr == 12'h248);
@@ -404,12 +433,18 @@ module dma_engine_regs #(
             field_mm2s_status_done_value <= 1'h0;
             field_mm2s_status_error_value <= 1'h0;
             field_mm2s_status_start_ignored_value <= 1'h0;
+            field_mm2s_addr_limit_bits_value <= addr_bits;
+            field_mm2s_addr_limit_ring_bits_value <= addr_bits;
+            field_mm2s_boundary_bits_value <= boundary_bits;
             field_s2mm_control_start_value <= 1'h0;
             field_s2mm_control_stop_value <= 1'h0;
             field_s2mm_control_counters_reset_value <= 1'h0;
             field_s2mm_status_done_value <= 1'h0;
             field_s2mm_status_error_value <= 1'h0;
             field_s2mm_status_start_ignored_value <= 1'h0;
+            field_s2mm_addr_limit_bits_value <= addr_bits;
+            field_s2mm_addr_limit_ring_bits_value <= addr_bits;
+            field_s2mm_boundary_bits_value <= boundary_bits;
         end else begin
             if(strobe_control && decoded_req_is_wr && !(control_loopback_swwel_i)) begin // SW write
                 field_control_loopback_value <= (field_control_loopback_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
@@ -455,6 +490,15 @@ module dma_engine_regs #(
             end else if(strobe_mm2s_status && decoded_req_is_wr) begin // SW write 1 clear
                 field_mm2s_status_start_ignored_value <= field_mm2s_status_start_ignored_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
             end
+            if(strobe_mm2s_addr_limit && decoded_req_is_wr && mm2s_addr_limit_bits_swwe_i) begin // SW write
+                field_mm2s_addr_limit_bits_value <= (field_mm2s_addr_limit_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            end
+            if(strobe_mm2s_addr_limit && decoded_req_is_wr && mm2s_addr_limit_ring_bits_swwe_i) begin // SW write
+                field_mm2s_addr_limit_ring_bits_value <= (field_mm2s_addr_limit_ring_bits_value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+            end
+            if(strobe_mm2s_boundary && decoded_req_is_wr && mm2s_boundary_bits_swwe_i) begin // SW write
+                field_mm2s_boundary_bits_value <= (field_mm2s_boundary_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            end
             if(strobe_s2mm_control && decoded_req_is_wr) begin // SW write
                 field_s2mm_control_start_value <= (field_s2mm_control_start_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
             end else begin // singlepulse clears back to 0
@@ -490,6 +534,15 @@ module dma_engine_regs #(
                 field_s2mm_status_start_ignored_value <= '0;
             end else if(strobe_s2mm_status && decoded_req_is_wr) begin // SW write 1 clear
                 field_s2mm_status_start_ignored_value <= field_s2mm_status_start_ignored_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            end
+            if(strobe_s2mm_addr_limit && decoded_req_is_wr && s2mm_addr_limit_bits_swwe_i) begin // SW write
+                field_s2mm_addr_limit_bits_value <= (field_s2mm_addr_limit_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            end
+            if(strobe_s2mm_addr_limit && decoded_req_is_wr && s2mm_addr_limit_ring_bits_swwe_i) begin // SW write
+                field_s2mm_addr_limit_ring_bits_value <= (field_s2mm_addr_limit_ring_bits_value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+            end
+            if(strobe_s2mm_boundary && decoded_req_is_wr && s2mm_boundary_bits_swwe_i) begin // SW write
+                field_s2mm_boundary_bits_value <= (field_s2mm_boundary_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
             end
         end
     end
@@ -661,6 +714,9 @@ module dma_engine_regs #(
     assign mm2s_addr_hi_value_value_o = field_mm2s_addr_hi_value_value;
     assign mm2s_length_bytes_value_o = field_mm2s_length_bytes_value;
     assign mm2s_timeout_cycles_value_o = field_mm2s_timeout_cycles_value;
+    assign mm2s_addr_limit_bits_value_o = field_mm2s_addr_limit_bits_value;
+    assign mm2s_addr_limit_ring_bits_value_o = field_mm2s_addr_limit_ring_bits_value;
+    assign mm2s_boundary_bits_value_o = field_mm2s_boundary_bits_value;
     assign mm2s_ring_base_lo_value_value_o = field_mm2s_ring_base_lo_value_value;
     assign mm2s_ring_base_hi_value_value_o = field_mm2s_ring_base_hi_value_value;
     assign mm2s_ring_size_count_value_o = field_mm2s_ring_size_count_value;
@@ -683,6 +739,9 @@ module dma_engine_regs #(
     assign s2mm_addr_hi_value_value_o = field_s2mm_addr_hi_value_value;
     assign s2mm_length_bytes_value_o = field_s2mm_length_bytes_value;
     assign s2mm_timeout_cycles_value_o = field_s2mm_timeout_cycles_value;
+    assign s2mm_addr_limit_bits_value_o = field_s2mm_addr_limit_bits_value;
+    assign s2mm_addr_limit_ring_bits_value_o = field_s2mm_addr_limit_ring_bits_value;
+    assign s2mm_boundary_bits_value_o = field_s2mm_boundary_bits_value;
     assign s2mm_ring_base_lo_value_value_o = field_s2mm_ring_base_lo_value_value;
     assign s2mm_ring_base_hi_value_value_o = field_s2mm_ring_base_hi_value_value;
     assign s2mm_ring_size_count_value_o = field_s2mm_ring_size_count_value;
@@ -718,7 +777,7 @@ module dma_engine_regs #(
             readback_data_var[31:0] = 32'h52424445;
         end
         if(rd_mux_addr == 12'h4) begin
-            readback_data_var[15:0] = 16'h1;
+            readback_data_var[15:0] = 16'h2;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 12'h8) begin
@@ -729,6 +788,7 @@ module dma_engine_regs #(
             readback_data_var[24] = 1'h1;
             readback_data_var[25] = caps0_has_rings_next_i;
             readback_data_var[26] = 1'h1;
+            readback_data_var[27] = 1'h1;
             readback_data_var[31] = caps0_has_planted_fault_next_i;
         end
         if(rd_mux_addr == 12'hc) begin
@@ -798,6 +858,13 @@ module dma_engine_regs #(
         end
         if(rd_mux_addr == 12'h120) begin
             readback_data_var[31:0] = field_mm2s_timeout_cycles_value;
+        end
+        if(rd_mux_addr == 12'h124) begin
+            readback_data_var[6:0] = field_mm2s_addr_limit_bits_value;
+            readback_data_var[14:8] = field_mm2s_addr_limit_ring_bits_value;
+        end
+        if(rd_mux_addr == 12'h128) begin
+            readback_data_var[6:0] = field_mm2s_boundary_bits_value;
         end
         if(rd_mux_addr == 12'h140) begin
             readback_data_var[31:4] = field_mm2s_ring_base_lo_value_value;
@@ -883,6 +950,13 @@ module dma_engine_regs #(
         end
         if(rd_mux_addr == 12'h220) begin
             readback_data_var[31:0] = field_s2mm_timeout_cycles_value;
+        end
+        if(rd_mux_addr == 12'h224) begin
+            readback_data_var[6:0] = field_s2mm_addr_limit_bits_value;
+            readback_data_var[14:8] = field_s2mm_addr_limit_ring_bits_value;
+        end
+        if(rd_mux_addr == 12'h228) begin
+            readback_data_var[6:0] = field_s2mm_boundary_bits_value;
         end
         if(rd_mux_addr == 12'h240) begin
             readback_data_var[31:4] = field_s2mm_ring_base_lo_value_value;

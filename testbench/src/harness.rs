@@ -22,14 +22,12 @@ use swiotlb::{DataDirection, MapError, UnmapError};
 
 use crate::driver::{Lease, Mapper, Request};
 use crate::error::UsageError;
+use crate::program::RESET_CYCLES;
 use crate::result::RunResult;
 use crate::scoreboard::Scoreboard;
 use crate::seed::Seed;
 use crate::validate::stage::{self, Progress, Stage};
 use crate::validate::world;
-
-/// Cycles for which the core is held in reset before the driver begins; more, if the manifest wants it.
-const RESET_CYCLES: u64 = 16;
 
 /// A buffer of a test: how many bytes it has, and where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -416,3 +416,42 @@ fn a_wrong_request_to_characterize_is_answered_and_nothing_is_written() {
         .stderr(contains("missing.toml"));
     assert_eq!(entries(here.path()), 0);
 }
+
+#[test]
+fn the_help_of_bench_rtl_teaches_what_is_counted() {
+    let here = folder();
+    rebound(here.path())
+        .args(["bench", "rtl", "--help"])
+        .assert()
+        .success()
+        .stdout(
+            contains("Cycles count from the write of the start bit")
+                .and(contains("core,mode,data_width,latency,bytes"))
+                .and(contains("copy-ring"))
+                .and(contains("--against <FILE>"))
+                .and(contains("Examples:")),
+        );
+}
+
+#[test]
+fn a_wrong_request_to_bench_rtl_is_answered_and_nothing_is_written() {
+    let here = folder();
+    let cases: [(&[&str], &str); 7] = [
+        (&["--width", "96"], "expected 64, 128, 256 or 512"),
+        (&["--latency", "0"], "0 is not in 1..=1000"),
+        (&["--mode", "fly"], "possible values: copy, mm2s"),
+        (&["--in-flight", "256"], "256 is not in 1..=255"),
+        (&["--jobs", "0"], "expected a number of runs"),
+        (&["--against", "no.csv"], "cannot read no.csv"),
+        (&["--manifest", "no.toml"], "no.toml"),
+    ];
+    for (arguments, message) in cases {
+        rebound(here.path())
+            .args(["bench", "rtl"])
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
+    assert_eq!(entries(here.path()), 0);
+}

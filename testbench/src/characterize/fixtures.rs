@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rebound_sim::limits::ResolvedLimits;
-use rebound_sim::manifest::{CompletionOrder, Direction};
+use rebound_sim::manifest::Direction;
 
 use crate::characterize::sheet::{
     BitFate, BoundaryFate, BurstFacts, CoreFacts, Defect, DirectionFacts, ErrorFacts, ErrorFate,
@@ -11,6 +11,7 @@ use crate::characterize::sheet::{
     Strobes, Timing,
 };
 use crate::seed::Seed;
+use crate::validate::Profile;
 
 /// Address bits that the sound core has and declares.
 pub(super) const BITS: u32 = 40;
@@ -32,17 +33,8 @@ pub(super) fn sound() -> Sheet {
         },
         seed: Seed::new(1),
         declared: ResolvedLimits {
-            address_bits: BITS,
-            boundary: None,
             max_length: Some(65_535),
-            min_length: 1,
-            alignment: 1,
-            source_alignment: 1,
-            destination_alignment: 1,
-            length_alignment: 1,
-            max_burst_beats: Some(16),
-            max_transfers: 1,
-            completion: CompletionOrder::InOrder,
+            ..Profile::of_copy(BITS).limits
         },
         sides: vec![side(Role::Source), side(Role::Destination)],
         directions: vec![copy()],

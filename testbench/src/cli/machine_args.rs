@@ -98,7 +98,15 @@ impl MachineArgs {
             };
             device(machine, name)?.min_align_mask = mask;
         }
-        machine.ram_bytes = self.ram.unwrap_or(machine.ram_bytes);
+        if let Some(bytes) = self.ram {
+            if bytes < 2 * Machine::LOWEST {
+                return Err(UsageError::new(format!(
+                    "--ram: {bytes} bytes hold no pool: expected at least 32M, as the lowest 16 MiB are never a pool's"
+                )));
+            }
+            machine.ram_bytes = bytes;
+            machine.resize(machine.slots, machine.areas);
+        }
         Ok(!self.dma_mask.is_empty() || !self.min_align.is_empty() || self.ram.is_some())
     }
 }

@@ -8,14 +8,15 @@ use rebound_sim::manifest::Manifest;
 use rebound_sim::trace::TraceKind;
 
 use crate::cli::core::{Choice, CoreFiles};
-use crate::cli::sim::path_text;
+use crate::cli::progress::Steps;
+use crate::cli::sim::{path_text, seconds};
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::execute::{Core, Environment};
 use crate::replay::price::{
     CoreTraits, Moved, Place, PriceReport, Window, WindowError, WorldError, moved, plan,
 };
-use crate::replay::{Load, Machine};
+use crate::replay::{DeviceConfig, Load, Machine};
 use crate::result::{Counts, RunResult};
 use crate::runner::child::{self, ChildCommand};
 use crate::scenario::plan::{EnginePlan, Plan};
@@ -24,8 +25,6 @@ use crate::validate::Profile;
 
 /// Driver of the reference engine, as its manifest names it.
 pub(super) const ENGINE_DRIVER: &str = "dma_engine";
-/// Wall time after which a run is stopped.
-const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The core and the part of the trace that it carries out.
 #[derive(Debug, Args)]
@@ -41,6 +40,10 @@ pub(super) struct PriceArgs {
     /// Most transfers for --rtl
     #[arg(long, default_value = "200", value_parser = clap::value_parser!(u32).range(1..=100_000), requires = "rtl")]
     transfers: u32,
+    /// Seconds of wall time after which a run of --rtl is stopped; there are two for each device
+    #[arg(long, default_value_t = 300.0, value_name = "SECONDS", value_parser = seconds, requires = "rtl",
+          allow_negative_numbers = true)]
+    timeout: f64,
 }
 
 /// A core that is ready to run, with what its transfers have to know.
@@ -69,17 +72,26 @@ impl PriceArgs {
         );
         let mut report = PriceReport::new(&core.traits.name, core.traits.mask_bits(), lines);
         let mut outcome = Outcome::Pass;
-        for (number, device) in machine.devices.iter().enumerate() {
-            let own = |one: &&Moved| one.device as usize == number;
-            let mine: Vec<Moved> = transfers.iter().filter(own).copied().collect();
-            if mine.is_empty() {
-                continue;
-            }
+        let by_device: Vec<(&DeviceConfig, Vec<Moved>)> = machine
+            .devices
+            .iter()
+            .enumerate()
+            .map(|(number, device)| {
+                let own = |one: &&Moved| one.device as usize == number;
+                (device, transfers.iter().filter(own).copied().collect())
+            })
+            .filter(|(_, mine): &(_, Vec<Moved>)| !mine.is_empty())
+            .collect();
+        let runs = by_device.len();
+        let steps = Steps::new();
+        for (number, (device, mine)) in by_device.into_iter().enumerate() {
             let mut counts = Vec::new();
-            for place in [Place::Bounced, Place::Direct] {
+            for (nth, place) in [Place::Bounced, Place::Direct].into_iter().enumerate() {
+                let what = format!("{}, {}", device.name, run_name(place));
+                steps.show(2 * number + nth, 2 * runs, &what);
                 let plan = plan(&core.traits, &mine, device.min_align_mask, place, seed)
                     .map_err(|error| no_world(&error))?;
-                let result = run(&core.manifest, &plan)?;
+                let result = run(&core.manifest, &plan, Duration::from_secs_f64(self.timeout))?;
                 if result.violation_count() > 0 {
                     outcome = Outcome::Violations;
                     tell(&device.name, place, &result)?;
@@ -88,6 +100,7 @@ impl PriceArgs {
             }
             report.add(&device.name, &counts[0], &counts[1]);
         }
+        steps.finish();
         report.add_sums();
         Ok((report, outcome))
     }
@@ -134,7 +147,7 @@ pub(super) fn usual() -> Choice {
     }
 }
 
-fn run(manifest: &Path, plan: &Plan) -> Result<RunResult, UsageError> {
+fn run(manifest: &Path, plan: &Plan, timeout: Duration) -> Result<RunResult, UsageError> {
     let cannot = |error: &dyn std::error::Error| {
         UsageError::from_error("cannot hand the transfers to the process of the run", error)
     };
@@ -152,7 +165,7 @@ fn run(manifest: &Path, plan: &Plan) -> Result<RunResult, UsageError> {
     child::run(&ChildCommand {
         program,
         arguments,
-        timeout: TIMEOUT,
+        timeout,
     })
 }
 

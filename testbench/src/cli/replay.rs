@@ -42,9 +42,9 @@ pub(crate) struct Replay {
     cpus: Option<u32>,
     #[command(flatten)]
     price: PriceArgs,
-    /// Seed of the shifts
-    #[arg(long, default_value = "1", value_parser = seed::parse, allow_negative_numbers = true)]
-    seed: Seed,
+    /// Seed of the shifts of --scale, and of the data of --rtl; default: 1
+    #[arg(long, value_parser = seed::parse, allow_negative_numbers = true)]
+    seed: Option<Seed>,
     /// Write the figures per phase and device as CSV
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -58,6 +58,10 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
+        if self.seed.is_some() && self.scale.is_none() && self.price.manifest().is_none() {
+            return Err(UsageError::new("--seed: nothing is drawn in this replay")
+                .help("a seed shifts the copies of --scale K, and fills the buffers of --rtl"));
+        }
         let load = read(&self.trace)?;
         let recorded = self.machine.recorded(&load)?;
         let mut machine = recorded.machine.clone();
@@ -77,6 +81,14 @@ impl Replay {
             is_changed = true;
         }
         is_changed |= self.scale.is_some() || self.cpus.is_some();
+        if is_changed && !machine.fits() {
+            return Err(UsageError::new(format!(
+                "a pool of {} slots, 2 KiB each, does not fit into memory of {} MiB, whose lowest 16 are never a pool's",
+                machine.slots,
+                machine.ram_bytes >> 20
+            ))
+            .help("a smaller pool, --swiotlb N,AREAS, or more memory, --ram SIZE"));
+        }
         if is_changed {
             return self.changed(&load, &machine);
         }
@@ -99,11 +111,15 @@ impl Replay {
         })
     }
 
+    fn seed(&self) -> Seed {
+        self.seed.unwrap_or(Seed::new(1))
+    }
+
     fn changed(&self, load: &Load, machine: &Machine) -> Result<Outcome, UsageError> {
         let change = Change {
             scale: self.scale.unwrap_or(1),
             cpus: self.cpus,
-            seed: self.seed,
+            seed: self.seed(),
             stops_at_failure: false,
         };
         say(&format!(
@@ -147,7 +163,7 @@ impl Replay {
         machine: &Machine,
         manifest: &Path,
     ) -> Result<Outcome, UsageError> {
-        let (report, outcome) = self.price.price(load, machine, (manifest, self.seed))?;
+        let (report, outcome) = self.price.price(load, machine, (manifest, self.seed()))?;
         say(report.text().trim_end())?;
         if let Some(path) = &self.csv {
             write_csv(path, &report.rows)?;

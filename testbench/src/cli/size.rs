@@ -34,13 +34,13 @@ pub(crate) struct Size {
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
     scale: u32,
     /// Replays with other shifts, with --scale above 1
-    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10000))]
+    #[arg(long, default_value = "10", requires = "scale", value_parser = clap::value_parser!(u32).range(1..=10000))]
     runs: u32,
     /// Percent of those replays that must be without a failure
-    #[arg(long, default_value = "95", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value = "95", requires = "scale", value_parser = clap::value_parser!(u32).range(1..=100))]
     confidence: u32,
     /// Seed of the shifts
-    #[arg(long, default_value = "1", value_parser = seed::parse, allow_negative_numbers = true)]
+    #[arg(long, default_value = "1", requires = "scale", value_parser = seed::parse, allow_negative_numbers = true)]
     seed: Seed,
 }
 

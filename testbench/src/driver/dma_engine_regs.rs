@@ -15,7 +15,7 @@ pub const VERSION_MINOR_MASK: u32 = 0xffff;
 /// Lowest bit of `VERSION_MINOR_MASK`.
 pub const VERSION_MINOR_SHIFT: u32 = 0;
 /// What `VERSION.minor` always reads.
-pub const VERSION_MINOR_VALUE: u32 = 0x1;
+pub const VERSION_MINOR_VALUE: u32 = 0x2;
 /// Incompatible changes. (r)
 pub const VERSION_MAJOR_MASK: u32 = 0xffff_0000;
 /// Lowest bit of `VERSION_MAJOR_MASK`.
@@ -48,6 +48,8 @@ pub const CAPS0_HAS_LOOPBACK: u32 = 0x0100_0000;
 pub const CAPS0_HAS_RINGS: u32 = 0x0200_0000;
 /// Performance counters exist. (r)
 pub const CAPS0_HAS_COUNTERS: u32 = 0x0400_0000;
+/// `ADDR_LIMIT` and BOUNDARY exist. (r)
+pub const CAPS0_HAS_ADDR_LIMIT: u32 = 0x0800_0000;
 /// Built with a planted fault, to test a testbench. (r)
 pub const CAPS0_HAS_PLANTED_FAULT: u32 = 0x8000_0000;
 /// Limits on the bus.
@@ -119,8 +121,10 @@ pub const S2MM_BASE: u32 = 0x200;
 pub const ADDR_MODE_TRUNCATE: u32 = 0;
 /// A transfer that reaches beyond the limit is refused with a status.
 pub const ADDR_MODE_LIMIT_ERROR: u32 = 1;
-/// The low 16 bits do not carry into the higher ones, as in the 8237.
+/// As truncate, and the low 16 bits do not carry into the higher ones, as in the 8237.
 pub const ADDR_MODE_WRAP_64K: u32 = 2;
+/// As truncate, and the low `BOUNDARY.bits` bits do not carry into the higher ones.
+pub const ADDR_MODE_BOUNDARY: u32 = 3;
 /// No error.
 pub const ERROR_KIND_NONE: u32 = 0;
 /// The bus answered SLVERR.
@@ -209,6 +213,30 @@ pub mod channel {
     /// interrupt come at once; busy falls when the bus has answered what is outstanding. With a
     /// ring: also cycles in which something is outstanding on its port, and nothing moves there.
     pub const TIMEOUT: u32 = 0x20;
+    /// Strap of the address limit: how many of `CAPS0.addr_bits` the channel has, in
+    /// `CAPS0.addr_mode`. Byte 0 and byte 1 are written apart: a value outside of 16 to
+    /// `CAPS0.addr_bits` is refused, and what was there reads back. May be written while busy.
+    pub const ADDR_LIMIT: u32 = 0x24;
+    /// DMA address bits of the data. Read at start, or when a descriptor begins. Resets to
+    /// `CAPS0.addr_bits`. (rw)
+    pub const ADDR_LIMIT_BITS_MASK: u32 = 0x7f;
+    /// Lowest bit of `ADDR_LIMIT_BITS_MASK`.
+    pub const ADDR_LIMIT_BITS_SHIFT: u32 = 0;
+    /// DMA address bits of the descriptors. Read when `ring_enable` is set. Resets to
+    /// `CAPS0.addr_bits`. (rw)
+    pub const ADDR_LIMIT_RING_BITS_MASK: u32 = 0x7f00;
+    /// Lowest bit of `ADDR_LIMIT_RING_BITS_MASK`.
+    pub const ADDR_LIMIT_RING_BITS_SHIFT: u32 = 8;
+    /// Where the address counter does not carry: `seg_boundary` is 2^bits - 1. Data and descriptors
+    /// wrap at the multiple of 2^bits in which they began. Read like `ADDR_LIMIT`, may be written
+    /// while busy.
+    pub const BOUNDARY: u32 = 0x28;
+    /// 12 to 64 in mode boundary, which resets to what was built in; another value is refused, and
+    /// what was there reads back. Always 16 in mode `wrap_64k`, and 64, no boundary, in the others.
+    /// (rw)
+    pub const BOUNDARY_BITS_MASK: u32 = 0x7f;
+    /// Lowest bit of `BOUNDARY_BITS_MASK`.
+    pub const BOUNDARY_BITS_SHIFT: u32 = 0;
     /// DMA address of descriptor 0, bits 31:0, a multiple of 16.
     pub const RING_BASE_LO: u32 = 0x40;
     /// Address bits 31:4. (rw)

@@ -199,12 +199,14 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         AddrMode::Truncate => 0,
         AddrMode::Error => 1,
         AddrMode::Wrap64K => 2,
+        AddrMode::Boundary => 3,
     };
     let fault = engine.planted_fault.map_or(0, PlantedFault::number);
     [
         ("DataWidth", engine.data_width.into()),
         ("AddrBits", engine.addr_bits.into()),
         ("AddrMode", mode),
+        ("BoundaryBits", engine.boundary_bits.into()),
         ("MaxBurstBeats", engine.max_burst_beats.into()),
         ("MaxReads", engine.max_reads.into()),
         ("MaxWrites", engine.max_writes.into()),

@@ -64,21 +64,30 @@ impl Interpreter {
             .map(drop)
     }
 
-    /// Starts a transfer; returns the errors that its steps have already read.
+    /// Starts a transfer; returns the errors that its steps have already read. `data` is what the core's stream
+    /// brings for it: it waits there already, unless the core would lose it.
     ///
     /// # Errors
     /// The step that could not be done.
     pub async fn start(
         &self,
         direction: Direction,
+        data: &[u8],
         symbols: &mut Symbols,
     ) -> Result<Vec<String>, StepError> {
         let program = self.program(direction);
+        if !program.drops_idle_data {
+            self.send(direction, data);
+        }
         let place = format!("control.{}.start", direction.name());
         // A wire may still show how the transfer before ended.
         let mut rules = program.errors.clone();
         rules.retain(|rule| rule.wire.is_none());
-        self.part(&place, &program.start, &rules, symbols).await
+        let errors = self.part(&place, &program.start, &rules, symbols).await?;
+        if program.drops_idle_data {
+            self.send(direction, data);
+        }
+        Ok(errors)
     }
 
     /// Waits for the end of a transfer and acknowledges it.
@@ -125,6 +134,10 @@ impl Interpreter {
     pub fn program(&self, direction: Direction) -> &Program {
         let program = self.control().program(direction);
         program.expect("only directions of the manifest are planned")
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     pub(super) fn control(&self) -> &Control {

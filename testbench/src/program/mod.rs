@@ -7,10 +7,12 @@ mod access;
 mod error;
 mod interpreter;
 mod steps;
+mod streams;
 mod symbols;
 mod units;
 
 pub use error::{StepError, StepProblem};
 pub use interpreter::{Completion, Interpreter};
+pub(crate) use streams::RESET_CYCLES;
 pub use symbols::Symbols;
 pub use units::units;

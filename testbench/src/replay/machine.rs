@@ -91,6 +91,8 @@ pub struct Recorded {
 
 /// Slots of the kernel's default pool.
 const DEFAULT_SLOTS: u32 = 32768;
+/// End of what 32 address bits reach.
+const FOUR_GIB: u64 = 4 << 30;
 
 impl Recorded {
     /// Finds out what machine was traced.
@@ -116,15 +118,13 @@ impl Recorded {
                 Source::Assumed,
             ),
         );
+        let bytes = u64::from(slots) * SLOT_BYTES;
         let (base, base_source) = first_of(
             [
                 (known.base, Source::Said),
                 (base_of(survey, slots, areas), Source::Derived),
             ],
-            (
-                0x1_0000_0000 - u64::from(slots) * SLOT_BYTES,
-                Source::Assumed,
-            ),
+            (FOUR_GIB.saturating_sub(bytes), Source::Assumed),
         );
         let devices = survey.devices.iter().map(|device| DeviceConfig {
             name: device.name.clone(),
@@ -139,7 +139,7 @@ impl Recorded {
                 is_forced: survey.is_forced,
                 policy: Policy::Static,
                 cpus,
-                ram_bytes: 4 << 30,
+                ram_bytes: base.saturating_add(bytes).max(FOUR_GIB),
                 devices: devices.collect(),
             },
             slots: slots_source,
@@ -212,6 +212,9 @@ fn areas_of(survey: &Survey, slots: u32, base: Option<u64>, cpus: u32) -> Option
 }
 
 impl Machine {
+    /// Memory that is never a pool's: the lowest 16 MiB, in bytes.
+    pub const LOWEST: u64 = 16 << 20;
+
     /// Returns where the pool lies and how it is cut.
     #[must_use]
     pub const fn geometry(&self) -> PoolGeometry {
@@ -222,16 +225,22 @@ impl Machine {
         }
     }
 
-    /// Takes another size: the pool keeps its end, as the boot allocator gives memory from the top.
+    /// Takes another size: the pool keeps its end, as the boot allocator gives memory from the top, unless
+    /// memory ends before it.
     pub fn resize(&mut self, slots: u32, areas: u32) {
-        let end = self.base + u64::from(self.slots) * SLOT_BYTES;
+        let end = (self.base + u64::from(self.slots) * SLOT_BYTES).min(self.ram_bytes);
         let bytes = u64::from(slots) * SLOT_BYTES;
-        const LOWEST: u64 = 16 << 20;
         self.base = end
             .checked_sub(bytes)
-            .filter(|&base| base >= LOWEST)
-            .unwrap_or(LOWEST);
+            .filter(|&base| base >= Self::LOWEST)
+            .unwrap_or(Self::LOWEST);
         (self.slots, self.areas) = (slots, areas);
+    }
+
+    /// Whether the pool lies in the memory.
+    #[must_use]
+    pub const fn fits(&self) -> bool {
+        self.base + self.slots as u64 * SLOT_BYTES <= self.ram_bytes
     }
 
     /// Makes the bounce layer.
@@ -265,12 +274,14 @@ impl Machine {
     /// Free memory beside the pool for pools that are added: what lies below 4 GiB, the lowest 16 MiB
     /// left out.
     fn pages(&self) -> Box<dyn PageSource + Send> {
-        const LOWEST: u64 = 16 << 20;
         let top = self.ram_bytes.min(bit_mask(32) + 1);
         let end = self.base + u64::from(self.slots) * SLOT_BYTES;
-        let (below, above) = (self.base.saturating_sub(LOWEST), top.saturating_sub(end));
+        let (below, above) = (
+            self.base.saturating_sub(Self::LOWEST),
+            top.saturating_sub(end),
+        );
         if below >= above {
-            Box::new(RegionSource::new(PhysAddr::new(LOWEST), below))
+            Box::new(RegionSource::new(PhysAddr::new(Self::LOWEST), below))
         } else {
             Box::new(RegionSource::new(PhysAddr::new(end), above))
         }

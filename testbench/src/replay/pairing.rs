@@ -160,14 +160,7 @@ impl Pairing {
     }
 
     fn push(&mut self, record: &Record, kind: OpKind) {
-        let op = Op {
-            time_ns: record.time_ns,
-            line: record.line,
-            cpu: record.cpu,
-            task: record.task,
-            pid: record.pid,
-            kind,
-        };
+        let op = op_at(record, kind);
         let is_open = matches!(&op.kind, OpKind::Map(map) if map.seen == Seen::Unpaired);
         self.open += usize::from(is_open);
         self.queue.push_back(Waiting { op, is_open });
@@ -352,3 +345,15 @@ impl Pairing {
 #[cfg(test)]
 #[path = "pairing_tests.rs"]
 mod tests;
+
+/// What a record tells, at its place in the trace.
+fn op_at(record: &Record, kind: OpKind) -> Op {
+    Op {
+        time_ns: record.time_ns,
+        line: record.line,
+        cpu: record.cpu,
+        task: record.task,
+        pid: record.pid,
+        kind,
+    }
+}

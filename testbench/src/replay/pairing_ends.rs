@@ -1,6 +1,6 @@
 //! Ends of mappings: by their line, and those that no line tells.
 
-use super::{MOST_NS, Mapped, Pairing, SLOT, Waiting};
+use super::{MOST_NS, Mapped, Pairing, SLOT, Waiting, op_at};
 use crate::replay::op::{Op, OpKind};
 use crate::trace::{Dir, Record, TraceAttrs};
 
@@ -13,18 +13,12 @@ impl Pairing {
             self.load.survey.misfits.lost_unmaps.note(record.line);
             self.live.remove(old.id);
             let at = self.queue.iter().position(|waiting| waiting.is_open);
-            let op = Op {
-                time_ns: record.time_ns,
-                line: record.line,
-                cpu: record.cpu,
-                task: record.task,
-                pid: record.pid,
-                kind: OpKind::Unmap {
-                    id: old.id,
-                    skips_sync: false,
-                    is_early: false,
-                },
+            let kind = OpKind::Unmap {
+                id: old.id,
+                skips_sync: false,
+                is_early: false,
             };
+            let op = op_at(record, kind);
             let is_open = false;
             // In front of all that still waits, the mapping that took the slots among them.
             self.queue

@@ -24,12 +24,10 @@ pub struct Margin {
 const LEAST_SLOTS: u32 = 128;
 /// Largest pool that is tried on any machine: 2 GiB, which fits below 4 GiB.
 const MOST_SLOTS: u32 = 1 << 20;
-/// Memory that is never a pool's: the lowest 16 MiB.
-const LOWEST: u64 = 16 << 20;
 
 /// Returns the slots of the largest pool that the machine's memory can hold, a power of two.
 pub(crate) fn most_slots(machine: &Machine) -> u32 {
-    let room = machine.ram_bytes.saturating_sub(LOWEST) / SLOT_BYTES;
+    let room = machine.ram_bytes.saturating_sub(Machine::LOWEST) / SLOT_BYTES;
     let fits = u32::try_from(room).unwrap_or(u32::MAX).min(MOST_SLOTS);
     let largest = fits.checked_ilog2().map_or(0, |bits| 1 << bits);
     largest.max(LEAST_SLOTS * machine.areas)

@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use rebound_sim::cpu::Cpu;
 use rebound_sim::host::Host;
-use rebound_sim::manifest::{Direction, Manifest};
-use rebound_sim::stream::{StreamSink, StreamSource};
+use rebound_sim::manifest::Manifest;
 use swiotlb::{MapError, UnmapError};
 
 use super::profile::Profile;
@@ -18,8 +17,6 @@ use crate::program::{Interpreter, StepError};
 use crate::scoreboard::Scoreboard;
 use crate::violation::{Check, Violation};
 
-/// Cycles for which the core is held in reset.
-const RESET_CYCLES: u64 = 16;
 /// Cycles in which a core that has nothing to do must leave the bus alone.
 const QUIET_CYCLES: u64 = 400;
 /// Cycles after an acknowledgement in which an interrupt has to fall; enough for one that crosses clocks.
@@ -58,7 +55,6 @@ impl Stuck {
 pub(super) struct Driver {
     pub(super) trial: Rc<Trial>,
     pub(super) profile: Profile,
-    pub(super) manifest: Rc<Manifest>,
     pub(super) host: Host,
     pub(super) cpu: Cpu,
     pub(super) program: Interpreter,
@@ -78,10 +74,9 @@ impl Driver {
     ) -> Self {
         let cpu = host.cpu(0);
         Self {
-            program: Interpreter::new(host, cpu.clone(), Rc::clone(&manifest), profile.units()),
+            program: Interpreter::new(host, cpu.clone(), manifest, profile.units()),
             trial,
             profile,
-            manifest,
             host: host.clone(),
             cpu,
             mapper,
@@ -115,24 +110,11 @@ impl Driver {
 
     /// Resets the core and does `init`.
     pub(super) async fn bring_up(&self) -> Result<(), Stuck> {
-        for wire in &self.manifest.wires {
-            if let Some(pin) = self.host.wire_in_named(&wire.name) {
-                pin.set(wire.initial);
-            }
-        }
-        self.reset().await;
+        self.program.set_wires();
+        self.program.reset().await;
         self.program.init().await?;
         self.expect_low_interrupts(None, "after reset").await;
         Ok(())
-    }
-
-    /// Resets the core, and forgets what was on its way on the streams.
-    pub(super) async fn reset(&self) {
-        if let Some(source) = self.source() {
-            source.clear();
-        }
-        self.host.reset(RESET_CYCLES).await;
-        self.drop_packets();
     }
 
     /// Lets some time pass in which nothing may happen: whatever the core does now, nobody has asked for.
@@ -171,44 +153,6 @@ impl Driver {
                 );
                 self.report(Check::Status, job, text);
             }
-        }
-    }
-
-    /// The stream that carries the data of a direction.
-    pub(super) fn stream_name(&self, direction: Direction) -> Option<&str> {
-        if !self.profile.directions.contains(&direction) {
-            return None;
-        }
-        let named = self.program.program(direction).stream.as_deref();
-        let wants_source = direction == Direction::Mm2s;
-        let mut streams = self.manifest.streams.iter();
-        named.or_else(|| {
-            streams
-                .find(|stream| stream.direction.is_source() == wants_source)
-                .map(|stream| stream.name.as_str())
-        })
-    }
-
-    /// The end of the stream that takes what the core sends.
-    pub(super) fn sink(&self) -> Option<StreamSink> {
-        let name = self.stream_name(Direction::Mm2s)?;
-        let mut streams = self.host.ports().streams_out.iter();
-        let port = streams.position(|stream| stream.name == name)?;
-        Some(self.host.stream_sink(port))
-    }
-
-    /// The end of the stream that sends to the core.
-    pub(super) fn source(&self) -> Option<StreamSource> {
-        let name = self.stream_name(Direction::S2mm)?;
-        let mut streams = self.host.ports().streams_in.iter();
-        let port = streams.position(|stream| stream.name == name)?;
-        Some(self.host.stream_source(port))
-    }
-
-    /// Drops what the core has sent so far.
-    pub(super) fn drop_packets(&self) {
-        if let Some(sink) = self.sink() {
-            while sink.try_recv().is_some() {}
         }
     }
 

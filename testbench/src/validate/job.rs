@@ -2,7 +2,6 @@
 
 use rebound_sim::events::Direction as Way;
 use rebound_sim::manifest::Direction;
-use rebound_sim::stream::Packet;
 use swiotlb::{DataDirection, PhysAddr};
 
 use super::driver::{Driver, Stuck};
@@ -195,7 +194,7 @@ impl Driver {
         let direction = job.direction();
         let mut symbols = self.symbols(leases, piece.offset, piece.bytes);
         self.begin();
-        let early = self.start(direction, data, &mut symbols).await?;
+        let early = self.program.start(direction, data, &mut symbols).await?;
         let completion = if early.is_empty() {
             self.program.done(direction, &mut symbols).await?
         } else {
@@ -241,10 +240,11 @@ impl Driver {
         let bytes = bytes.unwrap_or(chunk.bytes);
         let mut symbols = self.symbols(leases, 0, bytes);
         self.begin();
-        self.start(direction, &data[..index(bytes)], &mut symbols)
+        self.program
+            .start(direction, &data[..index(bytes)], &mut symbols)
             .await?;
         self.host.sleep(after_cycles).await;
-        self.reset().await;
+        self.program.reset().await;
         Ok(End::Failed)
     }
 
@@ -253,7 +253,7 @@ impl Driver {
         let direction = job.direction();
         let before = self.address_beats();
         let mut symbols = self.symbols(leases, 0, 0);
-        self.program.start(direction, &mut symbols).await?;
+        self.program.start(direction, &[], &mut symbols).await?;
         let completion = self.program.done(direction, &mut symbols).await?;
         if !completion.errors.is_empty() {
             let text = format!(
@@ -348,34 +348,9 @@ impl Driver {
         }
     }
 
-    /// Starts a transfer. Data for memory waits at the core's stream already, unless the core would lose it.
-    pub(super) async fn start(
-        &self,
-        direction: Direction,
-        data: &[u8],
-        symbols: &mut Symbols,
-    ) -> Result<Vec<String>, Stuck> {
-        let comes_late = self.program.program(direction).drops_idle_data;
-        if !comes_late {
-            self.send(direction, data);
-        }
-        let errors = self.program.start(direction, symbols).await?;
-        if comes_late {
-            self.send(direction, data);
-        }
-        Ok(errors)
-    }
-
-    /// Queues what the stream brings for a transfer to memory.
-    fn send(&self, direction: Direction, data: &[u8]) {
-        if let (Direction::S2mm, Some(source)) = (direction, self.source()) {
-            drop(source.push(Packet::new(data.to_vec())));
-        }
-    }
-
     /// Takes what the core has sent, and compares it.
     pub(super) async fn receive(&self, number: usize, data: &[u8]) -> Result<(), Stuck> {
-        let Some(sink) = self.sink() else {
+        let Some(sink) = self.program.sink() else {
             return Ok(());
         };
         let mut found = Vec::new();
@@ -404,12 +379,16 @@ impl Driver {
             Direction::Copy => return Ok(()),
             Direction::Mm2s => {
                 self.host.sleep(STREAM_CYCLES / 100).await;
-                self.drop_packets();
-                self.sink().is_none_or(|sink| sink.partial_bytes() == 0)
+                self.program.drop_packets();
+                self.program
+                    .sink()
+                    .is_none_or(|sink| sink.partial_bytes() == 0)
             }
             Direction::S2mm => {
                 self.host.sleep(STREAM_CYCLES / 100).await;
-                self.source().is_none_or(|source| source.queued() == 0)
+                self.program
+                    .source()
+                    .is_none_or(|source| source.queued() == 0)
             }
         };
         if is_clear {

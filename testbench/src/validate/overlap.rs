@@ -107,7 +107,10 @@ impl Driver {
             self.board.borrow_mut().device_started(lease.id);
         }
         let mut symbols = self.symbols(&leases, 0, chunk.bytes);
-        let errors = self.start(job.direction(), &data, &mut symbols).await?;
+        let errors = self
+            .program
+            .start(job.direction(), &data, &mut symbols)
+            .await?;
         if !errors.is_empty() {
             let text = format!(
                 "start with {} transfers in work at most: expected success, found the core to report {}",

@@ -161,7 +161,7 @@ impl Profile {
 #[cfg(test)]
 impl Profile {
     /// A copy core of any byte with this many address bits, on a bus of 8 bytes.
-    pub(super) fn of_copy(address_bits: u32) -> Self {
+    pub(crate) fn of_copy(address_bits: u32) -> Self {
         use rebound_sim::manifest::CompletionOrder;
         Self {
             limits: ResolvedLimits {

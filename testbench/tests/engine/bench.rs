@@ -12,6 +12,7 @@ use rebound::scenario::plan::EnginePlan;
 use rebound::seed::Seed;
 use rebound_sim::axi::{BusPolicy, FaultAccess, FaultResponse, FaultWindow};
 use rebound_sim::axil::Registers;
+use rebound_sim::clock::Task;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{AddressEvent, BusEvent};
 use rebound_sim::host::Host;
@@ -84,6 +85,18 @@ fn environment() -> &'static Environment {
 
 /// Runs a driver on the engine out of reset, to its end; nothing may break a rule or an assertion.
 pub(crate) fn run<T: 'static>(setup: Setup, driver: impl AsyncFnOnce(Bench) -> T + 'static) -> T {
+    let (mut simulation, bench, task) = begin(setup, driver);
+    let outcome = simulation.run(2_000_000, |events, _| bench.note(events));
+    assert!(outcome.is_finished(), "{outcome:?}");
+    assert_eq!(simulation.device_mut().take_violations(), []);
+    task.take().expect("the driver has finished")
+}
+
+/// Makes everything that [`run`] runs.
+pub(crate) fn begin<T: 'static>(
+    setup: Setup,
+    driver: impl AsyncFnOnce(Bench) -> T + 'static,
+) -> (Simulation<TornStream>, Bench, Task<T>) {
     let core = Core {
         engine: setup.engine,
         trace: TraceKind::Off,
@@ -105,25 +118,20 @@ pub(crate) fn run<T: 'static>(setup: Setup, driver: impl AsyncFnOnce(Bench) -> T
     let device = TornStream::new(device, setup.keeps);
     let mut simulation = Simulation::new(device, memory, &options).expect("valid options");
     let host = simulation.host();
-    let log: Rc<RefCell<Vec<BusEvent>>> = Rc::default();
     let bench = Bench {
         registers: host.registers(0),
         host: host.clone(),
-        log: Rc::clone(&log),
+        log: Rc::default(),
         salt: Rc::default(),
     };
+    let driven = bench.clone();
     let task = simulation.spawn("driver", async move {
         host.reset(RESET_CYCLES).await;
         // Streams may not be valid at the edge that ends the reset (IHI 0051, 2.7.2).
         host.sleep(1).await;
-        driver(bench).await
+        driver(driven).await
     });
-    let outcome = simulation.run(2_000_000, |events, _| {
-        log.borrow_mut().extend_from_slice(events);
-    });
-    assert!(outcome.is_finished(), "{outcome:?}");
-    assert_eq!(simulation.device_mut().take_violations(), []);
-    task.take().expect("the driver has finished")
+    (simulation, bench, task)
 }
 
 /// The engine as a driver sees it.
@@ -148,6 +156,11 @@ impl Bench {
             bench: self.clone(),
             base: regs::S2MM_BASE,
         }
+    }
+
+    /// Keeps what happened on the bus.
+    pub(crate) fn note(&self, events: &[BusEvent]) {
+        self.log.borrow_mut().extend_from_slice(events);
     }
 
     pub(crate) async fn read(&self, addr: u32) -> u32 {
@@ -185,11 +198,14 @@ impl Bench {
     /// Fills memory with a new pattern.
     pub(crate) fn fill(&self, addr: u64, bytes: usize) -> Vec<u8> {
         let data = self.pattern(bytes);
-        self.host
-            .memory()
-            .write(PhysAddr::new(addr), &data)
-            .expect("RAM");
+        self.put(addr, &data);
         data
+    }
+
+    /// Writes memory.
+    pub(crate) fn put(&self, addr: u64, data: &[u8]) {
+        let mut memory = self.host.memory();
+        memory.write(PhysAddr::new(addr), data).expect("RAM");
     }
 
     pub(crate) fn memory(&self, addr: u64, bytes: usize) -> Vec<u8> {

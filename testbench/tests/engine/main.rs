@@ -2,6 +2,7 @@
 
 mod bench;
 mod cycles;
+mod diagrams;
 mod failures;
 mod limits;
 mod packets;
@@ -12,4 +13,5 @@ mod ringless;
 mod rings;
 mod stops;
 mod timeouts;
+mod straps;
 mod torn;

@@ -2,22 +2,21 @@
 
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
-use rebound::scenario::plan::{AddrMode, EnginePlan};
 use rebound_sim::axi::FaultResponse;
 
 use super::bench::{End, SOURCE, Setup, TARGET, run};
+use super::failures::each_mode;
 
 #[test]
 fn the_engine_says_what_it_is_and_how_it_was_built() {
-    for (mode, bits, name) in [
-        (AddrMode::Truncate, 32, regs::ADDR_MODE_TRUNCATE),
-        (AddrMode::Error, 32, regs::ADDR_MODE_LIMIT_ERROR),
-        (AddrMode::Wrap64K, 24, regs::ADDR_MODE_WRAP_64K),
-    ] {
-        let engine = EnginePlan {
-            addr_mode: mode,
-            ..EnginePlan::bits(bits)
-        };
+    let names = [
+        regs::ADDR_MODE_TRUNCATE,
+        regs::ADDR_MODE_LIMIT_ERROR,
+        regs::ADDR_MODE_WRAP_64K,
+        regs::ADDR_MODE_BOUNDARY,
+    ];
+    for (engine, name) in each_mode().into_iter().zip(names) {
+        let bits = engine.addr_bits;
         run(Setup::of(engine), async move |bench| {
             assert_eq!(bench.read(regs::ID).await, regs::ID_MAGIC_VALUE);
             let version = bench.read(regs::VERSION).await;
@@ -31,7 +30,8 @@ fn the_engine_says_what_it_is_and_how_it_was_built() {
                 | regs::CAPS0_CHANNELS_VALUE << 20
                 | regs::CAPS0_HAS_LOOPBACK
                 | regs::CAPS0_HAS_RINGS
-                | regs::CAPS0_HAS_COUNTERS;
+                | regs::CAPS0_HAS_COUNTERS
+                | regs::CAPS0_HAS_ADDR_LIMIT;
             assert_eq!(bench.read(regs::CAPS0).await, expected);
             assert_eq!(bench.read(regs::CAPS1).await, 16 | 16 << 16 | 16 << 24);
             assert_eq!(bench.read(regs::CAPS2).await, 512 | 64 << 16);
@@ -66,7 +66,10 @@ fn registers_keep_what_may_be_written_and_reserved_bits_read_0() {
                 (base + reg::FAIL_ADDR_LO, 0),
                 (base + reg::FAIL_ADDR_HI, 0),
                 (base + reg::TIMEOUT, u32::MAX),
-                (base + 0x24, 0),
+                // An engine of 32 address bits without boundary: refused, so as they were.
+                (base + reg::ADDR_LIMIT, 32 | 32 << 8),
+                (base + reg::BOUNDARY, 64),
+                (base + 0x2c, 0),
                 (base + reg::RING_BASE_LO, 0xffff_fff0),
                 (base + reg::RING_BASE_HI, u32::MAX),
                 (base + reg::RING_SIZE, 0xffff),

@@ -120,3 +120,53 @@ fn force_and_areas_of_the_recorded_pool_are_taken_as_written() {
         .stdout(contains("2 areas (derived from the addresses)"))
         .stdout(contains("2 of 2 bounce buffers").and(contains("forced").not()));
 }
+
+#[test]
+fn memory_that_cannot_hold_the_pool_is_refused_and_a_smaller_pool_lies_in_it() {
+    let run = |arguments: &[&str]| {
+        rebound()
+            .arg("replay")
+            .args(arguments)
+            .arg(excerpt("nvme_7.3.txt.gz"))
+            .assert()
+    };
+    run(&["--ram", "1K"])
+        .code(2)
+        .stderr(contains("1024 bytes hold no pool: expected at least 32M"));
+    run(&["--ram", "64M", "--swiotlb", "32768,1,force"])
+        .code(2)
+        .stderr(contains("a pool of 32768 slots").and(contains("memory of 64 MiB")));
+    run(&["--ram", "64M", "--swiotlb", "16384,1,force"])
+        .success()
+        .stdout(contains("16384 slots"));
+}
+
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    let trace = excerpt("nvme_7.3.txt.gz");
+    rebound()
+        .args(["replay", "--seed", "5"])
+        .arg(&trace)
+        .assert()
+        .code(2)
+        .stderr(contains("--seed: nothing is drawn").and(contains("--scale K")));
+    for option in ["--runs", "--confidence", "--seed"] {
+        rebound()
+            .args(["size", option, "5"])
+            .arg(&trace)
+            .assert()
+            .code(2)
+            .stderr(contains("--scale <SCALE>"));
+        rebound()
+            .args(["size", option, "5", "--scale", "2"])
+            .arg(&trace)
+            .assert()
+            .success();
+    }
+    rebound()
+        .args(["replay", "--timeout", "5"])
+        .arg(&trace)
+        .assert()
+        .code(2)
+        .stderr(contains("--rtl"));
+}

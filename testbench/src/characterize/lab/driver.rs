@@ -8,7 +8,6 @@ use std::rc::Rc;
 use futures::future::{Either, select};
 use rebound_sim::host::Host;
 use rebound_sim::manifest::{Direction, Manifest, UnitBytes};
-use rebound_sim::stream::{Packet, StreamSink, StreamSource};
 
 use super::memory::{Buffers, Everywhere};
 use super::patient;
@@ -17,8 +16,6 @@ use crate::characterize::probe::{Before, End, Outcome, Transfer, Wrong, WrongByt
 use crate::program::{Completion, Interpreter, StepError, StepProblem, Symbols};
 use crate::seed::{Seed, mix};
 
-/// Cycles for which the core is held in reset.
-const RESET_CYCLES: u64 = 16;
 /// How often the watchdog looks at the bus.
 const WATCH_CYCLES: u64 = 1000;
 /// Most cycles of a transfer, and more for each byte: for cores that never come to rest.
@@ -93,21 +90,21 @@ impl Driver {
                 .expect("probes refuse whole ranges");
         }
         self.begin(buffers);
-        let comes_late = self.program.program(self.direction).drops_idle_data;
-        if !comes_late {
-            self.send(buffers);
+        if let Some(source) = self.program.source() {
+            source.clear();
         }
+        let data = match self.direction {
+            Direction::S2mm => buffers.content(),
+            Direction::Mm2s | Direction::Copy => Vec::new(),
+        };
         let mut symbols = self.symbols(transfer);
-        let start = self.program.start(self.direction, &mut symbols);
+        let start = self.program.start(self.direction, &data, &mut symbols);
         let errors = self.patiently("start", most, start).await?;
-        if comes_late {
-            self.send(buffers);
-        }
         let started = self.host.cycle();
         if let Some(cycles) = transfer.reset_after {
             self.host.sleep(cycles).await;
             self.watch.borrow_mut().is_over = true;
-            self.reset().await;
+            self.program.reset().await;
             outcome.end = End::Reset;
             return Ok(());
         }
@@ -141,16 +138,12 @@ impl Driver {
                 let mut symbols = Symbols::default();
                 let recover = self.program.recover(self.direction, &mut symbols);
                 self.patiently("recover", most, recover).await?;
-                self.drop_packets();
+                self.program.drop_packets();
                 Ok(())
             }
             Before::Reset => {
-                for wire in &self.manifest.wires {
-                    if let Some(pin) = self.host.wire_in_named(&wire.name) {
-                        pin.set(wire.initial);
-                    }
-                }
-                self.reset().await;
+                self.program.set_wires();
+                self.program.reset().await;
                 self.patiently("init", most, self.program.init()).await
             }
             Before::Init => self.patiently("init", most, self.program.init()).await,
@@ -210,15 +203,6 @@ impl Driver {
         }
     }
 
-    /// Resets the core, and forgets what was on its way on the streams.
-    async fn reset(&self) {
-        if let Some(source) = self.source() {
-            source.clear();
-        }
-        self.host.reset(RESET_CYCLES).await;
-        self.drop_packets();
-    }
-
     fn symbols(&self, transfer: &Transfer) -> Symbols {
         let tag = self.tag.get();
         self.tag.set(tag + 1);
@@ -233,7 +217,7 @@ impl Driver {
             let found = buffers.judge(&self.host.memory());
             return found.expect("buffers lie in the memory of the machine");
         }
-        let sink = self.sink()?;
+        let sink = self.program.sink()?;
         let wanted = usize::try_from(buffers.bytes).unwrap_or(usize::MAX);
         let mut found = Vec::new();
         while found.len() < wanted {
@@ -252,55 +236,6 @@ impl Driver {
             how: WrongBytes::Other,
             what: format!("expected {wanted} bytes on the stream, found {came}"),
         })
-    }
-
-    /// Queues what the stream brings for a transfer to memory.
-    fn send(&self, buffers: &Buffers) {
-        if let (Direction::S2mm, Some(source)) = (self.direction, self.source()) {
-            source.clear();
-            if buffers.bytes > 0 {
-                drop(source.push(Packet::new(buffers.content())));
-            }
-        }
-    }
-
-    fn stream_name(&self) -> Option<&str> {
-        let named = self.program.program(self.direction).stream.as_deref();
-        let wants_source = self.direction == Direction::Mm2s;
-        let mut streams = self.manifest.streams.iter();
-        named.or_else(|| {
-            streams
-                .find(|stream| stream.direction.is_source() == wants_source)
-                .map(|stream| stream.name.as_str())
-        })
-    }
-
-    /// The end of the stream that takes what the core sends.
-    fn sink(&self) -> Option<StreamSink> {
-        if self.direction != Direction::Mm2s {
-            return None;
-        }
-        let name = self.stream_name()?;
-        let mut streams = self.host.ports().streams_out.iter();
-        let port = streams.position(|stream| stream.name == name)?;
-        Some(self.host.stream_sink(port))
-    }
-
-    /// The end of the stream that sends to the core.
-    fn source(&self) -> Option<StreamSource> {
-        if self.direction != Direction::S2mm {
-            return None;
-        }
-        let name = self.stream_name()?;
-        let mut streams = self.host.ports().streams_in.iter();
-        let port = streams.position(|stream| stream.name == name)?;
-        Some(self.host.stream_source(port))
-    }
-
-    fn drop_packets(&self) {
-        if let Some(sink) = self.sink() {
-            while sink.try_recv().is_some() {}
-        }
     }
 
     fn note_peaks(&self, outcome: &mut Outcome) {
