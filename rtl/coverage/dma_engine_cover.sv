@@ -13,6 +13,7 @@
 module dma_engine_cover #(
     parameter int unsigned DataWidth = 64,
     parameter int unsigned MaxBurstBeats = 16,
+    parameter int unsigned IdWidth = 4,
     localparam int unsigned BeatBytes = DataWidth / 8,
     localparam int unsigned LaneBits = $clog2(BeatBytes)
 ) (
@@ -41,7 +42,7 @@ module dma_engine_cover #(
     input logic [7:0]           m_axi_ring_awlen,
     input logic                 m_axi_ring_awvalid,
     input logic                 m_axi_ring_awready,
-    input logic [3:0]           m_axi_ring_awid,
+    input logic [IdWidth-1:0]   m_axi_ring_awid,
     input logic [127:0]         m_axi_ring_wdata,
     input logic                 m_axi_ring_wvalid,
     input logic                 m_axi_ring_wready,
@@ -50,7 +51,7 @@ module dma_engine_cover #(
     input logic [7:0]           m_axi_ring_arlen,
     input logic                 m_axi_ring_arvalid,
     input logic                 m_axi_ring_arready,
-    input logic [3:0]           m_axi_ring_arid,
+    input logic [IdWidth-1:0]   m_axi_ring_arid,
     input logic [127:0]         m_axi_ring_rdata,
     input logic [1:0]           m_axi_ring_rresp,
     input logic                 m_axi_ring_rvalid,
@@ -146,16 +147,16 @@ module dma_engine_cover #(
     `DMA_COVER(ring_fetch_of_one, ring_ar && m_axi_ring_arlen == '0)
     `DMA_COVER(ring_fetch_of_several, ring_ar && m_axi_ring_arlen != '0)
     `DMA_COVER(ring_fetch_waits, m_axi_ring_arvalid && !m_axi_ring_arready)
-    `DMA_COVER(ring_fetch_mm2s, ring_ar && m_axi_ring_arid == 4'd0)
-    `DMA_COVER(ring_fetch_s2mm, ring_ar && m_axi_ring_arid == 4'd1)
+    `DMA_COVER(ring_fetch_mm2s, ring_ar && m_axi_ring_arid == IdWidth'(0))
+    `DMA_COVER(ring_fetch_s2mm, ring_ar && m_axi_ring_arid == IdWidth'(1))
     `DMA_COVER(ring_descriptor_more, m_axi_ring_rvalid && m_axi_ring_rdata[96])
     `DMA_COVER(ring_descriptor_irq, m_axi_ring_rvalid && m_axi_ring_rdata[97])
     `DMA_COVER(ring_descriptor_of_no_bytes, m_axi_ring_rvalid && m_axi_ring_rdata[95:64] == '0)
     `DMA_COVER(ring_writeback_of_one, ring_aw && m_axi_ring_awlen == '0)
     `DMA_COVER(ring_writeback_of_several, ring_aw && m_axi_ring_awlen != '0)
     `DMA_COVER(ring_writeback_waits, m_axi_ring_awvalid && !m_axi_ring_awready)
-    `DMA_COVER(ring_writeback_mm2s, ring_aw && m_axi_ring_awid == 4'd0)
-    `DMA_COVER(ring_writeback_s2mm, ring_aw && m_axi_ring_awid == 4'd1)
+    `DMA_COVER(ring_writeback_mm2s, ring_aw && m_axi_ring_awid == IdWidth'(0))
+    `DMA_COVER(ring_writeback_s2mm, ring_aw && m_axi_ring_awid == IdWidth'(1))
     `DMA_COVER(ring_done_well, ring_w && m_axi_ring_wdata[127] && !m_axi_ring_wdata[98])
     `DMA_COVER(ring_done_with_error, ring_w && m_axi_ring_wdata[127] && m_axi_ring_wdata[98])
     `DMA_COVER(ring_done_zero_length, ring_w && m_axi_ring_wdata[127] && m_axi_ring_wdata[99])
@@ -181,5 +182,8 @@ endmodule
 
 bind dma_engine dma_engine_cover #(
     .DataWidth(DataWidth),
-    .MaxBurstBeats(MaxBurstBeats)
-) u_cover (.*);
+    .MaxBurstBeats(MaxBurstBeats),
+    .IdWidth(IdWidth)
+) u_cover (
+    .*
+);

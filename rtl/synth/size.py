@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Sizes of the engine: `size.py [CONFIGURATION...]`, all of them without an argument.
+"""Sizes of the engine: `size.py [--whole] [CONFIGURATION...]`, all of them without a name.
 
 Yosys synthesizes each configuration four times: for a Xilinx 7 series and for generic gates, flattened (what the engine
-costs) and module by module (where it goes). Prints tables, writes `size.csv` and `modules.csv` to results/synth, and
+costs) and, but for --whole, module by module (where it goes). Prints tables, writes `size.csv` and `modules.csv` to results/synth, and
 fails if a goal is missed. Environment: JOBS, syntheses at the same time (default: one per processor).
 """
 
@@ -173,20 +173,23 @@ def missed_goals(whole: dict[str, Size]) -> list[str]:
     return missed
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Measures the configurations."""
+    is_whole = "--whole" in arguments
+    names = [argument for argument in arguments if argument != "--whole"]
     unknown = [name for name in names if name not in CONFIGURATIONS]
     if unknown:
         print(f"size.py: no configuration is named {unknown[0]}; there are {', '.join(CONFIGURATIONS)}", file=sys.stderr)
         return 2
     names = names or list(CONFIGURATIONS)
+    views = (True,) if is_whole else (True, False)
     jobs = int(os.environ.get("JOBS") or os.cpu_count() or 1)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         runs = {
             (name, target, is_flat): pool.submit(synthesize, CONFIGURATIONS[name], target, is_flat)
-            for name in names
+            for is_flat in views
             for target in ("xilinx", "generic")
-            for is_flat in (True, False)
+            for name in names
         }
         try:
             done = {key: run.result() for key, run in runs.items()}
@@ -197,12 +200,14 @@ def main(names: list[str]) -> int:
     whole, modules = {}, {}
     for name in names:
         whole[name] = done[name, "xilinx", True][""] + done[name, "generic", True][""]
+        if is_whole:
+            continue
         parts = [done[name, target, False] for target in ("xilinx", "generic")]
         modules[name] = {
             instance: with_parts(parts[0], instance) + with_parts(parts[1], instance) for instance in sorted(parts[0])
         }
     text = "Whole engine, flattened\n" + table("configuration", list(whole.items())) + "\n"
-    for name in names:
+    for name in modules:
         rows = [("dma_engine" if not instance else f"  {instance}", size) for instance, size in modules[name].items()]
         text += f"\n{name}, module by module, each with what is in it\n{table('instance', rows)}\n"
     (RESULTS / "size.txt").write_text(text)
@@ -210,7 +215,7 @@ def main(names: list[str]) -> int:
     write_csv(
         RESULTS / "modules.csv",
         ["configuration", "instance"],
-        [[name, instance or "dma_engine", *size.row()] for name in names for instance, size in modules[name].items()],
+        [[name, instance or "dma_engine", *size.row()] for name in modules for instance, size in modules[name].items()],
     )
     print(text)
     print("size.py: tables are in results/synth (size.txt, size.csv, modules.csv)")
