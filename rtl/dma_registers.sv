@@ -129,7 +129,7 @@ module dma_registers #(
 
     localparam bit HasRings = RingDepth != 0;
 
-    logic        req, req_is_write, rerror, werror;
+    logic req, req_is_write, rerror, werror;
     logic [11:0] req_addr;
     logic [31:0] req_wdata, req_wmask, req_rdata;
 
@@ -171,7 +171,7 @@ module dma_registers #(
                                        : (AddrMode == AddrModeWrap64K) ? BoundaryBits8237 : AddrBitsMost;
 
     // A value that this engine cannot have is refused, so that what reads back is what holds.
-    logic                 bits_fit, ring_bits_fit, boundary_fits;
+    logic bits_fit, ring_bits_fit, boundary_fits;
     logic [WidthBits-1:0] mm2s_boundary, s2mm_boundary;
 
     assign bits_fit      = req_wdata[7:0] >= 8'(AddrBitsLeast) && req_wdata[7:0] <= 8'(AddrBits);
@@ -188,8 +188,8 @@ module dma_registers #(
     // ---- Register block ----
 
     logic [5:0] int_status, int_enable;
-    logic       mm2s_ring_irq, mm2s_control_written, mm2s_keep_open, mm2s_done, mm2s_ring_status_written, mm2s_ring_clears;
-    logic       s2mm_ring_irq, s2mm_control_written, s2mm_keep_open, s2mm_done, s2mm_ring_status_written, s2mm_ring_clears;
+    logic mm2s_ring_irq, mm2s_control_written, mm2s_keep_open, mm2s_done, mm2s_ring_status_written, mm2s_ring_clears;
+    logic s2mm_ring_irq, s2mm_control_written, s2mm_keep_open, s2mm_done, s2mm_ring_status_written, s2mm_ring_clears;
 
     dma_engine_regs #(
         .HasRings(HasRings)

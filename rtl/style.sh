@@ -15,10 +15,11 @@ done
 # Not the generated register block, whose look is the generator's affair; nor cores in Verilog 2005 (*.v).
 files=$(find rtl testbench/cores -maxdepth 2 -name '*.sv' ! -path '*/generated/*' | sort)
 
-# keeps_layout FILE: the formatter would spread over several lines what is a table: a protocol rule or a point in a line.
+# keeps_layout FILE: the formatter would spread over several lines what is a table: a protocol rule or a point in a line,
+# or, in the sample cores, the connections of a channel.
 keeps_layout() {
     case $1 in
-    rtl/sva/* | rtl/coverage/*) return 0 ;;
+    rtl/sva/* | rtl/coverage/* | testbench/cores/*) return 0 ;;
     esac
     return 1
 }

@@ -173,10 +173,10 @@ module dma_engine_cover #(
 
     final begin
         $c("static std::atomic<unsigned> models{0};");
-        $c("if (const char* const folder = std::getenv(\"DMA_COVERAGE\")) {");
-        $c("Verilated::threadContextp()->coveragep()->write(std::string{folder} + '/' + std::to_string(getpid()) + '-'");
-        $c("+ std::to_string(reinterpret_cast<std::uintptr_t>(&models)) + '-' + std::to_string(models++) + \".dat\");");
-        $c("}");
+        $c("const char* const folder = std::getenv(\"DMA_COVERAGE\");");
+        $c("const std::string name = std::to_string(getpid()) + '-' + std::to_string(models++) + '-'");
+        $c("+ std::to_string(reinterpret_cast<std::uintptr_t>(&models)) + \".dat\";");
+        $c("if (folder) Verilated::threadContextp()->coveragep()->write(std::string{folder} + '/' + name);");
     end
 endmodule
 
