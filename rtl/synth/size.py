@@ -161,6 +161,18 @@ def write_csv(path: pathlib.Path, heads: list[str], rows: list[list[str]]) -> No
         writer.writerows(rows)
 
 
+def peers() -> list[tuple[str, Size]]:
+    """Other cores, by the same commands."""
+    lines = [line for line in (HERE / "peers.csv").read_text().splitlines() if not line.startswith("#")]
+    return [
+        (
+            f"{row['core']}, {row['address_bits']} address bits",
+            Size(**{field.name: int(row[field.name]) for field in fields(Size) if field.name != "bram36"}),
+        )
+        for row in csv.DictReader(lines)
+    ]
+
+
 def missed_goals(whole: dict[str, Size]) -> list[str]:
     """What the engine should be and is not."""
     missed = [f"{name}: no FIFO is in block RAM" for name, size in whole.items() if size.bram36 == 0]
@@ -192,7 +204,11 @@ def main(arguments: list[str]) -> int:
             for name in names
         }
         try:
-            done = {key: run.result() for key, run in runs.items()}
+            done = {}
+            for (name, target, is_flat), run in runs.items():
+                done[name, target, is_flat] = run.result()
+                view = "flattened" if is_flat else "module by module"
+                print(f"size.py: {len(done)} of {len(runs)}: {name}, {target}, {view}", flush=True)
         except SynthesisError:
             pool.shutdown(cancel_futures=True)
             raise
@@ -206,7 +222,7 @@ def main(arguments: list[str]) -> int:
         modules[name] = {
             instance: with_parts(parts[0], instance) + with_parts(parts[1], instance) for instance in sorted(parts[0])
         }
-    text = "Whole engine, flattened\n" + table("configuration", list(whole.items())) + "\n"
+    text = "Whole engine, flattened, and other cores\n" + table("configuration", [*whole.items(), *peers()]) + "\n"
     for name in modules:
         rows = [("dma_engine" if not instance else f"  {instance}", size) for instance, size in modules[name].items()]
         text += f"\n{name}, module by module, each with what is in it\n{table('instance', rows)}\n"
