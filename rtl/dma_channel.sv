@@ -2,9 +2,9 @@
 // Control of one channel: takes transfers from the registers or from its ring, judges them, runs them on the mover,
 // and keeps how they ended.
 //
-// Registers: events are pulses; `failure_o`, `bytes_done_o`, `zero_length_o` and `packet_end_o` stay until the next
-// transfer. A transfer of length 0, and one that the address limit refuses, ends at once and never reaches the mover;
-// in loopback a refused one does, so that the other side is not left waiting.
+// Registers: events are pulses; what else `status_*_o` tells stays until the next transfer. A transfer of length 0, and
+// one that the address limit refuses, ends at once and never reaches the mover; in loopback a refused one does, so that
+// the other side is not left waiting.
 // Ring: descriptors come in order (`desc_valid_i`, `desc_take_o`), as many at a time as the mover takes; completions
 // go out in order, one a cycle. A failure of the bus, the limit, a stop or a soft reset halts the ring: no further
 // descriptor is taken, what is in the mover comes to its end, and `halted_o` is high until `resume_i`.
@@ -19,10 +19,12 @@ module dma_channel #(
     input  logic                           rst_ni,
 
     // The registers.
+    // Start: high in the cycle in which the bit is written; and whether ring_enable was written with it.
     input  logic                           command_start_i,
     input  logic                           command_enables_ring_i,
     input  logic                           command_stop_i,
     input  logic                           command_keep_open_i,
+    // STATUS.error is set.
     input  logic                           command_is_failed_i,
     input  logic [63:0]                    command_addr_i,
     input  logic [dma_pkg::LengthBits-1:0] command_length_i,
@@ -31,6 +33,7 @@ module dma_channel #(
     input  logic [31:0]                    command_timeout_i,
     input  logic                           soft_reset_i,
     input  logic                           loopback_i,
+    // Events are high for one cycle.
     output logic                           status_busy_o,
     output logic                           status_clears_status_o,
     output logic                           status_sets_done_o,
@@ -45,8 +48,10 @@ module dma_channel #(
     // The ring, if transfers come from there.
     input  logic                           has_ring_i,
     input  logic                           desc_valid_i,
+    // What happened when it was read: none, slverr, decerr or addr_limit.
     input  dma_pkg::error_kind_e           desc_fetch_error_i,
     input  logic                           desc_irq_i,
+    // mm2s: the packet goes on with the next one. s2mm: so may the packet.
     input  logic                           desc_more_i,
     input  logic [dma_pkg::LengthBits-1:0] desc_length_i,
     input  logic [63:0]                    desc_addr_i,
@@ -85,6 +90,7 @@ module dma_channel #(
     input  logic                           move_moves_i,
     input  logic                           move_fails_i,
     input  logic                           move_done_i,
+    // How the transfer that is done ended.
     input  dma_pkg::error_kind_e           move_result_error_kind_i,
     input  logic [63:0]                    move_result_fail_addr_i,
     input  logic [dma_pkg::LengthBits-1:0] move_result_bytes_i,

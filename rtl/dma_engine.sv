@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // DMA engine: two channels between host memory (AXI4) and AXI-Stream, controlled by AXI4-Lite.
 //
-// Wiring only. Transfers are started by registers, or taken from descriptor rings in memory, which have a port of
-// their own (`m_axi_ring`), so that descriptors take no beats from the data. mm2s reads memory and sends `m_axis_mm2s`; s2mm takes `s_axis_s2mm` and writes memory; both
-// work at once, and CONTROL.loopback joins them for a memory copy. Registers: REGISTERS.md. Theory of
-// operation, parameters and limits: README.md.
+// Wiring only. Transfers are started by registers, or taken from descriptor rings in memory, which have a port of their
+// own (`m_axi_ring`), so that descriptors take no beats from the data. mm2s reads memory and sends `m_axis_mm2s`; s2mm
+// takes `s_axis_s2mm` and writes memory; both work at once, and CONTROL.loopback joins them for a memory copy.
+// Registers: REGISTERS.md. Theory of operation, parameters and limits: README.md.
 module dma_engine #(
     // Width of the data bus and of both streams in bits: 32, 64, 128, 256 or 512.
     parameter int unsigned DataWidth     = 64,

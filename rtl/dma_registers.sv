@@ -187,7 +187,8 @@ module dma_registers #(
 
     // ---- Register block ----
 
-    logic [5:0] int_status, int_enable;
+    // Which of its reasons raise the interrupt.
+    logic mm2s_done_irq, mm2s_error_irq, mm2s_ring_enable_irq, s2mm_done_irq, s2mm_error_irq, s2mm_ring_enable_irq;
     logic mm2s_ring_irq, mm2s_control_written, mm2s_keep_open, mm2s_done, mm2s_ring_status_written, mm2s_ring_clears;
     logic s2mm_ring_irq, s2mm_control_written, s2mm_keep_open, s2mm_done, s2mm_ring_status_written, s2mm_ring_clears;
 
@@ -223,20 +224,20 @@ module dma_registers #(
         .caps1_max_writes_next_i               (8'(MaxWrites)),
         .caps2_fifo_beats_next_i               (16'(FifoDepth)),
         .caps2_ring_descriptors_next_i         (8'(RingDepth)),
-        .int_status_mm2s_done_next_i           (int_status[0]),
-        .int_status_mm2s_error_next_i          (int_status[1]),
-        .int_status_mm2s_ring_next_i           (int_status[2]),
-        .int_status_s2mm_done_next_i           (int_status[3]),
-        .int_status_s2mm_error_next_i          (int_status[4]),
-        .int_status_s2mm_ring_next_i           (int_status[5]),
+        .int_status_mm2s_done_next_i           (mm2s_done),
+        .int_status_mm2s_error_next_i          (mm2s_is_failed_o),
+        .int_status_mm2s_ring_next_i           (mm2s_ring_irq),
+        .int_status_s2mm_done_next_i           (s2mm_done),
+        .int_status_s2mm_error_next_i          (s2mm_is_failed_o),
+        .int_status_s2mm_ring_next_i           (s2mm_ring_irq),
         .control_loopback_value_o              (loopback_o),
         .control_soft_reset_value_o            (soft_reset_o),
-        .int_enable_mm2s_done_value_o          (int_enable[0]),
-        .int_enable_mm2s_error_value_o         (int_enable[1]),
-        .int_enable_mm2s_ring_value_o          (int_enable[2]),
-        .int_enable_s2mm_done_value_o          (int_enable[3]),
-        .int_enable_s2mm_error_value_o         (int_enable[4]),
-        .int_enable_s2mm_ring_value_o          (int_enable[5]),
+        .int_enable_mm2s_done_value_o          (mm2s_done_irq),
+        .int_enable_mm2s_error_value_o         (mm2s_error_irq),
+        .int_enable_mm2s_ring_value_o          (mm2s_ring_enable_irq),
+        .int_enable_s2mm_done_value_o          (s2mm_done_irq),
+        .int_enable_s2mm_error_value_o         (s2mm_error_irq),
+        .int_enable_s2mm_ring_value_o          (s2mm_ring_enable_irq),
 
         .mm2s_status_done_hwset_i              (mm2s_sets_done_i),
         .mm2s_status_done_hwclr_i              (mm2s_clears_status_i),
@@ -389,6 +390,7 @@ module dma_registers #(
 
     // ---- Interrupt ----
 
-    assign int_status = {s2mm_ring_irq, s2mm_is_failed_o, s2mm_done, mm2s_ring_irq, mm2s_is_failed_o, mm2s_done};
-    assign irq_o      = (int_status & int_enable) != '0;
+    assign irq_o = (mm2s_done && mm2s_done_irq) || (mm2s_is_failed_o && mm2s_error_irq)
+                   || (mm2s_ring_irq && mm2s_ring_enable_irq) || (s2mm_done && s2mm_done_irq)
+                   || (s2mm_is_failed_o && s2mm_error_irq) || (s2mm_ring_irq && s2mm_ring_enable_irq);
 endmodule

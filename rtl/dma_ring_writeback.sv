@@ -3,8 +3,8 @@
 //
 // Input: `push_i` whenever there is room, which the user accounts for by `written_o`. What is there goes out at once
 // while no write is outstanding; else it waits for company, until a burst is full, all writes are answered, or no more
-// is to come (`is_last_i`): a lone completion is not delayed, and under load several go in one burst. Bursts end at the ring's end and at a 4 KiB
-// boundary. Only the upper half of a descriptor is written: bytes done, and status.
+// is to come (`is_last_i`): a lone completion is not delayed, and under load several go in one burst. Bursts end at the
+// ring's end and at a 4 KiB boundary. Only the upper half of a descriptor is written: bytes done, and status.
 // `head_o` moves when the response has come: what lies before it is in memory. `rewind_i` puts it to 0.
 // After a failing response nothing more is written until `resume_i`; what was pushed is dropped.
 `include "dma_assert.svh"
@@ -173,16 +173,17 @@ module dma_ring_writeback #(
         if (!rst_ni || rewind_i) index_q <= '0;
         else if (resume_i) index_q <= head_q;
         else if (pops) index_q <= (next_index == size_i) ? '0 : next_index;
-        if (pops) begin
+        // What is dropped leaves alone what may still wait on the bus.
+        if (pops && !drops) begin
             wdata_q     <= {status, oldest.bytes};
             wlast_q     <= sends;
             wants_irq_q <= (in_burst_q && wants_irq_q) || oldest.irq;
         end
-        if (pops && !in_burst_q) begin
+        if (pops && !drops && !in_burst_q) begin
             burst_addr_q <= addr;
             count_q      <= 8'(beats);
             beats_left_q <= 8'(beats - RingBits'(1));
-        end else if (pops) begin
+        end else if (pops && !drops) begin
             beats_left_q <= beats_left_q - 8'd1;
         end
     end

@@ -39,12 +39,14 @@ module dma_write #(
     // High for a cycle when a burst fails or an abort takes effect.
     output logic                           fails_o,
     output logic                           done_o,
+    // How it ended; in the cycle of `done_o`.
     output dma_pkg::error_kind_e           result_error_kind_o,
     output logic [63:0]                    result_fail_addr_o,
     output logic [dma_pkg::LengthBits-1:0] result_bytes_o,
     output logic                           result_packet_end_o,
     // Bytes in memory of the oldest transfer that is not done.
     output logic [dma_pkg::LengthBits-1:0] bytes_o,
+    // What is counted in this cycle.
     output logic                           activity_beat_o,
     output logic                           activity_stalls_address_o,
     output logic                           activity_stalls_data_o,

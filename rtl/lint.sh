@@ -85,6 +85,12 @@ lint dma_engine -GMaxBurstBeats=5 -GMaxReads=3 -GMaxWrites=255 -GFifoDepth=8 -GI
 lint dma_engine -GAddrMode=3 -GBoundaryBits=12
 lint dma_engine -GAddrMode=3 -GBoundaryBits=32 -GAddrBits=64 -GMaxBurstBeats=256
 lint dma_engine -GRingDepth=8
+lint dma_engine -GRingDepth=0
+lint dma_engine -GRingDepth=0 -GMaxBurstBeats=1 -GMaxReads=1 -GMaxWrites=1 -GFifoDepth=4 -GAddrMode=1
+lint dma_read -GIsQueued=0
+lint dma_write -GIsQueued=0
+lint dma_channel -GHasRings=0
+lint dma_engine_regs -GHasRings=0
 lint dma_engine -GRingDepth=128 -GAddrBits=64 -GAddrMode=1
 fault=1
 while [ $fault -le 21 ]; do

@@ -54,6 +54,21 @@ fn list_prints_stimulus_and_checking_of_each_scenario() {
 }
 
 #[test]
+fn list_says_what_each_device_preset_is() {
+    let here = folder();
+    let list = |name: &str| {
+        let output = rebound(here.path()).args(["list", name]).assert().success();
+        String::from_utf8_lossy(&output.get_output().stdout).into_owned()
+    };
+    let devices = list("device");
+    assert!(devices.matches("\n    Device: ").count() >= 16, "{devices}");
+    let aacraid = list("device/aacraid");
+    let masks = "streaming mask 32 bits, coherent mask 31 bits";
+    assert!(aacraid.contains(masks), "{aacraid}");
+    assert!(!list("limit").contains("Device: "));
+}
+
+#[test]
 fn a_plan_can_be_printed_and_follows_from_the_seed() {
     let here = folder();
     let plan = |seed: &str| {

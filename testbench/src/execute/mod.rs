@@ -433,6 +433,8 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod device_tests;
+#[cfg(test)]
 mod model_engine;
 #[cfg(test)]
 pub(crate) use model_engine::{ModelEngine, Quirk};

@@ -264,7 +264,9 @@ impl Layout {
                 bytes: 2 * MIB,
             };
             self.plan.machine.ram.insert(1, around);
-            pages.insert(1, around);
+            for base in [end, end - MIB] {
+                pages.insert(1, Range { base, bytes: MIB });
+            }
         }
         self.with(|plan| plan.machine.pages = pages)
     }

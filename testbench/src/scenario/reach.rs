@@ -75,7 +75,7 @@ impl DeviceLimits {
     }
 
     /// Bytes from a physical address to the boundary that no transfer may cross.
-    const fn to_boundary(&self, phys: u64) -> u64 {
+    const fn bytes_before_boundary(&self, phys: u64) -> u64 {
         match self.dma_of(phys) {
             Some(dma) => {
                 (self.segment_boundary_mask - (dma & self.segment_boundary_mask)).saturating_add(1)
@@ -111,7 +111,9 @@ impl Plan {
             let direct = direct
                 .map(|buffer| self.buffers[buffer].phys + offset)
                 .filter(|phys| !self.should_bounce(*phys, bytes));
-            let most = direct.map(|phys| self.device.to_boundary(phys)).min();
+            let most = direct
+                .map(|phys| self.device.bytes_before_boundary(phys))
+                .min();
             match most {
                 Some(most) if most < bytes => bytes = most,
                 _ => return bytes,

@@ -116,7 +116,7 @@ pub(crate) fn begin<T: 'static>(
         ..Options::default()
     };
     let device = TornStream::new(device, setup.keeps);
-    let mut simulation = Simulation::new(device, memory, &options).expect("valid options");
+    let simulation = Simulation::new(device, memory, &options).expect("valid options");
     let host = simulation.host();
     let bench = Bench {
         registers: host.registers(0),
