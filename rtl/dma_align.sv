@@ -36,17 +36,17 @@ module dma_align #(
     output logic                 will_flush_o
 );
     // Bytes kept for the next output beat, in their place.
-    logic [BeatBits-1:0]  kept_data_q;
+    logic [BeatBits-1:0] kept_data_q;
     logic [BeatBytes-1:0] kept_strobes_q;
     // Lane of the next byte.
-    logic [LaneBits-1:0]  fill_q;
-    logic                 flushes_q;
+    logic [LaneBits-1:0] fill_q;
+    logic flushes_q;
 
-    logic [LaneBits-1:0]  turn;
-    logic [BeatBits-1:0]  turned, kept_bits;
-    logic [LaneBits+2:0]  turn_bits;
-    logic [LaneBits+1:0]  total;
-    logic                 is_full, gives, taken, empties;
+    logic [LaneBits-1:0] turn;
+    logic [BeatBits-1:0] turned, kept_bits;
+    logic [LaneBits+2:0] turn_bits;
+    logic [LaneBits+1:0] total;
+    logic is_full, gives, taken, empties;
     logic [BeatBytes-1:0] kept_lanes, below_rest;
 
     // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`. Whole words instead of a multiplexer for
@@ -92,5 +92,6 @@ module dma_align #(
         if (taken) kept_data_q <= is_full ? turned : data_o;
     end
 
-    `DMA_ASSERT(CountFits_A, !valid_i || (LaneBits + 2)'(lane_i) + (LaneBits + 2)'(count_i) <= (LaneBits + 2)'(BeatBytes))
+    `DMA_ASSERT(CountFits_A,
+                !valid_i || (LaneBits + 2)'(lane_i) + (LaneBits + 2)'(count_i) <= (LaneBits + 2)'(BeatBytes))
 endmodule

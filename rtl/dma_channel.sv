@@ -104,19 +104,19 @@ module dma_channel #(
 
     // Transfers in the mover; a start ended without it; the driver asked to stop; the ring is to stop.
     logic [FlightBits-1:0] in_flight_q;
-    logic                  ends_at_once_q, abort_q, halting_q, timed_out_q;
+    logic ends_at_once_q, abort_q, halting_q, timed_out_q;
     // How the last transfer ended, or what is known of the one that starts.
-    error_kind_e           error_kind_q, refusal_kind_q;
-    logic [63:0]           fail_addr_q, refusal_addr_q;
-    logic                  zero_length_q, packet_end_q, bytes_known_q;
+    error_kind_e error_kind_q, refusal_kind_q;
+    logic [63:0] fail_addr_q, refusal_addr_q;
+    logic zero_length_q, packet_end_q, bytes_known_q;
     logic [LengthBits-1:0] bytes_q;
     // Of the transfer that was refused or empty, while it is in work; `refusal_*_q` as well.
-    logic                  is_refused_q, is_bad_q, is_ring_q;
-    error_source_e         source_q;
+    logic is_refused_q, is_bad_q, is_ring_q;
+    error_source_e source_q;
 
     // ---- Starts ----
 
-    logic        has_ring, runs, busy, exceeds, accepted, takes, is_zero, is_bad, at_once, begins;
+    logic has_ring, runs, busy, exceeds, accepted, takes, is_zero, is_bad, at_once, begins;
     logic [63:0] limit_addr;
     logic [63:0] refusal_addr;
     error_kind_e refusal_kind;
@@ -185,7 +185,7 @@ module dma_channel #(
 
     // ---- Ends ----
 
-    logic        completes, fails, halts, first_fails, is_refusal;
+    logic completes, fails, halts, first_fails, is_refusal;
     error_kind_e error_kind;
     logic [63:0] fail_addr;
 

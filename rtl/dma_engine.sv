@@ -154,7 +154,7 @@ module dma_engine #(
     import dma_pkg::*;
 
     localparam int unsigned LaneBits = $clog2(BeatBytes);
-    localparam bit          HasRings = RingDepth != 0;
+    localparam bit HasRings = RingDepth != 0;
 
     // ---- Parameters ----
 
@@ -186,7 +186,7 @@ module dma_engine #(
     if (FifoDepth < MaxBurstBeats) begin : gen_bad_fifo_room
         $fatal(1, "dma_engine: FifoDepth must hold a burst, so be at least MaxBurstBeats");
     end
-    if (HasRings && (RingDepth < 8 || RingDepth > 128 || RingDepth != (1 << $clog2(RingDepth)))) begin : gen_bad_ring_depth
+    if (!(RingDepth inside {0, 8, 16, 32, 64, 128})) begin : gen_bad_ring_depth
         $fatal(1, "dma_engine: RingDepth must be 0 (no rings), 8, 16, 32, 64 or 128");
     end
     if (IdWidth < 1 || IdWidth > 32) begin : gen_bad_id_width
@@ -198,46 +198,46 @@ module dma_engine #(
 
     // ---- Registers ----
 
-    logic          loopback, soft_reset, irq_raised, read_counts, read_clears, write_counts, write_clears;
-    logic                  read_command_start, write_command_start;
-    logic                  read_command_enables_ring, write_command_enables_ring;
-    logic                  read_command_stop, write_command_stop;
-    logic                  read_command_keep_open, write_command_keep_open;
-    logic                  read_command_is_failed, write_command_is_failed;
-    logic [63:0]           read_command_addr, write_command_addr;
-    addr_limit_t           read_command_limit, write_command_limit, read_ring_command_limit, write_ring_command_limit;
+    logic loopback, soft_reset, irq_raised, read_counts, read_clears, write_counts, write_clears;
+    logic read_command_start, write_command_start;
+    logic read_command_enables_ring, write_command_enables_ring;
+    logic read_command_stop, write_command_stop;
+    logic read_command_keep_open, write_command_keep_open;
+    logic read_command_is_failed, write_command_is_failed;
+    logic [63:0] read_command_addr, write_command_addr;
+    addr_limit_t read_command_limit, write_command_limit, read_ring_command_limit, write_ring_command_limit;
     logic [LengthBits-1:0] read_command_length, write_command_length;
-    logic [31:0]           read_command_timeout, write_command_timeout;
-    logic                  read_status_busy, write_status_busy;
-    logic                  read_status_clears_status, write_status_clears_status;
-    logic                  read_status_sets_done, write_status_sets_done;
-    logic                  read_status_sets_error, write_status_sets_error;
-    logic                  read_status_ignores_start, write_status_ignores_start;
-    logic                  read_status_zero_length, write_status_zero_length;
-    logic                  read_status_packet_end, write_status_packet_end;
+    logic [31:0] read_command_timeout, write_command_timeout;
+    logic read_status_busy, write_status_busy;
+    logic read_status_clears_status, write_status_clears_status;
+    logic read_status_sets_done, write_status_sets_done;
+    logic read_status_sets_error, write_status_sets_error;
+    logic read_status_ignores_start, write_status_ignores_start;
+    logic read_status_zero_length, write_status_zero_length;
+    logic read_status_packet_end, write_status_packet_end;
     logic [LengthBits-1:0] read_status_bytes_done, write_status_bytes_done;
-    error_kind_e           read_status_error_kind, write_status_error_kind;
-    logic [63:0]           read_status_fail_addr, write_status_fail_addr;
-    logic                  read_ring_command_enable, write_ring_command_enable;
-    logic                  read_ring_command_clear, write_ring_command_clear;
-    logic                  read_ring_command_resume, write_ring_command_resume;
-    logic [63:0]           read_ring_command_base, write_ring_command_base;
-    logic [RingBits-1:0]   read_ring_command_size, write_ring_command_size;
-    logic [RingBits-1:0]   read_ring_command_tail, write_ring_command_tail;
-    logic [7:0]            read_ring_command_coalesce_count, write_ring_command_coalesce_count;
-    logic [15:0]           read_ring_command_coalesce_time, write_ring_command_coalesce_time;
-    logic                  read_ring_status_busy, write_ring_status_busy;
-    logic                  read_ring_status_sets_halted, write_ring_status_sets_halted;
-    logic                  read_ring_status_sets_irq, write_ring_status_sets_irq;
-    logic [RingBits-1:0]   read_ring_status_head, write_ring_status_head;
-    logic [RingBits-1:0]   read_ring_status_fail_index, write_ring_status_fail_index;
-    error_source_e         read_ring_status_error_source, write_ring_status_error_source;
-    logic [31:0]           read_totals_busy, write_totals_busy;
-    logic [31:0]           read_totals_beats, write_totals_beats;
-    logic [31:0]           read_totals_stalls_address, write_totals_stalls_address;
-    logic [31:0]           read_totals_stalls_data, write_totals_stalls_data;
-    logic [31:0]           read_totals_stalls_stream, write_totals_stalls_stream;
-    logic [8:0]            read_totals_outstanding, write_totals_outstanding;
+    error_kind_e read_status_error_kind, write_status_error_kind;
+    logic [63:0] read_status_fail_addr, write_status_fail_addr;
+    logic read_ring_command_enable, write_ring_command_enable;
+    logic read_ring_command_clear, write_ring_command_clear;
+    logic read_ring_command_resume, write_ring_command_resume;
+    logic [63:0] read_ring_command_base, write_ring_command_base;
+    logic [RingBits-1:0] read_ring_command_size, write_ring_command_size;
+    logic [RingBits-1:0] read_ring_command_tail, write_ring_command_tail;
+    logic [7:0] read_ring_command_coalesce_count, write_ring_command_coalesce_count;
+    logic [15:0] read_ring_command_coalesce_time, write_ring_command_coalesce_time;
+    logic read_ring_status_busy, write_ring_status_busy;
+    logic read_ring_status_sets_halted, write_ring_status_sets_halted;
+    logic read_ring_status_sets_irq, write_ring_status_sets_irq;
+    logic [RingBits-1:0] read_ring_status_head, write_ring_status_head;
+    logic [RingBits-1:0] read_ring_status_fail_index, write_ring_status_fail_index;
+    error_source_e read_ring_status_error_source, write_ring_status_error_source;
+    logic [31:0] read_totals_busy, write_totals_busy;
+    logic [31:0] read_totals_beats, write_totals_beats;
+    logic [31:0] read_totals_stalls_address, write_totals_stalls_address;
+    logic [31:0] read_totals_stalls_data, write_totals_stalls_data;
+    logic [31:0] read_totals_stalls_stream, write_totals_stalls_stream;
+    logic [8:0] read_totals_outstanding, write_totals_outstanding;
 
     dma_registers #(
         .LaneBits     (LaneBits),
@@ -361,65 +361,65 @@ module dma_engine #(
 
     // ---- Channel control ----
 
-    logic                  read_run, read_refused, read_keep_open, read_abort;
-    logic                  read_may_start, read_is_idle, read_moves, read_fails, read_done;
-    logic [63:0]           read_addr, read_desc_place;
+    logic read_run, read_refused, read_keep_open, read_abort;
+    logic read_may_start, read_is_idle, read_moves, read_fails, read_done;
+    logic [63:0] read_addr, read_desc_place;
     logic [LengthBits-1:0] read_length, read_bytes;
-    error_kind_e           read_result_error_kind;
-    logic [63:0]           read_result_fail_addr;
+    error_kind_e read_result_error_kind;
+    logic [63:0] read_result_fail_addr;
     logic [LengthBits-1:0] read_result_bytes;
-    logic                  read_result_packet_end;
-    logic                  read_activity_beat;
-    logic                  read_activity_stalls_address;
-    logic                  read_activity_stalls_data;
-    logic                  read_activity_stalls_stream;
-    logic [8:0]            read_activity_outstanding;
-    logic                  read_has_ring, read_desc_valid, read_desc_take, read_completes, read_first_fails;
-    logic                  read_ring_expires;
-    error_source_e         read_ring_expires_source;
-    logic                  read_writeback_fails, read_halts, read_halted, read_resume;
-    error_kind_e           read_desc_fetch_error;
-    logic                  read_desc_irq;
-    logic                  read_desc_more;
+    logic read_result_packet_end;
+    logic read_activity_beat;
+    logic read_activity_stalls_address;
+    logic read_activity_stalls_data;
+    logic read_activity_stalls_stream;
+    logic [8:0] read_activity_outstanding;
+    logic read_has_ring, read_desc_valid, read_desc_take, read_completes, read_first_fails;
+    logic read_ring_expires;
+    error_source_e read_ring_expires_source;
+    logic read_writeback_fails, read_halts, read_halted, read_resume;
+    error_kind_e read_desc_fetch_error;
+    logic read_desc_irq;
+    logic read_desc_more;
     logic [LengthBits-1:0] read_desc_length;
-    logic [63:0]           read_desc_addr;
-    error_kind_e           read_completion_kind;
-    logic                  read_completion_packet_end;
-    logic                  read_completion_zero_length;
+    logic [63:0] read_desc_addr;
+    error_kind_e read_completion_kind;
+    logic read_completion_packet_end;
+    logic read_completion_zero_length;
     logic [LengthBits-1:0] read_completion_bytes;
-    error_source_e         read_error_source;
-    error_kind_e           read_writeback_error_kind;
-    logic [63:0]           read_writeback_fail_addr;
+    error_source_e read_error_source;
+    error_kind_e read_writeback_error_kind;
+    logic [63:0] read_writeback_fail_addr;
 
-    logic                  write_run, write_refused, write_keep_open, write_abort;
-    logic                  write_may_start, write_is_idle, write_moves, write_fails, write_done;
-    logic [63:0]           write_addr, write_desc_place;
+    logic write_run, write_refused, write_keep_open, write_abort;
+    logic write_may_start, write_is_idle, write_moves, write_fails, write_done;
+    logic [63:0] write_addr, write_desc_place;
     logic [LengthBits-1:0] write_length, write_bytes;
-    error_kind_e           write_result_error_kind;
-    logic [63:0]           write_result_fail_addr;
+    error_kind_e write_result_error_kind;
+    logic [63:0] write_result_fail_addr;
     logic [LengthBits-1:0] write_result_bytes;
-    logic                  write_result_packet_end;
-    logic                  write_activity_beat;
-    logic                  write_activity_stalls_address;
-    logic                  write_activity_stalls_data;
-    logic                  write_activity_stalls_stream;
-    logic [8:0]            write_activity_outstanding;
-    logic                  write_has_ring, write_desc_valid, write_desc_take, write_completes, write_first_fails;
-    logic                  write_ring_expires;
-    error_source_e         write_ring_expires_source;
-    logic                  write_writeback_fails, write_halts, write_halted, write_resume;
-    error_kind_e           write_desc_fetch_error;
-    logic                  write_desc_irq;
-    logic                  write_desc_more;
+    logic write_result_packet_end;
+    logic write_activity_beat;
+    logic write_activity_stalls_address;
+    logic write_activity_stalls_data;
+    logic write_activity_stalls_stream;
+    logic [8:0] write_activity_outstanding;
+    logic write_has_ring, write_desc_valid, write_desc_take, write_completes, write_first_fails;
+    logic write_ring_expires;
+    error_source_e write_ring_expires_source;
+    logic write_writeback_fails, write_halts, write_halted, write_resume;
+    error_kind_e write_desc_fetch_error;
+    logic write_desc_irq;
+    logic write_desc_more;
     logic [LengthBits-1:0] write_desc_length;
-    logic [63:0]           write_desc_addr;
-    error_kind_e           write_completion_kind;
-    logic                  write_completion_packet_end;
-    logic                  write_completion_zero_length;
+    logic [63:0] write_desc_addr;
+    error_kind_e write_completion_kind;
+    logic write_completion_packet_end;
+    logic write_completion_zero_length;
     logic [LengthBits-1:0] write_completion_bytes;
-    error_source_e         write_error_source;
-    error_kind_e           write_writeback_error_kind;
-    logic [63:0]           write_writeback_fail_addr;
+    error_source_e write_error_source;
+    error_kind_e write_writeback_error_kind;
+    logic [63:0] write_writeback_fail_addr;
 
     dma_channel #(
         .AddrMode(AddrMode),
@@ -601,11 +601,11 @@ module dma_engine #(
 
     if (HasRings) begin : gen_rings
         logic [63:0] mm2s_araddr, mm2s_awaddr, mm2s_wdata, s2mm_araddr, s2mm_awaddr, s2mm_wdata;
-        logic [7:0]  mm2s_arlen, mm2s_awlen, s2mm_arlen, s2mm_awlen;
-        logic        mm2s_arvalid, mm2s_arready, mm2s_rvalid, mm2s_awvalid, mm2s_awready;
-        logic        mm2s_wlast, mm2s_wvalid, mm2s_wready, mm2s_bvalid;
-        logic        s2mm_arvalid, s2mm_arready, s2mm_rvalid, s2mm_awvalid, s2mm_awready;
-        logic        s2mm_wlast, s2mm_wvalid, s2mm_wready, s2mm_bvalid;
+        logic [7:0] mm2s_arlen, mm2s_awlen, s2mm_arlen, s2mm_awlen;
+        logic mm2s_arvalid, mm2s_arready, mm2s_rvalid, mm2s_awvalid, mm2s_awready;
+        logic mm2s_wlast, mm2s_wvalid, mm2s_wready, mm2s_bvalid;
+        logic s2mm_arvalid, s2mm_arready, s2mm_rvalid, s2mm_awvalid, s2mm_awready;
+        logic s2mm_wlast, s2mm_wvalid, s2mm_wready, s2mm_bvalid;
 
         dma_ring #(
             .Depth   (RingDepth),
@@ -844,17 +844,18 @@ module dma_engine #(
 
         logic unused_rings;
         assign unused_rings = ^{read_ring_command_enable, read_ring_command_clear, read_ring_command_resume,
-                                read_ring_command_base, read_ring_command_limit, read_ring_command_size, read_ring_command_tail,
-                                read_ring_command_coalesce_count, read_ring_command_coalesce_time, read_desc_take,
-                                read_completes, read_completion_kind, read_completion_packet_end,
-                                read_completion_zero_length, read_completion_bytes, read_first_fails, read_error_source,
-                                read_halts, read_halted, write_ring_command_enable, write_ring_command_clear,
-                                write_ring_command_resume, write_ring_command_base, write_ring_command_limit, write_ring_command_size,
+                                read_ring_command_base, read_ring_command_limit, read_ring_command_size,
+                                read_ring_command_tail, read_ring_command_coalesce_count,
+                                read_ring_command_coalesce_time, read_desc_take, read_completes, read_completion_kind,
+                                read_completion_packet_end, read_completion_zero_length, read_completion_bytes,
+                                read_first_fails, read_error_source, read_halts, read_halted,
+                                write_ring_command_enable, write_ring_command_clear, write_ring_command_resume,
+                                write_ring_command_base, write_ring_command_limit, write_ring_command_size,
                                 write_ring_command_tail, write_ring_command_coalesce_count,
                                 write_ring_command_coalesce_time, write_desc_take, write_completes,
                                 write_completion_kind, write_completion_packet_end, write_completion_zero_length,
-                                write_completion_bytes, write_first_fails, write_error_source, write_halts, write_halted,
-                                m_axi_ring_awready, m_axi_ring_wready, m_axi_ring_bid, m_axi_ring_bresp,
+                                write_completion_bytes, write_first_fails, write_error_source, write_halts,
+                                write_halted, m_axi_ring_awready, m_axi_ring_wready, m_axi_ring_bid, m_axi_ring_bresp,
                                 m_axi_ring_bvalid, m_axi_ring_arready, m_axi_ring_rid, m_axi_ring_rdata,
                                 m_axi_ring_rresp, m_axi_ring_rvalid};
     end
@@ -878,20 +879,20 @@ module dma_engine #(
 
     // ---- Data path ----
 
-    logic                 read_valid, read_ready, read_end, read_packet_open, read_broken;
-    logic [DataWidth-1:0]  read_data;
-    logic [LaneBits-1:0]  read_lane;
-    logic [LaneBits:0]    read_count;
+    logic read_valid, read_ready, read_end, read_packet_open, read_broken;
+    logic [DataWidth-1:0] read_data;
+    logic [LaneBits-1:0] read_lane;
+    logic [LaneBits:0] read_count;
 
-    logic                 stream_sent, stream_ready, read_closes;
-    logic                 in_valid, in_last, in_bad_keep;
+    logic stream_sent, stream_ready, read_closes;
+    logic in_valid, in_last, in_bad_keep;
     logic [DataWidth-1:0] in_data;
-    logic [LaneBits:0]    in_count;
-    logic                 write_ready;
+    logic [LaneBits:0] in_count;
+    logic write_ready;
 
-    logic [63:0]          araddr, awaddr;
-    logic [1:0]           arburst;
-    logic                 arvalid, awvalid, wlast, tvalid;
+    logic [63:0] araddr, awaddr;
+    logic [1:0] arburst;
+    logic arvalid, awvalid, wlast, tvalid;
     logic [DataWidth-1:0] wdata, tdata;
 
     localparam logic [2:0] BeatSize = 3'(LaneBits);

@@ -15,10 +15,10 @@ module dma_irq_coalesce (
     input  logic        urgent_i,
     output logic        fires_o
 );
-    logic [8:0]  pending_q, pending;
+    logic [8:0] pending_q, pending;
     logic [19:0] age_q;
-    logic        is_enough, is_old, has_pending, events_q, urgent_q;
-    logic [7:0]  count_q;
+    logic is_enough, is_old, has_pending, events_q, urgent_q;
+    logic [7:0] count_q;
 
     // A cycle later, so that the answers of the bus reach no further.
     always_ff @(posedge clk_i) begin

@@ -17,7 +17,7 @@ module dma_limit #(
     import dma_pkg::*;
 
     if (AddrMode == AddrModeError) begin : gen_check
-        logic        starts_beyond;
+        logic starts_beyond;
         logic [63:0] reach, limit;
         logic [64:0] last;
 

@@ -23,9 +23,9 @@ module dma_queue #(
     // Rounded up, so that the pointers wrap by themselves.
     localparam int unsigned IndexBits = (Depth > 1) ? $clog2(Depth) : 1;
 
-    logic [Width-1:0]     entries [1 << IndexBits];
+    logic [Width-1:0] entries[1 << IndexBits];
     logic [IndexBits-1:0] write_index_q, read_index_q;
-    logic [IndexBits:0]   used_q;
+    logic [IndexBits:0] used_q;
 
     assign head_o  = entries[read_index_q];
     assign used_o  = 9'(used_q);

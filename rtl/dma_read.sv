@@ -82,35 +82,35 @@ module dma_read #(
 );
     import dma_pkg::*;
 
-    localparam int unsigned RoomBits   = $clog2(FifoDepth) + 1;
+    localparam int unsigned RoomBits = $clog2(FifoDepth) + 1;
     localparam int unsigned QueueDepth = (PlantedFault == FaultTooManyReads) ? 2 * MaxReads : MaxReads;
 
     // What is remembered of a transfer until its beats are handed out: keep_open, lane, length.
     localparam int unsigned TransferBits = 1 + LaneBits + LengthBits;
 
     // Something failed: nothing new begins until all that was under way is gone.
-    logic                  stopped_q, recovers;
+    logic stopped_q, recovers;
     // The transfer whose beats are handed out, and the bytes left of it.
-    logic                  head_valid_q, first_q, keep_open_q, next_keep_open;
-    logic [LaneBits-1:0]   first_lane_q, next_lane;
+    logic head_valid_q, first_q, keep_open_q, next_keep_open;
+    logic [LaneBits-1:0] first_lane_q, next_lane;
     logic [LengthBits-1:0] length_q, left_q, next_length;
-    error_kind_e           error_kind_q;
-    logic [63:0]           fail_addr_q;
+    error_kind_e error_kind_q;
+    logic [63:0] fail_addr_q;
     // FIFO entries that no issued burst has claimed.
-    logic [RoomBits-1:0]   room_q;
+    logic [RoomBits-1:0] room_q;
 
     // ---- Bursts and AR ----
 
-    logic        burst_valid, burst_is_last, split_busy, issues, has_room;
+    logic burst_valid, burst_is_last, split_busy, issues, has_room;
     logic [63:0] burst_addr, issued_addr;
-    logic [8:0]  burst_beats;
-    logic [7:0]  burst_len;
-    logic        none_in_flight, most_in_flight, arrives;
-    logic [8:0]  in_flight;
+    logic [8:0] burst_beats;
+    logic [7:0] burst_len;
+    logic none_in_flight, most_in_flight, arrives;
+    logic [8:0] in_flight;
     logic [63:0] oldest_addr;
-    logic        arvalid_q;
+    logic arvalid_q;
     logic [63:0] araddr_q;
-    logic [7:0]  arlen_q;
+    logic [7:0] arlen_q;
 
     dma_splitter #(
         .BeatBytes    (BeatBytes),
@@ -262,7 +262,7 @@ module dma_read #(
 
     // ---- Beats out ----
 
-    logic              is_drained, ends_broken, is_final, hands_out;
+    logic is_drained, ends_broken, is_final, hands_out;
     logic [LaneBits:0] available;
 
     assign is_drained  = none_in_flight && !arvalid_q;
@@ -313,7 +313,7 @@ module dma_read #(
     // ---- Results ----
 
     // Between a last beat and its end there is never room for another last beat.
-    logic                  ending_q, ending_broken_q;
+    logic ending_q, ending_broken_q;
     logic [LengthBits-1:0] ending_bytes_q;
 
     assign result_error_kind_o = ending_broken_q ? error_kind_q : ErrNone;

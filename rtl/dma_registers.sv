@@ -129,7 +129,7 @@ module dma_registers #(
 
     localparam bit HasRings = RingDepth != 0;
 
-    logic        req, req_is_write, rerror, werror;
+    logic req, req_is_write, rerror, werror;
     logic [11:0] req_addr;
     logic [31:0] req_wdata, req_wmask, req_rdata;
 
@@ -171,7 +171,7 @@ module dma_registers #(
                                        : (AddrMode == AddrModeWrap64K) ? BoundaryBits8237 : AddrBitsMost;
 
     // A value that this engine cannot have is refused, so that what reads back is what holds.
-    logic                 bits_fit, ring_bits_fit, boundary_fits;
+    logic bits_fit, ring_bits_fit, boundary_fits;
     logic [WidthBits-1:0] mm2s_boundary, s2mm_boundary;
 
     assign bits_fit      = req_wdata[7:0] >= 8'(AddrBitsLeast) && req_wdata[7:0] <= 8'(AddrBits);

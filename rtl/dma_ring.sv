@@ -92,13 +92,13 @@ module dma_ring #(
     // Descriptors that may still be taken before completions must have gone out.
     logic [CreditBits-1:0] credit_q;
     // The next descriptor that is taken, and the next that completes.
-    logic [RingBits-1:0]   taken_index_q, done_index_q, fail_index_q, head;
-    logic                  halted_q, fetch_is_idle, fetch_valid, writeback_is_idle, written, clears, rewinds, settles;
-    logic                  answers, wants_irq, none_in_work;
-    logic [7:0]            answered_count;
-    flags_t                flags;
+    logic [RingBits-1:0] taken_index_q, done_index_q, fail_index_q, head;
+    logic halted_q, fetch_is_idle, fetch_valid, writeback_is_idle, written, clears, rewinds, settles;
+    logic answers, wants_irq, none_in_work;
+    logic [7:0] answered_count;
+    flags_t flags;
     // As it was when the ring was switched on.
-    addr_limit_t           limit_q;
+    addr_limit_t limit_q;
 
     function automatic logic [RingBits-1:0] after(logic [RingBits-1:0] index, logic [RingBits-1:0] size);
         return (index + RingBits'(1) == size) ? '0 : index + RingBits'(1);

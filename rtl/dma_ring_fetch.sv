@@ -44,17 +44,17 @@ module dma_ring_fetch #(
 
     // Several bursts are under way at a time.
     localparam int unsigned MostBeats = Depth / 4;
-    localparam int unsigned RoomBits  = $clog2(Depth) + 1;
+    localparam int unsigned RoomBits = $clog2(Depth) + 1;
 
     logic [RingBits-1:0] index_q, next_index, stretch, beats;
     // Places that no burst has claimed; beats that have not come.
     logic [RoomBits-1:0] room_q, coming_q;
-    logic                arvalid_q, wants, issues, is_empty, pushes, exceeds;
-    logic [63:0]         araddr_q, addr;
-    logic [7:0]          arlen_q;
-    logic [7:0]          to_page_end;
+    logic arvalid_q, wants, issues, is_empty, pushes, exceeds;
+    logic [63:0] araddr_q, addr;
+    logic [7:0] arlen_q;
+    logic [7:0] to_page_end;
     // As in memory, and what was answered.
-    logic [99:0]         oldest;
+    logic [99:0] oldest;
 
     // ---- Bursts ----
 
@@ -86,7 +86,7 @@ module dma_ring_fetch #(
             // At a page's beginning the difference is 0, which is 256.
             if (to_page_end != 8'd0 && beats > RingBits'(to_page_end)) beats = RingBits'(to_page_end);
             if (beats > RingBits'(room_q)) beats = RingBits'(room_q);
-            next_index  = index_q + beats;
+            next_index = index_q + beats;
             if (next_index == size_i) next_index = '0;
         end
     end

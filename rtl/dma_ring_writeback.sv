@@ -76,26 +76,31 @@ module dma_ring_writeback #(
         logic        wants_irq;
     } burst_t;
 
-    completion_t         oldest;
-    burst_t              sent, oldest_sent;
+    completion_t oldest;
+    burst_t sent, oldest_sent;
     // First descriptor not written, first not answered.
     logic [RingBits-1:0] index_q, next_index, head_q, next_head, beats, to_end;
-    logic [8:0]          waiting;
-    logic                answered, none_waiting, none_sent, most_sent, failed_q;
-    logic                may_begin, begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
-    logic [7:0]          beats_left_q, count_q;
-    logic [63:0]         addr, burst_addr_q;
-    logic                awvalid_q, wvalid_q, wlast_q;
-    logic [31:0]         status;
-    logic [63:0]         wdata_q;
+    logic [8:0] waiting;
+    logic answered, none_waiting, none_sent, most_sent, failed_q;
+    logic may_begin, begins, is_full, pops, drops, sends, in_burst_q, wants_irq_q;
+    logic [7:0] beats_left_q, count_q;
+    logic [63:0] addr, burst_addr_q;
+    logic awvalid_q, wvalid_q, wlast_q;
+    logic [31:0] status;
+    logic [63:0] wdata_q;
 
     // ---- Completions ----
 
     completion_t completion;
 
-    assign completion = '{kind: completion_kind_i, packet_end: completion_packet_end_i,
-                          zero_length: completion_zero_length_i, irq: completion_irq_i, more: completion_more_i,
-                          bytes: completion_bytes_i};
+    assign completion = '{
+            kind: completion_kind_i,
+            packet_end: completion_packet_end_i,
+            zero_length: completion_zero_length_i,
+            irq: completion_irq_i,
+            more: completion_more_i,
+            bytes: completion_bytes_i
+        };
 
     dma_queue #(
         .Width($bits(completion_t)),

@@ -36,19 +36,19 @@ module dma_splitter #(
 );
     import dma_pkg::*;
 
-    localparam int unsigned LaneBits     = $clog2(BeatBytes);
-    localparam int unsigned MaxBytes     = MaxBurstBeats * BeatBytes;
+    localparam int unsigned LaneBits = $clog2(BeatBytes);
+    localparam int unsigned MaxBytes = MaxBurstBeats * BeatBytes;
     // Holds the bytes of any burst: 256 beats of 64 bytes.
-    localparam int unsigned BurstBits    = 15;
+    localparam int unsigned BurstBits = 15;
 
-    logic                  active_q, shows;
-    logic [AddrBits-1:0]   addr_q;
+    logic active_q, shows;
+    logic [AddrBits-1:0] addr_q;
     logic [LengthBits-1:0] left_q;
 
-    addr_limit_t           limit, limit_q;
-    logic [63:0]           addr, first_addr, next_addr;
+    addr_limit_t limit, limit_q;
+    logic [63:0] addr, first_addr, next_addr;
     logic [LengthBits-1:0] left;
-    logic [BurstBits-1:0]  lane, to_page_end, to_longest, most_bytes, bytes;
+    logic [BurstBits-1:0] lane, to_page_end, to_longest, most_bytes, bytes;
 
     assign first_addr = addr_i & low_bits(limit_i.bits);
 

@@ -31,10 +31,10 @@ module dma_stream_out #(
     output logic                 tvalid_o,
     input  logic                 tready_i
 );
-    logic                 packed_valid, packed_end, flushes, loads, closes, closes_q;
+    logic packed_valid, packed_end, flushes, loads, closes, closes_q;
     logic [DataWidth-1:0] packed_data;
     logic [BeatBytes-1:0] packed_strobes;
-    logic                 tvalid_q, tlast_q, tend_q;
+    logic tvalid_q, tlast_q, tend_q;
     logic [DataWidth-1:0] tdata_q;
     logic [BeatBytes-1:0] tkeep_q;
 

@@ -12,7 +12,7 @@ module dma_watchdog (
     output logic        expires_o
 );
     logic [31:0] waited_q;
-    logic        is_on, is_due;
+    logic is_on, is_due;
 
     assign is_on     = runs_i && limit_i != '0;
     assign is_due    = is_on && waited_q == limit_i;

@@ -81,16 +81,16 @@ module dma_write #(
     localparam int unsigned OutstandingBits = $clog2(MaxWrites + 1);
 
     // Of the transfer that takes data: it is in work; data is being forwarded; what comes is dropped; it failed.
-    logic                  active_q, forwards_q, drops_q, stopped_q;
-    logic                  keep_open_q;
+    logic active_q, forwards_q, drops_q, stopped_q;
+    logic keep_open_q;
     logic [LengthBits-1:0] length_q;
 
     // ---- Beats in ----
 
-    logic                  is_taken, is_reached, is_excess, ends_data;
+    logic is_taken, is_reached, is_excess, ends_data;
     logic [LengthBits-1:0] room_q, room_d, room_after;
-    logic [LaneBits:0]     used_count;
-    logic                  align_ready;
+    logic [LaneBits:0] used_count;
+    logic align_ready;
 
     // Room in the buffer ends with this beat, or within it.
     assign is_reached = room_q <= LengthBits'(count_i);
@@ -104,7 +104,7 @@ module dma_write #(
 
     // ---- Bytes to lanes ----
 
-    logic                 packed_valid, packed_end, packed_ready, flushes, will_flush;
+    logic packed_valid, packed_end, packed_ready, flushes, will_flush;
     logic [DataWidth-1:0] packed_data;
     logic [BeatBytes-1:0] packed_strobes;
 
@@ -133,23 +133,23 @@ module dma_write #(
 
     // ---- Bursts ----
 
-    logic                       split_valid, split_is_last;
-    logic [63:0]                split_addr, issued_addr;
-    logic [8:0]                 split_beats;
-    logic [LengthBits-1:0]      split_left;
-    logic                       in_burst_q, in_burst_d, begins, loads, pads, is_nothing, may_begin, is_w_free;
-    logic                       data_over, most_outstanding, answered;
-    logic [8:0]                 beats_left_q, beats_left;
-    logic [LengthBits-1:0]      planned_left_q;
+    logic split_valid, split_is_last;
+    logic [63:0] split_addr, issued_addr;
+    logic [8:0] split_beats;
+    logic [LengthBits-1:0] split_left;
+    logic in_burst_q, in_burst_d, begins, loads, pads, is_nothing, may_begin, is_w_free;
+    logic data_over, most_outstanding, answered;
+    logic [8:0] beats_left_q, beats_left;
+    logic [LengthBits-1:0] planned_left_q;
     logic [OutstandingBits-1:0] outstanding_q;
-    logic                       ends_burst;
-    logic                       awvalid_q, wvalid_q, wlast_q;
-    logic [63:0]                burst_addr_q, awaddr_q;
-    logic [7:0]                 awlen_q;
-    logic [DataWidth-1:0]       wdata_q;
-    logic [BeatBytes-1:0]       wstrb_q, loaded_strobes;
-    logic [63:0]                sent_addr;
-    logic [LengthBits-1:0]      sent_bytes;
+    logic ends_burst;
+    logic awvalid_q, wvalid_q, wlast_q;
+    logic [63:0] burst_addr_q, awaddr_q;
+    logic [7:0] awlen_q;
+    logic [DataWidth-1:0] wdata_q;
+    logic [BeatBytes-1:0] wstrb_q, loaded_strobes;
+    logic [63:0] sent_addr;
+    logic [LengthBits-1:0] sent_bytes;
 
     dma_splitter #(
         .BeatBytes    (BeatBytes),
@@ -287,8 +287,8 @@ module dma_write #(
 
     // ---- End of the input ----
 
-    logic        ends_input, forwards_d, drops_d, ends, had_burst_q, has_burst, waits_q;
-    logic        packet_end_q, packet_end_d;
+    logic ends_input, forwards_d, drops_d, ends, had_burst_q, has_burst, waits_q;
+    logic packet_end_q, packet_end_d;
     error_kind_e kind_q, kind_d;
 
     assign ends_input   = is_taken && (last_i || (is_reached && keep_open_q));

@@ -66,16 +66,16 @@ module dma_write_response #(
         error_kind_e           kind;
     } ended_t;
 
-    burst_t                sent, oldest;
-    ended_t                ended, oldest_ended;
-    logic                  none_sent, none_ended, answered, is_frozen, may_complete;
+    burst_t sent, oldest;
+    ended_t ended, oldest_ended;
+    logic none_sent, none_ended, answered, is_frozen, may_complete;
     // Bursts sent and answered.
-    logic [CountBits-1:0]  sent_count_q, sent_count_d, answered_count_q, answered_count_d;
+    logic [CountBits-1:0] sent_count_q, sent_count_d, answered_count_q, answered_count_d;
     // Of the oldest transfer: bytes in memory, and the response that failed.
     logic [LengthBits-1:0] bytes_q, bytes_d;
-    logic                  failed_q, fails;
-    error_kind_e           error_kind_q, error_kind;
-    logic [63:0]           fail_addr_q, fail_addr;
+    logic failed_q, fails;
+    error_kind_e error_kind_q, error_kind;
+    logic [63:0] fail_addr_q, fail_addr;
 
     // ---- Bursts ----
 

@@ -23,7 +23,7 @@
     if (!(Holds)) rebound_violation(Port, Rule, Section, Text, 64'(Value0), 64'(Value1));
 `define REBOUND_SUBORDINATE_RULE(Holds, Rule, Section, Text, Value0, Value1) \
     `REBOUND_MANAGER_RULE(Holds, Rule, Section, Text, Value0, Value1)
-`endif
+`endif  // FORMAL
 
 module axi_manager_rules #(
     // Width of AxADDR in bits.
@@ -94,7 +94,7 @@ module axi_manager_rules #(
     import "DPI-C" context function void rebound_violation(
         input int port, input string rule, input string section, input string text,
         input longint unsigned value0, input longint unsigned value1);
-`endif
+`endif  // FORMAL
 
     localparam int unsigned BusBytes  = DataWidth / 8;
     localparam logic [2:0]  FullSize  = 3'($clog2(BusBytes));
