@@ -328,10 +328,10 @@ module engine_proof #(
     `FORMAL_ASSERT(ArLimit_A, !arvalid || ar_end <= 65'(1 << AddrBits))
 
     if (Scenario == 0 || Scenario == 2) begin : gen_read_covers
-        `FORMAL_COVER(ReadsToLimit_C, arvalid && arready_i && ar_end == 65'(1 << AddrBits))
         `FORMAL_COVER(ReadFails_C, rvalid_i && rresp_i[1])
     end
     if (Scenario == 0) begin : gen_out_covers
+        `FORMAL_COVER(ReadsToLimit_C, arvalid && arready_i && ar_end == 65'(1 << AddrBits))
         `FORMAL_COVER(Sends_C, out_tvalid && out_tready_i && out_tlast && out_tkeep != '0)
         `FORMAL_COVER(Refused_C, is_started && dut.u_mm2s.exceeds && step != '0)
     end

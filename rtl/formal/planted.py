@@ -69,7 +69,7 @@ BUGS = [
         patches=[Patch("dma_irq_coalesce.sv", "pending_q <= pending[8] ? 9'd256 : pending;",
                        "pending_q <= (pending_q == '0) ? pending : pending_q;")]),
     Bug("watchdog-early", "watchdog", "the watchdog counts cycles in which something moved",
-        patches=[Patch("dma_watchdog.sv", "!runs_i || moves_i || expires_o", "!runs_i || expires_o")]),
+        patches=[Patch("dma_watchdog.sv", "waited_q <= (moves_i || is_due) ?", "waited_q <= is_due ?")]),
     Bug("ring-port-mixes", "ring-port", "the rings' port gives W to the other ring in the middle of a burst",
         patches=[Patch("dma_ring_port.sv", "w_turn         = w_owned_q ? w_owner_q :",
                        "w_turn         = (w_owned_q && !aw_done_q) ? w_owner_q :")]),
@@ -82,5 +82,5 @@ BUGS = [
     Bug("write-after-done", "write", "a stop in the cycle of the last beat leaves a rest that is written after done",
         patches=[Patch("dma_write.sv", "(start_i || stopped_q || stops),", "(start_i || stopped_q),")]),
     Bug("drop-unstable", "writeback", "a completion that is dropped changes a write-back that waits on the bus",
-        patches=[Patch("dma_ring_writeback.sv", "if (pops && !drops) begin", "if (pops) begin")]),
+        patches=[Patch("dma_ring_writeback.sv", "if (pops && !drops && !in_burst_q) begin", "if (pops && !in_burst_q) begin")]),
 ]
