@@ -2,7 +2,7 @@
 // dma_read: transfers come out whole, in order, byte for byte as they are in memory; each ends once, whatever the bus
 // answers; AR keeps the rules; nothing is asked beyond the limit; and with a fair bus it all comes to an end.
 //
-// Memory has at each address the address itself, so where a byte comes from can be seen.
+// Memory has at each address what follows from the address, so where a byte comes from can be seen.
 `include "formal.svh"
 `include "formal_queue.svh"
 module read_proof #(
@@ -94,6 +94,11 @@ module read_proof #(
         .broken_o           (is_broken)
     );
 
+    // What memory has at an address: neighbouring pages differ.
+    function automatic logic [7:0] byte_at(logic [15:0] at);
+        return at[7:0] ^ {8{at[12]}};
+    endfunction
+
     // ---- The bus: answers what it was asked, in order ----
 
     logic        arrives, none_asked, asks;
@@ -116,7 +121,7 @@ module read_proof #(
     assign beat_addr  = (oldest[15:0] & ~16'(BeatBytes - 1)) + 16'(beat) * 16'(BeatBytes);
 
     for (genvar index = 0; index < BeatBytes; index++) begin : gen_memory
-        assign rdata[8 * index +: 8] = 8'(beat_addr) + 8'(index);
+        assign rdata[8 * index +: 8] = byte_at(beat_addr + 16'(index));
     end
 
     always @(posedge clk_i) begin
@@ -190,7 +195,7 @@ module read_proof #(
     for (genvar index = 0; index < BeatBytes; index++) begin : gen_bytes
         // Lane `index` of the beat that is offered has the byte that comes next there.
         `FORMAL_ASSERT(ByteOfMemory_A, !valid || is_broken || index < 32'(lane) || index >= 32'(lane) + 32'(count)
-                       || data[8 * index +: 8] == 8'(next_addr) + 8'(index) - 8'(lane))
+                       || data[8 * index +: 8] == byte_at(next_addr + 16'(index) - 16'(lane)))
     end
     `FORMAL_ASSERT(OfATransfer_A, !valid || open_count != '0)
     `FORMAL_ASSERT(NotTooMuch_A, !valid || given + LengthBits'(count) <= LengthBits'(head[20:16]))
