@@ -83,16 +83,20 @@ fn last_coherent(plan: &Plan) -> u64 {
 
 #[test]
 fn coherent_memory_keeps_to_the_coherent_mask_though_other_pages_are_free() {
+    let mut tried = 0;
     for preset in PRESETS {
         let mut plan = plan_of(&preset);
         let last = last_coherent(&plan);
         assert!(last <= low_bits(preset.coherent_bits), "{}", preset.name);
-        if preset.coherent_bits < preset.streaming_bits {
+        // From 32 bits on, pages out of reach make Linux look below 4 GiB at once, whatever the coherent mask.
+        if preset.coherent_bits < preset.streaming_bits.min(32) {
             plan.device.coherent_dma_mask = None;
             let beyond = last_coherent(&plan);
             assert!(beyond > low_bits(preset.coherent_bits), "{}", preset.name);
+            tried += 1;
         }
     }
+    assert_eq!(tried, 1);
 }
 
 #[test]
@@ -119,5 +123,5 @@ fn an_engine_that_cannot_have_the_straps_is_told_apart_by_reading_them_back() {
     let found = run_on(ModelEngine::new(plan.engine), &plan).expect("the model has all ports");
     let texts: Vec<String> = found.0.violations.iter().map(ToString::to_string).collect();
     let refused = "strap ADDR_LIMIT of mm2s: expected 0x1ec8 to read back, found 0x1e48";
-    assert!(texts[0].contains(refused), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains(refused)), "{texts:?}");
 }

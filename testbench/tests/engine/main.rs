@@ -12,6 +12,6 @@ mod ring;
 mod ringless;
 mod rings;
 mod stops;
-mod timeouts;
 mod straps;
+mod timeouts;
 mod torn;
