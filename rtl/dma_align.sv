@@ -2,8 +2,9 @@
 // Packs bytes that come in anywhere in a beat into whole beats that begin at any lane.
 //
 // Input beats hold `count_i` bytes from lane `lane_i` on (count 0 is allowed). `start_i` empties the packer;
-// the first byte after it goes to lane `first_lane_i`. `end_i` marks the last beat: what is left over then
-// comes out in one more beat, during which no input is taken. Output: combinational from the input, so that
+// the first byte after it goes to lane `first_lane_i`, and it may come with the last beat of what was before.
+// `end_i` marks the last beat: what is left over then comes out in one more beat, during which no input is taken;
+// after it the packer is empty, and the next byte goes to lane 0. Output: combinational from the input, so that
 // the user's register is the only one; `end_o` marks the last beat, whose strobes may all be low.
 `include "dma_assert.svh"
 module dma_align #(
@@ -30,21 +31,22 @@ module dma_align #(
     output logic [BeatBits-1:0]  data_o,
     output logic [BeatBytes-1:0] strobes_o,
     output logic                 end_o,
-    // The last input was taken and left something over.
-    output logic                 flushes_o
+    // The last input was taken and left something over; it will be so in the next cycle.
+    output logic                 flushes_o,
+    output logic                 will_flush_o
 );
     // Bytes kept for the next output beat, in their place.
-    logic [BeatBits-1:0]  kept_data_q;
+    logic [BeatBits-1:0] kept_data_q;
     logic [BeatBytes-1:0] kept_strobes_q;
     // Lane of the next byte.
-    logic [LaneBits-1:0]  fill_q;
-    logic                 flushes_q;
+    logic [LaneBits-1:0] fill_q;
+    logic flushes_q;
 
-    logic [LaneBits-1:0]  turn;
-    logic [BeatBits-1:0]  turned, kept_bits;
-    logic [LaneBits+2:0]  turn_bits;
-    logic [LaneBits+1:0]  total;
-    logic                 is_full, gives, taken;
+    logic [LaneBits-1:0] turn;
+    logic [BeatBits-1:0] turned, kept_bits;
+    logic [LaneBits+2:0] turn_bits;
+    logic [LaneBits+1:0] total;
+    logic is_full, gives, taken, empties;
     logic [BeatBytes-1:0] kept_lanes, below_rest;
 
     // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`. Whole words instead of a multiplexer for
@@ -70,17 +72,18 @@ module dma_align #(
     assign ready_o   = !flushes_q && (ready_i || !gives);
     assign taken     = valid_i && ready_o;
     assign flushes_o = flushes_q;
+    assign empties   = flushes_q ? ready_i : (taken && end_i && end_o);
+
+    assign will_flush_o = flushes_q ? !ready_i : (taken && end_i && !end_o);
 
     always_ff @(posedge clk_i) begin
-        if (!rst_ni) flushes_q <= 1'b0;
-        else if (start_i) flushes_q <= 1'b0;
-        else if (flushes_q) flushes_q <= !ready_i;
-        else flushes_q <= taken && end_i && !end_o;
+        if (!rst_ni || start_i) flushes_q <= 1'b0;
+        else flushes_q <= will_flush_o;
     end
 
     always_ff @(posedge clk_i) begin
-        if (start_i) begin
-            fill_q         <= first_lane_i;
+        if (!rst_ni || start_i || empties) begin
+            fill_q         <= start_i ? first_lane_i : '0;
             kept_strobes_q <= '0;
         end else if (taken) begin
             fill_q         <= total[LaneBits-1:0];
@@ -89,5 +92,6 @@ module dma_align #(
         if (taken) kept_data_q <= is_full ? turned : data_o;
     end
 
-    `DMA_ASSERT(CountFits_A, !valid_i || (LaneBits + 2)'(lane_i) + (LaneBits + 2)'(count_i) <= (LaneBits + 2)'(BeatBytes))
+    `DMA_ASSERT(CountFits_A,
+                !valid_i || (LaneBits + 2)'(lane_i) + (LaneBits + 2)'(count_i) <= (LaneBits + 2)'(BeatBytes))
 endmodule

@@ -44,19 +44,19 @@ module dma_axil #(
     import dma_pkg::*;
 
     // Each channel holds at most one item that could not be used at once.
-    logic                 aw_held_q, w_held_q, ar_held_q;
-    logic                 awready_q, wready_q, arready_q;
+    logic aw_held_q, w_held_q, ar_held_q;
+    logic awready_q, wready_q, arready_q;
     logic [AddrWidth-1:0] awaddr_q, araddr_q;
-    logic [31:0]          wdata_q;
-    logic [3:0]           wstrb_q;
-    logic                 bvalid_q, rvalid_q;
-    logic [1:0]           bresp_q, rresp_q;
-    logic [31:0]          rdata_q;
-    logic                 last_was_write_q;
+    logic [31:0] wdata_q;
+    logic [3:0] wstrb_q;
+    logic bvalid_q, rvalid_q;
+    logic [1:0] bresp_q, rresp_q;
+    logic [31:0] rdata_q;
+    logic last_was_write_q;
 
-    logic                 aw_there, w_there, ar_there;
-    logic                 can_write, can_read, does_write, does_read;
-    logic [3:0]           wstrb;
+    logic aw_there, w_there, ar_there;
+    logic can_write, can_read, does_write, does_read;
+    logic [3:0] wstrb;
 
     assign aw_there = aw_held_q || (awvalid_i && awready_q);
     assign w_there  = w_held_q || (wvalid_i && wready_q);

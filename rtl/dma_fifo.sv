@@ -24,13 +24,13 @@ module dma_fifo #(
 );
     localparam int unsigned IndexBits = $clog2(Depth);
 
-    logic [Width-1:0]     entries [Depth];
+    logic [Width-1:0] entries[Depth];
     logic [IndexBits-1:0] write_index_q, read_index_q;
     // Entries including the head.
-    logic [IndexBits:0]   used_q;
+    logic [IndexBits:0] used_q;
     // The head is either what the memory read last, or what came in while nothing was behind it.
-    logic                 head_in_memory_q;
-    logic [Width-1:0]     memory_data_q, passed_data_q;
+    logic head_in_memory_q;
+    logic [Width-1:0] memory_data_q, passed_data_q;
 
     logic is_empty, takes, stores, passes, reads;
 

@@ -7,7 +7,7 @@
 module dma_queue #(
     // Width of an entry in bits.
     parameter int unsigned Width = 64,
-    // Entries: at least 1.
+    // Entries: 1 to 511.
     parameter int unsigned Depth = 16
 ) (
     input  logic             clk_i,
@@ -17,16 +17,18 @@ module dma_queue #(
     input  logic             pop_i,
     output logic [Width-1:0] head_o,
     output logic             empty_o,
-    output logic             full_o
+    output logic             full_o,
+    output logic [8:0]       used_o
 );
     // Rounded up, so that the pointers wrap by themselves.
     localparam int unsigned IndexBits = (Depth > 1) ? $clog2(Depth) : 1;
 
-    logic [Width-1:0]     entries [1 << IndexBits];
+    logic [Width-1:0] entries[1 << IndexBits];
     logic [IndexBits-1:0] write_index_q, read_index_q;
-    logic [IndexBits:0]   used_q;
+    logic [IndexBits:0] used_q;
 
     assign head_o  = entries[read_index_q];
+    assign used_o  = 9'(used_q);
     assign empty_o = used_q == '0;
     assign full_o  = used_q == (IndexBits + 1)'(Depth);
 
@@ -39,10 +41,10 @@ module dma_queue #(
             write_index_q <= '0;
             read_index_q  <= '0;
             used_q        <= '0;
-        end else begin
+        end else if (push_i || pop_i) begin
             if (push_i) write_index_q <= write_index_q + 1'b1;
             if (pop_i) read_index_q <= read_index_q + 1'b1;
-            used_q <= used_q + (IndexBits + 1)'(push_i) - (IndexBits + 1)'(pop_i);
+            if (push_i != pop_i) used_q <= push_i ? used_q + 1'b1 : used_q - 1'b1;
         end
     end
 

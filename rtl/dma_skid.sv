@@ -17,7 +17,7 @@ module dma_skid #(
     input  logic             ready_i,
     output logic [Width-1:0] data_o
 );
-    logic             holds_q, ready_q;
+    logic holds_q, ready_q;
     logic [Width-1:0] held_q;
 
     assign ready_o = ready_q;

@@ -12,11 +12,8 @@ module dma_stream_out #(
 ) (
     input  logic                 clk_i,
     input  logic                 rst_ni,
-    // Begins a transfer.
-    input  logic                 start_i,
-    input  logic                 keep_open_i,
-    // Something is still to be sent.
-    output logic                 busy_o,
+    // The last beat of a transfer has been taken, in each cycle in which that happens.
+    output logic                 sent_o,
 
     input  logic                 valid_i,
     output logic                 ready_o,
@@ -24,6 +21,8 @@ module dma_stream_out #(
     input  logic [LaneBits-1:0]  lane_i,
     input  logic [LaneBits:0]    count_i,
     input  logic                 end_i,
+    // With `end_i`: the packet goes on; the transfer broke off.
+    input  logic                 keep_open_i,
     input  logic                 broken_i,
 
     output logic [DataWidth-1:0] tdata_o,
@@ -32,10 +31,10 @@ module dma_stream_out #(
     output logic                 tvalid_o,
     input  logic                 tready_i
 );
-    logic                 packed_valid, packed_end, flushes, loads, closes, closes_q;
+    logic packed_valid, packed_end, flushes, loads, closes, closes_q;
     logic [DataWidth-1:0] packed_data;
     logic [BeatBytes-1:0] packed_strobes;
-    logic                 tvalid_q, tlast_q;
+    logic tvalid_q, tlast_q, tend_q;
     logic [DataWidth-1:0] tdata_q;
     logic [BeatBytes-1:0] tkeep_q;
 
@@ -44,7 +43,7 @@ module dma_stream_out #(
     ) u_align (
         .clk_i,
         .rst_ni,
-        .start_i,
+        .start_i     (1'b0),
         .first_lane_i('0),
         .valid_i,
         .ready_o,
@@ -57,12 +56,13 @@ module dma_stream_out #(
         .data_o      (packed_data),
         .strobes_o   (packed_strobes),
         .end_o       (packed_end),
-        .flushes_o   (flushes)
+        .flushes_o   (flushes),
+        .will_flush_o()
     );
 
     assign loads  = packed_valid && (!tvalid_q || tready_i);
     assign closes = flushes ? closes_q : (broken_i || !keep_open_i);
-    assign busy_o = tvalid_q || flushes;
+    assign sent_o = tvalid_q && tready_i && tend_q;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) tvalid_q <= 1'b0;
@@ -75,6 +75,7 @@ module dma_stream_out #(
             tdata_q <= packed_data;
             tkeep_q <= packed_strobes;
             tlast_q <= packed_end && closes;
+            tend_q  <= packed_end;
         end
         if (valid_i && ready_o) closes_q <= closes;
     end

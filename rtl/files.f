@@ -1,6 +1,5 @@
 // Sources of dma_engine in the order of compilation; paths are relative to this folder.
 +incdir+.
-generated/dma_engine_regs_pkg.sv
 generated/dma_engine_regs.sv
 dma_pkg.sv
 dma_limit.sv
@@ -10,10 +9,18 @@ dma_fifo.sv
 dma_skid.sv
 dma_align.sv
 dma_read.sv
+dma_write_response.sv
 dma_write.sv
 dma_stream_out.sv
 dma_stream_in.sv
+dma_watchdog.sv
+dma_counters.sv
 dma_channel.sv
+dma_ring_fetch.sv
+dma_ring_writeback.sv
+dma_irq_coalesce.sv
+dma_ring.sv
+dma_ring_port.sv
 dma_axil.sv
 dma_registers.sv
 dma_fault.sv

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Generates everything that follows from the register map `dma_engine.rdl`:
 
-- `rtl/generated/dma_engine_regs.sv`, `dma_engine_regs_pkg.sv`: the register block (PeakRDL-regblock),
+- `rtl/generated/dma_engine_regs.sv`: the register block (PeakRDL-regblock, see `regblock.py`),
 - `rtl/REGISTERS.md`: the programmer's reference,
 - `testbench/src/driver/dma_engine_regs.rs`: the driver's constants.
 
@@ -10,13 +10,11 @@
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 try:
-    from peakrdl_regblock import RegblockExporter
-    from peakrdl_regblock.cpuif.passthrough import PassthroughCpuif
     from peakrdl_regblock.udps import ALL_UDPS
+    from regblock import module_text
     from systemrdl import RDLCompileError, RDLCompiler
     from systemrdl.node import AddrmapNode, FieldNode, RegfileNode, RegNode
     from systemrdl.rdltypes import OnWriteType
@@ -74,34 +72,24 @@ def field_access(field: FieldNode) -> str:
 # ---------------------------------------------------------------------------------------------- RTL
 
 
-def rtl_files(top: AddrmapNode) -> dict[Path, str]:
+def ring_only(top: AddrmapNode) -> set[str]:
+    """The fields that an engine without rings does not have, by their path below the map."""
+    return {
+        field.get_path().split(".", 1)[1]
+        for field in top.descendants()
+        if isinstance(field, FieldNode)
+        and (field.get_property("ring_only") or field.parent.get_property("ring_only"))
+    }
+
+
+def rtl_file(top: AddrmapNode) -> str:
     """The register block, with the project's header in front."""
-    with tempfile.TemporaryDirectory() as folder:
-        RegblockExporter().export(
-            top,
-            folder,
-            cpuif_cls=PassthroughCpuif,
-            module_name="dma_engine_regs",
-            package_name="dma_engine_regs_pkg",
-            address_width=ADDRESS_BITS,
-            default_reset_activelow=True,
-        )
-        files = {}
-        for name, purpose in [
-            ("dma_engine_regs_pkg.sv", "Types between the register block and the engine."),
-            ("dma_engine_regs.sv", "The register block."),
-        ]:
-            header = (
-                "// SPDX-License-Identifier: MIT OR Apache-2.0\n"
-                f"// {purpose} Generated from dma_engine.rdl by generate.py: do not edit.\n"
-            )
-            text = (Path(folder) / name).read_text(encoding="utf-8")
-            lines = [line.rstrip() for line in text.splitlines()]
-            if name == "dma_engine_regs.sv":
-                # The generator drives the parts of one struct from several always_comb blocks.
-                lines = ["// verilator lint_off MULTIDRIVEN", *lines, "// verilator lint_on MULTIDRIVEN"]
-            files[GENERATED / name] = header + "\n".join(lines) + "\n"
-        return files
+    return (
+        "// SPDX-License-Identifier: MIT OR Apache-2.0\n"
+        "// The register block. Generated from dma_engine.rdl by generate.py: do not edit.\n"
+        + module_text(top, ADDRESS_BITS, ring_only(top)).rstrip("\n")
+        + "\n"
+    )
 
 
 # ----------------------------------------------------------------------------------------- Markdown
@@ -125,7 +113,9 @@ def markdown_register(reg: RegNode, base: int) -> list[str]:
     ]
     for field in reg.fields():
         reset = field.get_property("reset")
-        reset_text = "" if reset is None else (f"0x{reset:X}" if reset > 9 else str(reset))
+        # A reset value that follows from parameters is a signal: the description says which.
+        is_number = isinstance(reset, int)
+        reset_text = (f"0x{reset:X}" if reset > 9 else str(reset)) if is_number else ""
         meaning = one_line(field)
         encoding = field.get_property("encode")
         if encoding is not None:
@@ -279,7 +269,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
     check = parser.parse_args().check
     top = compile_map()
-    files = rtl_files(top)
+    files = {GENERATED / "dma_engine_regs.sv": rtl_file(top)}
     files[MARKDOWN] = markdown_file(top)
     files[RUST] = rust_file(top)
 

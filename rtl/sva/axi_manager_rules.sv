@@ -23,7 +23,7 @@
     if (!(Holds)) rebound_violation(Port, Rule, Section, Text, 64'(Value0), 64'(Value1));
 `define REBOUND_SUBORDINATE_RULE(Holds, Rule, Section, Text, Value0, Value1) \
     `REBOUND_MANAGER_RULE(Holds, Rule, Section, Text, Value0, Value1)
-`endif
+`endif  // FORMAL
 
 module axi_manager_rules #(
     // Width of AxADDR in bits.
@@ -43,7 +43,9 @@ module axi_manager_rules #(
     // 1 for an AXI3 port: bursts of at most 16 beats, locked accesses, WID.
     parameter int unsigned Axi3       = 0,
     // Reads, and writes, in flight that are followed: a power of two.
-    parameter int unsigned MaxTracked = 1024
+    parameter int unsigned MaxTracked = 1024,
+    // Beats before their address whose strobes are kept: a power of two, the longest burst that there can be.
+    parameter int unsigned EarlyStrobes = 256
 ) (
     input logic                   aclk,
     input logic                   aresetn,
@@ -92,7 +94,7 @@ module axi_manager_rules #(
     import "DPI-C" context function void rebound_violation(
         input int port, input string rule, input string section, input string text,
         input longint unsigned value0, input longint unsigned value1);
-`endif
+`endif  // FORMAL
 
     localparam int unsigned BusBytes  = DataWidth / 8;
     localparam logic [2:0]  FullSize  = 3'($clog2(BusBytes));
@@ -102,8 +104,6 @@ module axi_manager_rules #(
     localparam int unsigned Keys      = 1 << KeyBits;
     localparam int unsigned SlotBits  = $clog2(MaxTracked);
     localparam int unsigned CountBits = SlotBits + 1;
-    // Early beats whose strobes are kept: the longest burst.
-    localparam int unsigned EarlyStrobes = 256;
 
     localparam logic [1:0] BurstFixed = 2'b00;
     localparam logic [1:0] BurstIncr  = 2'b01;
@@ -363,7 +363,7 @@ module axi_manager_rules #(
     // Strobes of the beats whose address has not come, in their order. What does not fit is not judged, nor is
     // what comes after it, until no such beat is left.
     logic [BusBytes-1:0]  early_strobes [EarlyStrobes];
-    logic [7:0]           strobes_first, strobes_next;
+    logic [$clog2(EarlyStrobes)-1:0] strobes_first, strobes_next;
     logic [8:0]           strobes_count;
     logic                 lost_strobes;
     // The burst whose data is coming: its address, if it has come, and beats so far.
@@ -416,7 +416,7 @@ module axi_manager_rules #(
     // The address of the first `beats` early beats has come: judges them, and says where the beat after them goes.
     task automatic judge_early_beats(input address_t address, input logic [8:0] beats, output logic [11:0] next);
         next = address.addr;
-        for (int unsigned beat = 0; beat < 256; beat++) begin
+        for (int unsigned beat = 0; beat < EarlyStrobes; beat++) begin
             if (9'(beat) < beats) begin
                 if (strobes_count != '0) begin
                     // Beats past the end of the burst have been reported already.

@@ -10,7 +10,7 @@
 `else
 `define REBOUND_STREAM_RULE(Holds, Rule, Section, Text, Value0, Value1) \
     if (!(Holds)) rebound_violation(Port, Rule, Section, Text, 64'(Value0), 64'(Value1));
-`endif
+`endif  // FORMAL
 
 module axi_stream_rules #(
     // Width of TDATA in bits.
@@ -36,7 +36,7 @@ module axi_stream_rules #(
     import "DPI-C" context function void rebound_violation(
         input int port, input string rule, input string section, input string text,
         input longint unsigned value0, input longint unsigned value1);
-`endif
+`endif  // FORMAL
 
     // The last edge was in reset; there was a last edge.
     logic                   was_reset, is_started;

@@ -54,6 +54,21 @@ fn list_prints_stimulus_and_checking_of_each_scenario() {
 }
 
 #[test]
+fn list_says_what_each_device_preset_is() {
+    let here = folder();
+    let list = |name: &str| {
+        let output = rebound(here.path()).args(["list", name]).assert().success();
+        String::from_utf8_lossy(&output.get_output().stdout).into_owned()
+    };
+    let devices = list("device");
+    assert!(devices.matches("\n    Device: ").count() >= 16, "{devices}");
+    let aacraid = list("device/aacraid");
+    let masks = "streaming mask 32 bits, coherent mask 31 bits";
+    assert!(aacraid.contains(masks), "{aacraid}");
+    assert!(!list("limit").contains("Device: "));
+}
+
+#[test]
 fn a_plan_can_be_printed_and_follows_from_the_seed() {
     let here = folder();
     let plan = |seed: &str| {
@@ -414,5 +429,44 @@ fn a_wrong_request_to_characterize_is_answered_and_nothing_is_written() {
         .assert()
         .code(2)
         .stderr(contains("missing.toml"));
+    assert_eq!(entries(here.path()), 0);
+}
+
+#[test]
+fn the_help_of_bench_rtl_teaches_what_is_counted() {
+    let here = folder();
+    rebound(here.path())
+        .args(["bench", "rtl", "--help"])
+        .assert()
+        .success()
+        .stdout(
+            contains("Cycles count from the write of the start bit")
+                .and(contains("core,mode,data_width,latency,bytes"))
+                .and(contains("copy-ring"))
+                .and(contains("--against <FILE>"))
+                .and(contains("Examples:")),
+        );
+}
+
+#[test]
+fn a_wrong_request_to_bench_rtl_is_answered_and_nothing_is_written() {
+    let here = folder();
+    let cases: [(&[&str], &str); 7] = [
+        (&["--width", "96"], "expected 64, 128, 256 or 512"),
+        (&["--latency", "0"], "0 is not in 1..=1000"),
+        (&["--mode", "fly"], "possible values: copy, mm2s"),
+        (&["--in-flight", "256"], "256 is not in 1..=255"),
+        (&["--jobs", "0"], "expected a number of runs"),
+        (&["--against", "no.csv"], "cannot read no.csv"),
+        (&["--manifest", "no.toml"], "no.toml"),
+    ];
+    for (arguments, message) in cases {
+        rebound(here.path())
+            .args(["bench", "rtl"])
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
     assert_eq!(entries(here.path()), 0);
 }

@@ -83,6 +83,10 @@ fn planted_faults_are_caught_and_located() {
         ),
         ("control/mask-too-wide", &["found only its low 32 bits"]),
         (
+            "control/preset-mask-too-wide",
+            &["found only its low 30 bits"],
+        ),
+        (
             "control/missing-sync-for-device",
             &["stale in a device read"],
         ),
@@ -147,6 +151,70 @@ fn stray_accesses_and_the_memory_they_hit_are_located_with_name_and_offset() {
     );
     let hit = of("guard");
     assert!(hit.contains("(other3+0x0, phys 0x"), "{hit}");
+}
+
+/// What devices reach, as the first physical address beyond. The last one is bounced for all it does.
+const DEVICES: [(&str, u64); 17] = [
+    ("isa-8237", 16 << 20),
+    ("isa-8237-16bit", 16 << 20),
+    ("ice1712", 256 << 20),
+    ("b44", 1 << 30),
+    ("bcm2711", 1 << 30),
+    ("aacraid", 4 << 30),
+    ("ath10k-pci", 4 << 30),
+    ("ata-bmdma", 4 << 30),
+    ("xilinx-dma", 4 << 30),
+    ("xilinx-dma-14bit", 4 << 30),
+    ("xilinx-dma-long", 4 << 30),
+    ("vl805", 3 << 30),
+    ("ath11k-pci", 64 << 30),
+    ("bnx2", 1 << 40),
+    ("zynqmp-dma", 16 << 40),
+    ("k3-udma", 256 << 40),
+    ("nvme", 0),
+];
+
+/// Bytes of a plan's buffers, rings of coherent memory apart, of which a part lies at `end` or beyond: each time
+/// that one is mapped counts.
+fn bytes_beyond(plan: &serde_json::Value, end: u64) -> u64 {
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    let transfers = plan["transfers"].as_array().expect("a list").iter();
+    let once = transfers.filter(|transfer| transfer["usage"] == "once");
+    once.flat_map(|transfer| {
+        let movement = transfer["movement"].as_object().expect("a movement");
+        let sides = movement.values().flat_map(|sides| sides.as_object());
+        sides.flat_map(|sides| sides.values()).collect::<Vec<_>>()
+    })
+    .map(|buffer| {
+        let index = usize::try_from(number(buffer)).expect("an index");
+        &plan["buffers"][index]
+    })
+    .filter(|buffer| number(&buffer["phys"]) + number(&buffer["bytes"]) > end)
+    .map(|buffer| number(&buffer["bytes"]))
+    .sum()
+}
+
+#[test]
+fn of_each_device_preset_exactly_the_buffers_beyond_its_reach_bounce() {
+    let here = folder();
+    sim(here.path(), &["--scenario", "device", "--no-comparison"]).success();
+    let json = std::fs::read(here.path().join("sim.json")).expect("written");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let rows = json["scenarios"].as_array().expect("a list");
+    assert_eq!(rows.len(), DEVICES.len());
+    for (name, end) in DEVICES {
+        let name = format!("device/{name}");
+        let row = rows.iter().find(|row| row["scenario"] == name.as_str());
+        let row = row.unwrap_or_else(|| panic!("no {name}"));
+        let plan = Command::new(env!("CARGO_BIN_EXE_rebound"))
+            .args(["list", "--plan", &name])
+            .output()
+            .expect("the program runs");
+        let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).expect("JSON");
+        let expected = bytes_beyond(&plan, end);
+        assert_eq!(row["counts"]["bounced_bytes"], expected, "{name}");
+        assert_eq!(expected == 0, name.ends_with("-long"), "{name}");
+    }
 }
 
 #[test]

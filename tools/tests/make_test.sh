@@ -9,7 +9,7 @@ basics="make awk"
 machine help-only $basics
 on_machine make
 expect_code 0 "make alone"
-for target in sim test bench build lint fmt check registers doc waves clean distclean; do
+for target in sim test bench build lint fmt check diagrams registers synth coverage mutants doc waves clean distclean; do
     expect_text "$out" "make $target " "make alone lists $target"
 done
 for option in SCENARIO SEED JOBS WAVES VERILATOR; do
@@ -18,7 +18,7 @@ done
 
 # What is missing is one line on the error output, exit code 2, and nothing has been made.
 before=$(ls -A "$scratch/project")
-for target in sim test bench build lint check doc registers; do
+for target in sim test bench build lint check doc diagrams registers synth coverage mutants; do
     machine "no-compiler-$target" $basics python3 cargo
     on_machine make "$target"
     expect_code 2 "make $target without g++"
@@ -41,6 +41,10 @@ machine complete $basics g++ c++ cc python3 cargo
 on_machine make --dry-run sim
 expect_text "$out" "install.py verilator" "make sim installs Verilator"
 case "$out" in *registers*) fail "make sim installs more than it needs: $out" ;; esac
+on_machine make --dry-run synth
+expect_text "$out" "install.py synth" "make synth installs Yosys"
+on_machine make --dry-run fmt
+expect_text "$out" "install.py verible" "make fmt installs the formatter"
 on_machine make --dry-run sim SCENARIO="copy/one bounce/two" SEED=0x2a JOBS=3 WAVES=1
 expect_text "$out" "sim --scenario copy/one --scenario bounce/two --seed 0x2a --jobs 3 --waves" "options of make sim"
 on_machine make --dry-run sim MANIFEST="my cores/a.toml"
@@ -48,7 +52,7 @@ expect_text "$out" "--manifest 'my cores/a.toml'" "the manifest of make sim"
 on_machine make --dry-run sim WAVES=0
 case "$out" in *--waves*) fail "WAVES=0 asks for waveforms: $out" ;; esac
 on_machine make --dry-run test
-expect_text "$out" "install.py verilator registers" "make test installs both sets"
+expect_text "$out" "install.py verilator registers verible" "make test installs the sets that its steps need"
 
 # The steps of make test: a failing one is named, an unknown one is refused, success is said last.
 machine steps dirname date env

@@ -1,9 +1,12 @@
+//! `rebound bench`: how fast the simulation is, and in [`rtl`] how well the engine uses its bus.
+//!
 //! `rebound bench sim`: the same core, memory behaviour and transfers in a bare C++ loop and through Rebound.
 //!
 //! Three ways do the same work in processes of their own, in interleaved rounds, so that a busy machine
 //! slows all of them alike. The best round of each counts: noise only ever adds time.
 
 pub mod bare;
+pub mod rtl;
 pub mod through;
 
 use std::time::Duration;

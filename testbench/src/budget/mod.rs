@@ -19,6 +19,8 @@ use crate::scenario::plan::Plan;
 
 /// Cycles for reset and set-up of the engine.
 const START_CYCLES: u64 = 40;
+/// Cycles for the straps of the engine.
+const STRAP_CYCLES: u64 = 60;
 /// What the bound leaves to chance and rounding: one part in this many.
 const RESERVE: u64 = 10;
 
@@ -26,7 +28,8 @@ const RESERVE: u64 = 10;
 #[must_use]
 pub fn cycles(plan: &Plan) -> u64 {
     let path = schedule::length(work::programs(plan), work::slots(plan));
-    START_CYCLES + path + path / RESERVE
+    let straps = plan.straps.map_or(0, |_| STRAP_CYCLES);
+    START_CYCLES + straps + path + path / RESERVE
 }
 
 /// Returns the cycles after which a run is given up: well above the budget, so that a slow run is told

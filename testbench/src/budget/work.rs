@@ -80,15 +80,11 @@ impl Program<'_> {
         let bytes = self.plan.buffer_of(transfer).bytes;
         match transfer.usage {
             Usage::Once => {
-                let longest = self.longest_mapping().min(bytes).max(1);
-                let mut offset = 0;
-                while offset < bytes {
-                    let piece = longest.min(bytes - offset);
+                for (offset, piece) in self.plan.pieces(transfer, self.longest_mapping()) {
                     let sides = self.sides(transfer, offset, piece);
                     sides.iter().for_each(|side| self.map(side));
                     self.movement(transfer, piece);
                     sides.iter().for_each(|side| self.unmap(side));
-                    offset += piece;
                 }
             }
             Usage::List { entries } => {

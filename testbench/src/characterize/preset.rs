@@ -85,6 +85,7 @@ impl Preset {
             dma_mask: dma_mask(envelope).unwrap_or_else(|| low_bits(declared.address_bits)),
             min_align_mask: u32::try_from(source.max(destination) - 1).unwrap_or(u32::MAX),
             segment_boundary_mask: limits.boundary.map_or(u64::MAX, |boundary| boundary - 1),
+            ..DeviceLimits::bits(64)
         };
         Self {
             toml: toml(sheet, envelope, &limits),
@@ -285,6 +286,7 @@ mod tests {
             dma_mask: 0xffff_ffff,
             min_align_mask: 15,
             segment_boundary_mask: 0xffff,
+            ..DeviceLimits::bits(32)
         };
         assert_eq!(preset.device, device);
         assert_eq!(preset.max_segment_bytes, Some(65_520));

@@ -1,4 +1,4 @@
-//! `rebound bench sim`: how fast the simulation is, against a bare C++ loop.
+//! `rebound bench`: its subjects, and `sim`: how fast the simulation is, against a bare C++ loop.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use rebound_sim::trace::TraceKind;
 
 use crate::bench::bare::BareLoop;
 use crate::bench::{Round, Series, Work, divergence_permille, through};
+use crate::cli::bench_rtl::BenchRtl;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::execute::{Core, Environment, parameters};
@@ -18,7 +19,7 @@ use crate::seed::Seed;
 /// Cycles of the ways further apart than this are worth a warning, in thousandths.
 const DIVERGENCE_PERMILLE: u64 = 10;
 
-/// Measure how fast Rebound is
+/// Measure how fast Rebound is, and how well its engine uses the bus
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -28,6 +29,7 @@ pub(crate) struct Bench {
 #[derive(Debug, Subcommand)]
 enum Subject {
     Sim(BenchSim),
+    Rtl(BenchRtl),
 }
 
 /// Simulated cycles per second, against a bare C++ loop around the same core
@@ -91,8 +93,10 @@ impl WorkArgs {
 
 impl Bench {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
-        let Subject::Sim(bench) = &self.subject;
-        bench.run()
+        match &self.subject {
+            Subject::Sim(bench) => bench.run(),
+            Subject::Rtl(bench) => bench.run(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::{Outcome, say, sim};
 use crate::error::UsageError;
+use crate::scenario::device::DevicePreset;
 use crate::scenario::plan::Expect;
 use crate::scenario::{self, Scenario};
 use crate::seed::{self, Seed};
@@ -43,6 +44,14 @@ impl List {
     }
 }
 
+/// The preset that a scenario is about.
+fn device_of(scenario: &Scenario) -> Option<DevicePreset> {
+    scenario
+        .name
+        .strip_prefix("device/")
+        .and_then(DevicePreset::find)
+}
+
 fn describe(scenario: &Scenario) -> String {
     let expect = match (scenario.plan)(Seed::new(1)).expect {
         Expect::Pass => String::new(),
@@ -61,8 +70,10 @@ fn describe(scenario: &Scenario) -> String {
     } else {
         ""
     };
+    let device =
+        device_of(scenario).map_or_else(String::new, |preset| format!("\n    Device: {preset}"));
     format!(
-        "{}{expect}{by_default}\n    Stimulus: {}\n    Checking: {}",
+        "{}{expect}{by_default}{device}\n    Stimulus: {}\n    Checking: {}",
         scenario.name, scenario.stimulus, scenario.checking
     )
 }

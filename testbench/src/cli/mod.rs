@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod bench;
+mod bench_rtl;
 mod characterize;
 mod characterize_one;
 mod core;
@@ -74,6 +75,8 @@ enum Command {
     #[command(hide = true)]
     BenchOne(bench::BenchOne),
     #[command(hide = true)]
+    BenchRtlOne(bench_rtl::BenchRtlOne),
+    #[command(hide = true)]
     PriceOne(price_one::PriceOne),
 }
 
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::ValidateOne(command) => command.run(),
         Command::CharacterizeOne(command) => command.run(),
         Command::BenchOne(command) => command.run(),
+        Command::BenchRtlOne(command) => command.run(),
         Command::PriceOne(command) => command.run(),
     };
     match outcome {

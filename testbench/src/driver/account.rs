@@ -72,9 +72,7 @@ impl Job<'_> {
             .traffic()
             .first_refusal(direction);
         let account = match (found.failure, refusal) {
-            (Some(Failure::AddrLimit), _) => {
-                Account::of_limit(dma, self.driver.plan.engine.addr_bits)
-            }
+            (Some(Failure::AddrLimit), _) => Account::of_limit(dma, self.driver.plan.data_bits()),
             (Some(Failure::Slverr | Failure::Decerr), Some(refusal)) => {
                 Account::of_refusal(channel, dma, refusal)
             }

@@ -43,9 +43,9 @@ impl fmt::Display for Channel {
 }
 
 impl Channel {
-    const ALL: [Self; 2] = [Self::Mm2s, Self::S2mm];
+    pub(super) const ALL: [Self; 2] = [Self::Mm2s, Self::S2mm];
 
-    const fn base(self) -> u64 {
+    pub(super) const fn base(self) -> u64 {
         match self {
             Self::Mm2s => regs::MM2S_BASE as u64,
             Self::S2mm => regs::S2MM_BASE as u64,
@@ -113,6 +113,21 @@ pub enum EngineError {
     /// The core has no port or wire that the driver needs.
     #[error("the core lacks what the driver of dma_engine needs: expected {0}, found none")]
     MissingPort(&'static str),
+    /// The engine cannot be strapped as asked.
+    #[error(
+        "strap {register} of {channel}: expected {expected:#x} to read back, found {found:#x}: the engine was not \
+         built for it"
+    )]
+    Strap {
+        /// The channel.
+        channel: Channel,
+        /// The register.
+        register: &'static str,
+        /// What was written.
+        expected: u32,
+        /// What reads back.
+        found: u32,
+    },
     /// The interrupt handler ended because a register access failed.
     #[error("the interrupt handler ended before the transfer did")]
     HandlerEnded,
@@ -136,7 +151,7 @@ struct Shared {
 #[derive(Debug, Clone)]
 pub struct Engine {
     host: Host,
-    registers: Registers,
+    pub(super) registers: Registers,
     irq: Wire,
     shared: Rc<Shared>,
 }

@@ -1,7 +1,7 @@
 //! Scatter-gather: the pieces of a buffer as a list, mapped and unmapped as one, moved one after the other.
 
 use rebound_sim::cpu::Cpu;
-use swiotlb::{DataDirection, DmaError, PhysAddr, Sg, SgMapping, SgRequest, SgTable};
+use swiotlb::{CcPlatform, DataDirection, DmaError, Sg, SgMapping, SgRequest, SgTable};
 
 use super::mapper::{Grip, Lease, Mapper, Request, cpu_id};
 use super::transfer::{DriverError, Job, Leases, Piece};
@@ -31,12 +31,14 @@ impl Mapper {
         let mut leases = Vec::new();
         for (segment, request) in list.segments().iter().zip(requests) {
             let (dma, bytes) = (segment.dma_address, u64::from(segment.dma_length));
-            let is_bounced = dma.raw() != segment.phys.raw();
+            // Behind a window a direct entry has another DMA address, too.
+            let place = self.device().dma_to_phys(dma, CcPlatform::None);
+            let is_bounced = place != segment.phys;
             self.count(bytes, is_bounced);
             if is_bounced {
                 self.copy_in(cpu, bytes).await;
             }
-            let target = is_bounced.then(|| PhysAddr::new(dma.raw()));
+            let target = is_bounced.then_some(place);
             leases.push(self.lend(cpu, request, dma, target, Grip::Listed));
         }
         Ok((list, leases))

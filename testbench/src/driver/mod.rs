@@ -14,6 +14,7 @@ mod overreach;
 mod pages;
 mod ring;
 mod spare;
+mod straps;
 mod transfer;
 mod turn;
 

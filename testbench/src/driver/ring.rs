@@ -250,7 +250,7 @@ impl Allocated<'_> {
         let mut faults = Vec::new();
         let bytes = self.found.len() as u64;
         let last = self.first.saturating_add(bytes - 1);
-        let mask = plan.device.dma_mask;
+        let mask = plan.device.last_coherent_dma();
         if last > mask {
             faults.push(format!(
                 "coherent memory at dma {:#x} to {last:#x}: expected it below the coherent mask {mask:#x}, \

@@ -125,16 +125,14 @@ impl Job<'_> {
         let bytes = self.driver.plan.buffer_of(&self.transfer).bytes;
         match self.transfer.usage {
             Usage::Once => {
-                let longest = self.driver.mapper.max_bytes().min(bytes).max(1);
-                let mut offset = 0;
-                while offset < bytes {
+                let longest = self.driver.mapper.max_bytes();
+                for (offset, bytes) in self.driver.plan.pieces(&self.transfer, longest) {
                     let piece = Piece {
                         offset,
-                        bytes: longest.min(bytes - offset),
+                        bytes,
                         in_mapping: 0,
                     };
                     self.once(piece).await?;
-                    offset += piece.bytes;
                 }
                 Ok(())
             }

@@ -199,9 +199,10 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         AddrMode::Truncate => 0,
         AddrMode::Error => 1,
         AddrMode::Wrap64K => 2,
+        AddrMode::Boundary => 3,
     };
     let fault = engine.planted_fault.map_or(0, PlantedFault::number);
-    [
+    let mut parameters = vec![
         ("DataWidth", engine.data_width.into()),
         ("AddrBits", engine.addr_bits.into()),
         ("AddrMode", mode),
@@ -209,10 +210,17 @@ pub fn parameters(engine: &EnginePlan) -> BTreeMap<String, i64> {
         ("MaxReads", engine.max_reads.into()),
         ("MaxWrites", engine.max_writes.into()),
         ("FifoDepth", engine.fifo_depth.into()),
+        ("RingDepth", engine.ring_depth.into()),
         ("PlantedFault", fault.into()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ];
+    // A core that is driven like the engine need not have it.
+    if engine.addr_mode == AddrMode::Boundary {
+        parameters.push(("BoundaryBits", engine.boundary_bits.into()));
+    }
+    let named = parameters.into_iter();
+    named
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 impl From<RuleViolation> for Violation {
@@ -283,19 +291,22 @@ mod tests {
             let number = format!("= {};", fault.number());
             assert!(line.contains(&number), "{fault:?}: {line}");
         }
-        let last = format!("FaultLast           = {};", PlantedFault::ALL.len());
-        assert!(package.contains(&last), "dma_pkg.sv lacks: {last}");
+        let last = package.lines().find(|line| line.contains(" FaultLast "));
+        let number = format!("= {};", PlantedFault::ALL.len());
+        assert!(last.is_some_and(|line| line.contains(&number)), "{last:?}");
     }
 
     #[test]
     fn parameters_have_the_names_of_the_manifest() {
         let engine = EnginePlan {
-            addr_mode: AddrMode::Wrap64K,
+            addr_mode: AddrMode::Boundary,
+            boundary_bits: 27,
             ..EnginePlan::bits(24)
         };
         let parameters = parameters(&engine);
         assert_eq!(parameters["AddrBits"], 24);
-        assert_eq!(parameters["AddrMode"], 2);
+        assert_eq!(parameters["AddrMode"], 3);
+        assert_eq!(parameters["BoundaryBits"], 27);
         let manifest = include_str!("../../../rtl/dma_engine.toml");
         for name in parameters.keys() {
             assert!(manifest.contains(&format!("\n{name} = ")), "{name}");

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use rebound_sim::memory::{HostMemory, PageAttribute};
 use swiotlb::{
-    AddressMarker, BootConfig, BootOptions, CcPlatform, Device, Dma, DmaDebug, DmaDebugOptions,
-    DomainConfig, InitError, IommuDomain, Mode, PageRequest, PageSource, PhysAddr, Platform,
-    Policy, PoolGeometry, RamRange, RestrictedRegion, SLOT_BYTES, ShrinkerConfig, Swiotlb,
+    AddressMarker, BootConfig, BootOptions, CcPlatform, Device, Dma, DmaAddr, DmaDebug,
+    DmaDebugOptions, DmaRange, DomainConfig, InitError, IommuDomain, Mode, PageRequest, PageSource,
+    PhysAddr, Platform, Policy, PoolGeometry, RamRange, RestrictedRegion, SLOT_BYTES,
+    ShrinkerConfig, Swiotlb,
 };
 
 use crate::driver::{SpareLog, SpareMemory};
 use crate::error::UsageError;
-use crate::scenario::plan::{IOMMU_PAGE_BYTES, Plan, PoolKind, PoolPlan};
+use crate::scenario::plan::{IOMMU_PAGE_BYTES, Plan, PoolKind, PoolPlan, Window};
 
 /// How the shrinker is set: times that a run of some hundred microseconds comes to see.
 const SHRINKER: ShrinkerConfig = ShrinkerConfig {
@@ -49,7 +50,9 @@ pub(crate) fn mapping_layer(
     // The engine's length register has 32 bits: no segment is too long for it.
     let mut device = Device::new("dma_engine")
         .with_driver("rebound")
-        .with_max_segment(u32::MAX)
+        .with_bus_limit(plan.device.bus_dma_limit.unwrap_or(0))
+        .with_ranges(plan.device.window.iter().map(range).collect())
+        .with_max_segment(plan.device.max_segment_bytes.unwrap_or(u32::MAX))
         .with_min_align_mask(plan.device.min_align_mask)
         .with_seg_boundary(plan.device.segment_boundary_mask);
     if let Some(iommu) = &plan.machine.iommu {
@@ -80,7 +83,20 @@ pub(crate) fn mapping_layer(
     let dma = Dma::new(swiotlb).with_debug(debug);
     dma.set_mask_and_coherent(&mut device, plan.device.dma_mask)
         .map_err(|error| UsageError::from_error("the plan's DMA mask", &error))?;
+    if let Some(mask) = plan.device.coherent_dma_mask {
+        dma.set_coherent_mask(&mut device, mask)
+            .map_err(|error| UsageError::from_error("the plan's coherent DMA mask", &error))?;
+    }
     Ok((dma, device))
+}
+
+/// The window of a bus as the mapping layer takes it.
+const fn range(window: &Window) -> DmaRange {
+    DmaRange {
+        cpu_start: PhysAddr::new(window.cpu_base),
+        dma_start: DmaAddr::new(window.bus_base),
+        bytes: window.bytes,
+    }
 }
 
 /// Makes the bounce layer with its pool, of which a device gets a restricted one.
@@ -125,8 +141,10 @@ fn platform(plan: &Plan) -> Platform {
     // a mask that does not cover its lowest zone.
     let usual = Platform::default();
     let zone = usual.zone_dma_limit;
+    let end = plan.device.end_of(plan.device.last_dma());
+    let reach = end.map_or(u64::MAX, |end| end - 1);
     Platform {
-        zone_dma_limit: zone.map(|limit| limit.min(plan.device.dma_mask)),
+        zone_dma_limit: zone.map(|limit| limit.min(reach)),
         possible_cpus: u32::try_from(plan.machine.cpus).unwrap_or(u32::MAX),
         ram: ram.collect(),
         cc: if plan.machine.is_confidential {

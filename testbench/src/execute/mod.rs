@@ -3,6 +3,7 @@
 mod environment;
 mod iommu;
 pub(crate) mod machine;
+mod window;
 mod worker;
 
 pub use environment::{Core, Environment, WaveRequest, parameters, run};
@@ -28,6 +29,7 @@ use crate::scenario::plan::{BufferUse, Demand, Mistake, Plan};
 use crate::scoreboard::{Buffer, Role, Scoreboard, Traffic};
 use crate::violation::{Check, Violation};
 use iommu::BusIommu;
+use window::BusWindow;
 
 /// Cycles for which the core is held in reset.
 const RESET_CYCLES: u64 = 8;
@@ -71,6 +73,9 @@ where
         let domain = Arc::clone(attachment.domain());
         let iommu = BusIommu::new(domain, Rc::clone(&board));
         host.set_iommu(PORT, Some(Box::new(iommu)));
+    }
+    if let Some(window) = plan.device.window {
+        host.set_iommu(PORT, Some(Box::new(BusWindow(window))));
     }
     let mapper = Mapper::new(host.clone(), dma, dma_device, Rc::clone(&board));
     let mapper = mapper.with_pages(Pages::new(&plan.machine.pages));
@@ -146,6 +151,13 @@ impl Start {
                 return;
             }
         };
+        if let Some(straps) = self.plan.straps
+            && let Err(error) = engine.strap(straps).await
+        {
+            let found = violation(Check::Status, host.cycle(), error.to_string());
+            self.board.borrow_mut().report(found);
+            return;
+        }
         if enables {
             let look = look_for_lost_interrupts(
                 host.clone(),
@@ -420,6 +432,8 @@ pub(crate) fn one_line(text: &str) -> String {
     lines.join("; ")
 }
 
+#[cfg(test)]
+mod device_tests;
 #[cfg(test)]
 mod model_engine;
 #[cfg(test)]

@@ -97,6 +97,10 @@ impl Channel {
         let addr = self.next;
         self.next = match engine.addr_mode {
             AddrMode::Wrap64K => addr & !0xffff | (addr + bytes) & 0xffff,
+            AddrMode::Boundary => {
+                let page = low_bits(engine.boundary_bits);
+                (addr & !page | (addr + bytes) & page) & low_bits(engine.addr_bits)
+            }
             AddrMode::Truncate | AddrMode::Error => (addr + bytes) & low_bits(engine.addr_bits),
         };
         self.left -= bytes;
@@ -142,6 +146,8 @@ pub(crate) struct ModelEngine {
     /// What it does wrong.
     pub(crate) quirk: Option<Quirk>,
     engine: EnginePlan,
+    /// As in `ADDR_LIMIT`: nothing of the model obeys it, for it has no rings.
+    ring_bits: u32,
     manager: [AxiManagerPins; 1],
     lite: [AxiLitePins; 1],
     stream_out: [AxiStreamPins; 1],
@@ -169,6 +175,7 @@ impl ModelEngine {
         Self {
             steps_left: u64::MAX,
             quirk: None,
+            ring_bits: engine.addr_bits << channel::ADDR_LIMIT_RING_BITS_SHIFT,
             engine,
             manager: Default::default(),
             lite: Default::default(),
@@ -208,6 +215,9 @@ impl ModelEngine {
             channel::FAIL_ADDR_LO if self.has(Quirk::WrongFailAddr) => low(state.fail_addr) ^ 0x40,
             channel::FAIL_ADDR_LO => low(state.fail_addr),
             channel::FAIL_ADDR_HI => low(state.fail_addr >> 32),
+            // Strapped together: no driver has two channels of different widths.
+            channel::ADDR_LIMIT => self.engine.addr_bits | self.ring_bits,
+            channel::BOUNDARY => self.engine.boundary_bits,
             _ => 0,
         };
         match addr {
@@ -222,7 +232,8 @@ impl ModelEngine {
     fn write_register(&mut self, addr: u32, value: u32) {
         let engine = self.engine;
         let reads_when_refused = self.has(Quirk::ReadsWhenRefused);
-        let to = |state: &mut Channel, at: u32| match at {
+        let mut straps = (engine.addr_bits, self.ring_bits, engine.boundary_bits);
+        let mut to = |state: &mut Channel, at: u32| match at {
             channel::CONTROL if value & channel::CONTROL_START != 0 => {
                 state.start(&engine);
                 if reads_when_refused && state.failure == regs::ERROR_KIND_ADDR_LIMIT {
@@ -235,6 +246,11 @@ impl ModelEngine {
                 state.addr = state.addr & 0xffff_ffff | u64::from(value) << 32;
             }
             channel::LENGTH => state.length = value,
+            channel::ADDR_LIMIT => {
+                straps.0 = value & channel::ADDR_LIMIT_BITS_MASK;
+                straps.1 = value & channel::ADDR_LIMIT_RING_BITS_MASK;
+            }
+            channel::BOUNDARY => straps.2 = value,
             _ => {}
         };
         match addr {
@@ -247,6 +263,8 @@ impl ModelEngine {
             }
             _ => {}
         }
+        let strapped = &mut self.engine;
+        (strapped.addr_bits, self.ring_bits, strapped.boundary_bits) = straps;
     }
 
     fn step_registers(&mut self) {

@@ -6,7 +6,7 @@ use crate::scenario::layout::{Layout, Placement};
 use crate::scenario::plan::{
     DeviceLimits, Expect, IommuPlan, Mistake, Plan, PlantedFault, Usage, Wanted,
 };
-use crate::scenario::{Scenario, bus, limits, swiotlb};
+use crate::scenario::{Scenario, bus, devices, limits, swiotlb};
 use crate::seed::Seed;
 use crate::violation::Check;
 
@@ -24,6 +24,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stimulus: "The driver declares 36 bits for an engine that truncates at 32.",
         checking: "The stray accesses are caught and explained by the lost address bits.",
         plan: mask_too_wide,
+    },
+    Scenario {
+        name: "control/preset-mask-too-wide",
+        stimulus: "The driver of the preset b44 declares 32 bits; the device truncates at 30.",
+        checking: "As control/mask-too-wide: the lost bits are counted.",
+        plan: preset_mask_too_wide,
     },
     Scenario {
         name: "control/missing-sync-for-device",
@@ -203,7 +209,16 @@ fn no_bouncing(seed: Seed) -> Plan {
 }
 
 fn mask_too_wide(seed: Seed) -> Plan {
-    let mut layout = Layout::new(seed, 32).with(|plan| plan.device = DeviceLimits::bits(36));
+    cut(Layout::new(seed, 32), 36)
+}
+
+fn preset_mask_too_wide(seed: Seed) -> Plan {
+    cut(devices::machine(seed, &devices::preset("b44")), 32)
+}
+
+/// Moves buffers that the device does not reach, though its driver says so.
+fn cut(layout: Layout, declared_bits: u32) -> Plan {
+    let mut layout = layout.with(|plan| plan.device = DeviceLimits::bits(declared_bits));
     layout.send(0, Above, 300, 0);
     layout.receive(0, Above, 300, 0);
     bystanders_where_cut(layout)

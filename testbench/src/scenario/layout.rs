@@ -1,8 +1,8 @@
 //! Places buffers in a machine's memory, above, below and across what the device reaches.
 
 use crate::scenario::plan::{
-    BufferPlan, BufferUse, IOMMU_PAGE_BYTES, Movement, Outcome, Plan, PoolKind, PoolPlan, Range,
-    Transfer, Usage, low_bits,
+    BufferPlan, BufferUse, DeviceLimits, IOMMU_PAGE_BYTES, Movement, Outcome, Plan, PoolKind,
+    PoolPlan, Range, Transfer, Usage, low_bits,
 };
 use crate::scoreboard::GUARD_BYTES;
 use crate::seed::Seed;
@@ -52,6 +52,19 @@ impl Layout {
     #[must_use]
     pub fn new(seed: Seed, bits: u32) -> Self {
         let limit = if bits < 64 { 1 << bits } else { FAR_BASE };
+        Self::around(seed, bits, limit)
+    }
+
+    /// A machine whose device has limits of its own, and whose RAM lies around the end of its reach; the engine
+    /// has all address bits.
+    #[must_use]
+    pub fn of_device(seed: Seed, device: DeviceLimits) -> Self {
+        let limit = device.end_of(device.last_dma()).unwrap_or(FAR_BASE);
+        Self::around(seed, 64, limit).with(|plan| plan.device = device)
+    }
+
+    /// A machine with RAM around `limit`.
+    fn around(seed: Seed, bits: u32, limit: u64) -> Self {
         let high_base = limit - BELOW_BYTES;
         let pool = PoolPlan::fixed(LOW.base, 1024);
         let mut plan = Plan::idle(seed, bits, Some(pool), 20);
@@ -124,6 +137,11 @@ impl Layout {
                 self.limit - before - misalign.min(bytes - before - 1)
             }
         };
+        self.buffer_at(purpose, phys, bytes)
+    }
+
+    /// Puts a buffer at an address.
+    pub fn buffer_at(&mut self, purpose: BufferUse, phys: u64, bytes: u64) -> usize {
         let index = self.plan.buffers.len();
         let prefix = match purpose {
             BufferUse::Source => "tx",
@@ -141,14 +159,7 @@ impl Layout {
 
     /// Puts other people's memory at an address, with a name of its own.
     pub fn bystander(&mut self, phys: u64, bytes: u64) -> usize {
-        let index = self.plan.buffers.len();
-        self.plan.buffers.push(BufferPlan {
-            name: format!("other{index}"),
-            purpose: BufferUse::Bystander,
-            phys,
-            bytes,
-        });
-        index
+        self.buffer_at(BufferUse::Bystander, phys, bytes)
     }
 
     /// Adds a transfer to the stream.
@@ -238,6 +249,26 @@ impl Layout {
         );
         transfer.usage = Usage::Ring { batch_bytes, laps };
         transfer
+    }
+
+    /// Adds free pages on both sides of what coherent memory may reach, and in low RAM, where it is found at last.
+    #[must_use]
+    pub fn coherent_pages(mut self) -> Self {
+        let device = self.plan.device;
+        let mut pages = self.last_pages();
+        if let Some(end) = device.end_of(device.last_coherent_dma())
+            && end < self.limit - BELOW_BYTES
+        {
+            let around = Range {
+                base: end - MIB,
+                bytes: 2 * MIB,
+            };
+            self.plan.machine.ram.insert(1, around);
+            for base in [end, end - MIB] {
+                pages.insert(1, Range { base, bytes: MIB });
+            }
+        }
+        self.with(|plan| plan.machine.pages = pages)
     }
 
     /// Returns the last MiB of each range of RAM: pages that the allocator may give out.
@@ -342,7 +373,8 @@ fn claim(cursor: &mut u64, bytes: u64, misalign: u64) -> u64 {
 #[must_use]
 pub fn is_reachable(plan: &Plan, buffer: usize) -> bool {
     let buffer = &plan.buffers[buffer];
-    buffer.phys + buffer.bytes - 1 <= plan.device.dma_mask & low_bits(plan.engine.addr_bits)
+    let is_built = buffer.phys + buffer.bytes - 1 <= low_bits(plan.data_bits());
+    plan.device.reaches(buffer.phys, buffer.bytes) && is_built
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! Scenarios: named functions from a seed to a [`Plan`].
 
+pub mod device;
 pub mod layout;
 pub mod plan;
 
 mod bus;
 mod controls;
+mod devices;
 mod faults;
 mod limits;
 mod parameters;
 mod pool;
+mod reach;
 mod self_test;
 mod swiotlb;
 mod sync;
@@ -36,6 +39,7 @@ pub fn suite() -> Vec<Scenario> {
     [
         transfers::SCENARIOS,
         limits::SCENARIOS,
+        devices::SCENARIOS,
         parameters::SCENARIOS,
         pool::SCENARIOS,
         sync::SCENARIOS,

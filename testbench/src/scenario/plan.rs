@@ -22,6 +22,9 @@ pub struct Plan {
     pub device: DeviceLimits,
     /// How the engine is built.
     pub engine: EnginePlan,
+    /// Straps that the driver sets before its first transfer, if it sets any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub straps: Option<Straps>,
     /// How the bus behaves.
     pub bus: BusPolicy,
     /// How the streams stall.
@@ -156,16 +159,55 @@ impl PoolKind {
     }
 }
 
-/// What the driver declares about the device.
+/// What the driver declares about the device, and what the machine says about its bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceLimits {
     /// Highest DMA address (`dma_mask`).
     pub dma_mask: u64,
+    /// Highest DMA address of coherent memory, where that is another one (`coherent_dma_mask`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coherent_dma_mask: Option<u64>,
+    /// Highest DMA address that the bus passes, if it is not all (`bus_dma_limit`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus_dma_limit: Option<u64>,
+    /// Where the device sees memory, if not at its physical address (`dma_range_map`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Low address bits that a bounce buffer must keep (`min_align_mask`).
     pub min_align_mask: u32,
     /// A mapping must not cross a multiple of this plus one (`segment_boundary_mask`).
     pub segment_boundary_mask: u64,
+    /// Longest transfer in bytes, if less than the engine's: the driver splits what is longer (`max_segment_size`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_segment_bytes: Option<u32>,
+    /// Addresses and lengths must be multiples of this, if not of 1: where the driver splits, it does so here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granule_bytes: Option<u32>,
+}
+
+/// The window of a bus on physical memory (`struct bus_dma_region`): outside of it the bus answers DECERR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// DMA address of its first byte.
+    pub bus_base: u64,
+    /// Physical address of its first byte.
+    pub cpu_base: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// What an engine is strapped to: its registers `ADDR_LIMIT` and `BOUNDARY`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Straps {
+    /// DMA address bits of the data.
+    pub addr_bits: u32,
+    /// DMA address bits of the descriptors.
+    pub ring_bits: u32,
+    /// Low address bits that do not carry, in [`AddrMode::Boundary`]; 64 is none.
+    pub boundary_bits: u32,
 }
 
 impl DeviceLimits {
@@ -174,8 +216,13 @@ impl DeviceLimits {
     pub const fn bits(bits: u32) -> Self {
         Self {
             dma_mask: low_bits(bits),
+            coherent_dma_mask: None,
+            bus_dma_limit: None,
+            window: None,
             min_align_mask: 0,
             segment_boundary_mask: u64::MAX,
+            max_segment_bytes: None,
+            granule_bytes: None,
         }
     }
 }
@@ -200,6 +247,8 @@ pub enum AddrMode {
     Error,
     /// Does not carry out of the low 16 bits, as the 8237.
     Wrap64K,
+    /// Does not carry out of as many low bits as the boundary says.
+    Boundary,
 }
 
 /// A fault planted in the engine, to show that the testbench notices.
@@ -293,6 +342,8 @@ pub struct EnginePlan {
     pub addr_bits: u32,
     /// What happens to the bits above them.
     pub addr_mode: AddrMode,
+    /// Low address bits that do not carry into those above, in [`AddrMode::Boundary`]: 12 to 64.
+    pub boundary_bits: u32,
     /// Longest burst in beats.
     pub max_burst_beats: u32,
     /// Read bursts in flight.
@@ -301,6 +352,8 @@ pub struct EnginePlan {
     pub max_writes: u32,
     /// Depth of the read FIFO in beats, which every read burst in flight claims its share of.
     pub fifo_depth: u32,
+    /// Descriptors that each ring fetches ahead; 0 leaves the rings out.
+    pub ring_depth: u32,
     /// A planted fault, in negative controls.
     pub planted_fault: Option<PlantedFault>,
 }
@@ -313,10 +366,12 @@ impl EnginePlan {
             data_width: 64,
             addr_bits,
             addr_mode: AddrMode::Truncate,
+            boundary_bits: 64,
             max_burst_beats: 16,
             max_reads: 16,
             max_writes: 16,
             fifo_depth: 512,
+            ring_depth: 64,
             planted_fault: None,
         }
     }
@@ -598,6 +653,7 @@ impl Plan {
             },
             device: DeviceLimits::bits(bits),
             engine: EnginePlan::bits(bits),
+            straps: None,
             bus: BusPolicy::with_latency(latency_cycles),
             stream: StreamPolicy::default(),
             unplanned_latency_cycles: 0,
@@ -659,7 +715,7 @@ impl Plan {
             .pool
             .as_ref()
             .is_some_and(|pool| pool.is_forced || pool.kind == PoolKind::Restricted);
-        is_forced || self.machine.is_confidential || phys + (bytes - 1) > self.device.dma_mask
+        is_forced || self.machine.is_confidential || !self.device.reaches(phys, bytes)
     }
 
     /// Returns whether the same work can be done unbounced: every transfer should succeed.
@@ -677,7 +733,12 @@ impl Plan {
         plan.demands.clear();
         plan.engine.addr_bits = 64;
         plan.engine.addr_mode = AddrMode::Truncate;
+        plan.engine.boundary_bits = 64;
+        plan.straps = None;
         plan.device.dma_mask = u64::MAX;
+        plan.device.coherent_dma_mask = None;
+        plan.device.bus_dma_limit = None;
+        plan.device.window = None;
         // Without bouncing nobody keeps the limits of the buffers' places: they lie where they lie.
         plan.device.segment_boundary_mask = u64::MAX;
         plan.device.min_align_mask = 0;

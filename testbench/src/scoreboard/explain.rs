@@ -15,8 +15,12 @@ enum Stray<'a> {
         offset: u64,
         bits: u32,
     },
-    /// The address of a byte of a live mapping, without the carry out of its low 16 bits.
-    LostCarry { entry: &'a Entry, offset: u64 },
+    /// The address of a byte of a live mapping, without the carry out of its low bits.
+    LostCarry {
+        entry: &'a Entry,
+        offset: u64,
+        bits: u32,
+    },
     /// An address that was mapped before, and the cycles since then.
     Unmapped { entry: &'a Entry, age: u64 },
     /// An address so many bytes past the end of a live mapping.
@@ -61,9 +65,18 @@ impl<'a> Stray<'a> {
                 bits,
             });
         }
-        let offset = addr.wrapping_sub(start) & 0xffff;
-        let lost_carry = addr >> 16 == start >> 16 && last >> 16 > start >> 16;
-        (lost_carry && offset < entry.bytes).then_some(Self::LostCarry { entry, offset })
+        // Boundaries lie in pages of the bus or above; the lowest that is crossed and fits is the likely one.
+        let bits = (12..64_u32).find(|bits| {
+            let low = (1_u64 << bits) - 1;
+            let crosses = addr >> bits == start >> bits && last >> bits > start >> bits;
+            crosses && addr.wrapping_sub(start) & low < entry.bytes
+        })?;
+        let offset = addr.wrapping_sub(start) & ((1 << bits) - 1);
+        Some(Self::LostCarry {
+            entry,
+            offset,
+            bits,
+        })
     }
 
     /// The check that the access breaks.
@@ -96,8 +109,12 @@ impl<'a> Stray<'a> {
                 offset,
                 bits,
             } => format!("{}, found only its low {bits} bits", meant(entry, offset)),
-            Self::LostCarry { entry, offset } => format!(
-                "{}, found no carry out of its low 16 bits",
+            Self::LostCarry {
+                entry,
+                offset,
+                bits,
+            } => format!(
+                "{}, found no carry out of its low {bits} bits",
                 meant(entry, offset)
             ),
             Self::Unmapped { age, .. } => {

@@ -12,6 +12,7 @@ use rebound::scenario::plan::EnginePlan;
 use rebound::seed::Seed;
 use rebound_sim::axi::{BusPolicy, FaultAccess, FaultResponse, FaultWindow};
 use rebound_sim::axil::Registers;
+use rebound_sim::clock::Task;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{AddressEvent, BusEvent};
 use rebound_sim::host::Host;
@@ -84,6 +85,18 @@ fn environment() -> &'static Environment {
 
 /// Runs a driver on the engine out of reset, to its end; nothing may break a rule or an assertion.
 pub(crate) fn run<T: 'static>(setup: Setup, driver: impl AsyncFnOnce(Bench) -> T + 'static) -> T {
+    let (mut simulation, bench, task) = begin(setup, driver);
+    let outcome = simulation.run(2_000_000, |events, _| bench.note(events));
+    assert!(outcome.is_finished(), "{outcome:?}");
+    assert_eq!(simulation.device_mut().take_violations(), []);
+    task.take().expect("the driver has finished")
+}
+
+/// Makes everything that [`run`] runs.
+pub(crate) fn begin<T: 'static>(
+    setup: Setup,
+    driver: impl AsyncFnOnce(Bench) -> T + 'static,
+) -> (Simulation<TornStream>, Bench, Task<T>) {
     let core = Core {
         engine: setup.engine,
         trace: TraceKind::Off,
@@ -103,27 +116,22 @@ pub(crate) fn run<T: 'static>(setup: Setup, driver: impl AsyncFnOnce(Bench) -> T
         ..Options::default()
     };
     let device = TornStream::new(device, setup.keeps);
-    let mut simulation = Simulation::new(device, memory, &options).expect("valid options");
+    let simulation = Simulation::new(device, memory, &options).expect("valid options");
     let host = simulation.host();
-    let log: Rc<RefCell<Vec<BusEvent>>> = Rc::default();
     let bench = Bench {
         registers: host.registers(0),
         host: host.clone(),
-        log: Rc::clone(&log),
+        log: Rc::default(),
         salt: Rc::default(),
     };
+    let driven = bench.clone();
     let task = simulation.spawn("driver", async move {
         host.reset(RESET_CYCLES).await;
         // Streams may not be valid at the edge that ends the reset (IHI 0051, 2.7.2).
         host.sleep(1).await;
-        driver(bench).await
+        driver(driven).await
     });
-    let outcome = simulation.run(2_000_000, |events, _| {
-        log.borrow_mut().extend_from_slice(events);
-    });
-    assert!(outcome.is_finished(), "{outcome:?}");
-    assert_eq!(simulation.device_mut().take_violations(), []);
-    task.take().expect("the driver has finished")
+    (simulation, bench, task)
 }
 
 /// The engine as a driver sees it.
@@ -150,6 +158,11 @@ impl Bench {
         }
     }
 
+    /// Keeps what happened on the bus.
+    pub(crate) fn note(&self, events: &[BusEvent]) {
+        self.log.borrow_mut().extend_from_slice(events);
+    }
+
     pub(crate) async fn read(&self, addr: u32) -> u32 {
         self.registers
             .read(addr.into())
@@ -168,6 +181,11 @@ impl Bench {
         self.host.wire(0).is_high()
     }
 
+    pub(crate) async fn interrupt(&self) {
+        let wire = self.host.wire(0);
+        wire.wait_high(LIMIT).await.expect("an interrupt");
+    }
+
     /// Bytes that no earlier call has given.
     pub(crate) fn pattern(&self, bytes: usize) -> Vec<u8> {
         self.salt.set(self.salt.get() + 1);
@@ -180,11 +198,14 @@ impl Bench {
     /// Fills memory with a new pattern.
     pub(crate) fn fill(&self, addr: u64, bytes: usize) -> Vec<u8> {
         let data = self.pattern(bytes);
-        self.host
-            .memory()
-            .write(PhysAddr::new(addr), &data)
-            .expect("RAM");
+        self.put(addr, &data);
         data
+    }
+
+    /// Writes memory.
+    pub(crate) fn put(&self, addr: u64, data: &[u8]) {
+        let mut memory = self.host.memory();
+        memory.write(PhysAddr::new(addr), data).expect("RAM");
     }
 
     pub(crate) fn memory(&self, addr: u64, bytes: usize) -> Vec<u8> {
@@ -241,6 +262,24 @@ impl Bench {
             _ => None,
         };
         self.log.borrow().iter().filter_map(of).collect()
+    }
+
+    fn responses(&self, port: usize) -> Vec<u64> {
+        let of = |event: &BusEvent| match event {
+            BusEvent::Response(response) if response.port == port => Some(response.cycle),
+            _ => None,
+        };
+        self.log.borrow().iter().filter_map(of).collect()
+    }
+
+    /// The cycle of a port's first write response.
+    pub(crate) fn first_response(&self, port: usize) -> u64 {
+        *self.responses(port).first().expect("a response")
+    }
+
+    /// The cycle of a port's last write response.
+    pub(crate) fn last_response(&self, port: usize) -> u64 {
+        *self.responses(port).last().expect("a response")
     }
 
     /// Both channels and the copy through both do what they should: nothing is left of what was before.

@@ -11,7 +11,7 @@ const BURST: u64 = 128;
 const LENGTH: u32 = 1000;
 
 /// An engine of each address mode, those of the suite.
-pub(super) fn each_mode() -> [EnginePlan; 3] {
+pub(super) fn each_mode() -> [EnginePlan; 4] {
     let engine = |addr_mode, bits| EnginePlan {
         addr_mode,
         ..EnginePlan::bits(bits)
@@ -20,6 +20,10 @@ pub(super) fn each_mode() -> [EnginePlan; 3] {
         engine(AddrMode::Truncate, 32),
         engine(AddrMode::Error, 32),
         engine(AddrMode::Wrap64K, 24),
+        EnginePlan {
+            boundary_bits: 27,
+            ..engine(AddrMode::Boundary, 64)
+        },
     ]
 }
 

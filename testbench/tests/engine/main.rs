@@ -2,10 +2,16 @@
 
 mod bench;
 mod cycles;
+mod diagrams;
 mod failures;
 mod limits;
 mod packets;
 mod parameters;
 mod registers;
+mod ring;
+mod ringless;
+mod rings;
 mod stops;
+mod straps;
+mod timeouts;
 mod torn;

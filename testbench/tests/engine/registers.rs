@@ -2,22 +2,21 @@
 
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
-use rebound::scenario::plan::{AddrMode, EnginePlan};
 use rebound_sim::axi::FaultResponse;
 
 use super::bench::{End, SOURCE, Setup, TARGET, run};
+use super::failures::each_mode;
 
 #[test]
 fn the_engine_says_what_it_is_and_how_it_was_built() {
-    for (mode, bits, name) in [
-        (AddrMode::Truncate, 32, regs::ADDR_MODE_TRUNCATE),
-        (AddrMode::Error, 32, regs::ADDR_MODE_LIMIT_ERROR),
-        (AddrMode::Wrap64K, 24, regs::ADDR_MODE_WRAP_64K),
-    ] {
-        let engine = EnginePlan {
-            addr_mode: mode,
-            ..EnginePlan::bits(bits)
-        };
+    let names = [
+        regs::ADDR_MODE_TRUNCATE,
+        regs::ADDR_MODE_LIMIT_ERROR,
+        regs::ADDR_MODE_WRAP_64K,
+        regs::ADDR_MODE_BOUNDARY,
+    ];
+    for (engine, name) in each_mode().into_iter().zip(names) {
+        let bits = engine.addr_bits;
         run(Setup::of(engine), async move |bench| {
             assert_eq!(bench.read(regs::ID).await, regs::ID_MAGIC_VALUE);
             let version = bench.read(regs::VERSION).await;
@@ -29,10 +28,13 @@ fn the_engine_says_what_it_is_and_how_it_was_built() {
                 | bits << regs::CAPS0_ADDR_BITS_SHIFT
                 | name << 16
                 | regs::CAPS0_CHANNELS_VALUE << 20
-                | regs::CAPS0_HAS_LOOPBACK;
+                | regs::CAPS0_HAS_LOOPBACK
+                | regs::CAPS0_HAS_RINGS
+                | regs::CAPS0_HAS_COUNTERS
+                | regs::CAPS0_HAS_ADDR_LIMIT;
             assert_eq!(bench.read(regs::CAPS0).await, expected);
             assert_eq!(bench.read(regs::CAPS1).await, 16 | 16 << 16 | 16 << 24);
-            assert_eq!(bench.read(regs::CAPS2).await, 512);
+            assert_eq!(bench.read(regs::CAPS2).await, 512 | 64 << 16);
         });
     }
 }
@@ -42,8 +44,10 @@ fn registers_keep_what_may_be_written_and_reserved_bits_read_0() {
     run(Setup::default(), async |bench| {
         let interrupts = regs::INT_STATUS_MM2S_DONE
             | regs::INT_STATUS_MM2S_ERROR
+            | regs::INT_STATUS_MM2S_RING
             | regs::INT_STATUS_S2MM_DONE
-            | regs::INT_STATUS_S2MM_ERROR;
+            | regs::INT_STATUS_S2MM_ERROR
+            | regs::INT_STATUS_S2MM_RING;
         let mut table = vec![
             (regs::ID, regs::ID_MAGIC_VALUE),
             (0x24, 0),
@@ -61,8 +65,21 @@ fn registers_keep_what_may_be_written_and_reserved_bits_read_0() {
                 (base + reg::BYTES_DONE, 0),
                 (base + reg::FAIL_ADDR_LO, 0),
                 (base + reg::FAIL_ADDR_HI, 0),
-                (base + 0x20, 0),
-                (base + 0x40, 0),
+                (base + reg::TIMEOUT, u32::MAX),
+                // An engine of 32 address bits without boundary: refused, so as they were.
+                (base + reg::ADDR_LIMIT, 32 | 32 << 8),
+                (base + reg::BOUNDARY, 64),
+                (base + 0x2c, 0),
+                (base + reg::RING_BASE_LO, 0xffff_fff0),
+                (base + reg::RING_BASE_HI, u32::MAX),
+                (base + reg::RING_SIZE, 0xffff),
+                (base + reg::RING_HEAD, 0),
+                (base + reg::RING_COALESCE, 0xffff_00ff),
+                (base + reg::RING_STATUS, 0),
+                (base + 0x5c, 0),
+                (base + reg::RING_FAIL, 0),
+                (base + reg::COUNT_BUSY, 0),
+                (base + 0xa0, 0),
             ]);
         }
         for (addr, _) in &table {
@@ -75,11 +92,9 @@ fn registers_keep_what_may_be_written_and_reserved_bits_read_0() {
             // All bits but start.
             channel.write(reg::CONTROL, !reg::CONTROL_START).await;
             let kept = channel.read(reg::CONTROL).await;
-            assert_eq!(
-                kept,
-                reg::CONTROL_KEEP_OPEN,
-                "start, stop and the rest read 0"
-            );
+            let settings =
+                reg::CONTROL_KEEP_OPEN | reg::CONTROL_RING_ENABLE | reg::CONTROL_COUNTERS_ENABLE;
+            assert_eq!(kept, settings, "start, stop and the rest read 0");
             channel.write(reg::CONTROL, 0).await;
             assert_eq!(channel.read(reg::CONTROL).await, 0);
         }
