@@ -19,7 +19,7 @@ files=$(find rtl testbench/cores -maxdepth 2 -name '*.sv' ! -path '*/generated/*
 # or, in the sample cores, the connections of a channel.
 keeps_layout() {
     case $1 in
-    rtl/sva/* | rtl/coverage/* | testbench/cores/*) return 0 ;;
+    rtl/sva/* | rtl/formal/* | rtl/coverage/* | testbench/cores/*) return 0 ;;
     esac
     return 1
 }

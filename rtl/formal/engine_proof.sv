@@ -62,7 +62,8 @@ module engine_proof #(
     // ---- The driver ----
 
     localparam logic [11:0] Control = 12'h020, Mm2s = 12'h100, S2mm = 12'h200;
-    localparam logic [11:0] AddrLo = 12'h008, Length = 12'h010, RingBase = 12'h040, RingSize = 12'h048, RingTail = 12'h050;
+    localparam logic [11:0] AddrLo = 12'h008, Length = 12'h010, RingBase = 12'h040, RingSize = 12'h048;
+    localparam logic [11:0] RingTail = 12'h050;
 
     logic [3:0]  step = '0;
     logic [11:0] address;
@@ -100,7 +101,8 @@ module engine_proof #(
             endcase
         endcase
         if (is_started) begin
-            address = (register_i == 2'd0) ? Control : (register_i == 2'd1) ? Mm2s : (register_i == 2'd2) ? S2mm : Mm2s + 12'h004;
+            address = (register_i == 2'd0) ? Control : (register_i == 2'd1) ? Mm2s : (register_i == 2'd2) ? S2mm
+                      : Mm2s + 12'h004;
             value   = 32'(value_i[11:0]);
         end
     end
@@ -307,8 +309,8 @@ module engine_proof #(
     axi_stream_rules #(
         .DataWidth(DataWidth)
     ) u_out_rules (
-        .aclk(clk_i), .aresetn(rst_ni), .tvalid(out_tvalid), .tready(out_tready_i), .tdata(out_tdata), .tkeep(out_tkeep),
-        .tlast(out_tlast)
+        .aclk(clk_i), .aresetn(rst_ni), .tvalid(out_tvalid), .tready(out_tready_i), .tdata(out_tdata),
+        .tkeep(out_tkeep), .tlast(out_tlast)
     );
 
     axi_stream_rules #(

@@ -62,7 +62,8 @@ module irq_proof (
                                 || (time_i != '0 && age == 6'(time_i) * 6'd16))
     // Makes the proof inductive.
     `FORMAL_ASSERT(SameState_A, dut.events_q == came && (!came || (dut.count_q == count && dut.urgent_q == is_urgent))
-                                && (!came || (count != 8'd0 && count <= 8'd16)) && dut.pending_q == untold && untold <= 9'd256 && (untold != '0 || age == '0)
+                                && (!came || (count != 8'd0 && count <= 8'd16)) && dut.pending_q == untold
+                                && untold <= 9'd256 && (untold != '0 || age == '0)
                                 && (age == '1 ? dut.age_q >= 20'd63 : dut.age_q == 20'(age)))
 
     `FORMAL_COVER(ByCount_C, fires && !(came && is_urgent) && limit_i == 8'd5 && untold == 9'd4)

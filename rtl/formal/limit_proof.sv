@@ -41,7 +41,8 @@ module limit_proof #(
         `FORMAL_ASSERT(NoByteBeyond_A, exceeds || a_byte < limit)
         `FORMAL_ASSERT(NoneForNothing_A, !exceeds || last >= limit)
         `FORMAL_ASSERT(FailsAtFirst_A, !exceeds || a_byte < limit || {1'b0, fail_addr} <= a_byte || limit[64])
-        `FORMAL_ASSERT(FailsBeyond_A, !exceeds || limit[64] || ({1'b0, fail_addr} >= limit && {1'b0, fail_addr} <= last))
+        `FORMAL_ASSERT(FailsBeyond_A, !exceeds || limit[64]
+                                       || ({1'b0, fail_addr} >= limit && {1'b0, fail_addr} <= last))
         `FORMAL_COVER(BeginsBeyond_C, exceeds && {1'b0, addr_i} > limit)
         `FORMAL_COVER(ReachesBeyond_C, exceeds && {1'b0, addr_i} < limit)
         `FORMAL_COVER(JustFits_C, !exceeds && last + 65'd1 == limit)

@@ -199,7 +199,8 @@ module read_proof #(
     end
     `FORMAL_ASSERT(OfATransfer_A, !valid || open_count != '0)
     `FORMAL_ASSERT(NotTooMuch_A, !valid || given + LengthBits'(count) <= LengthBits'(head[20:16]))
-    `FORMAL_ASSERT(EndIsWhole_A, !valid || is_broken || is_end == (given + LengthBits'(count) == LengthBits'(head[20:16])))
+    `FORMAL_ASSERT(EndIsWhole_A, !valid || is_broken
+                                 || is_end == (given + LengthBits'(count) == LengthBits'(head[20:16])))
     `FORMAL_ASSERT(BreaksOnlyCut_A, !(valid && is_broken) || is_cut)
     `FORMAL_ASSERT(BrokenIsEmpty_A, !(valid && is_broken) || (is_end && count == '0))
     `FORMAL_ASSERT(DoneOnce_A, !done || is_ending)
