@@ -295,7 +295,7 @@ module dma_channel #(
                 if (writeback_fails_i) source_q <= SourceWriteback;
                 else if (ends_at_once_q && is_bad_q) source_q <= SourceFetch;
                 else if (!fails && !expires) source_q <= ring_expires_source_i;
-            end else if (accepted) begin
+            end else if (!has_ring && !command_is_failed_i) begin
                 source_q <= SourceData;
             end
             if (begins) begin
