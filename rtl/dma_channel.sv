@@ -213,7 +213,8 @@ module dma_channel #(
         if (has_ring) begin
             // What a packet did wrong is no reason to stop.
             halts       = (fails && error_kind != ErrOverrun && error_kind != ErrBadKeep)
-                          || move_fails_i || writeback_fails_i || ring_expires_i || command_stop_i || soft_reset_i;
+                          || move_fails_i || expires || writeback_fails_i || ring_expires_i || command_stop_i
+                          || soft_reset_i;
             // The first cause is told until the driver has seen it.
             first_fails = (fails || expires || writeback_fails_i || ring_expires_i) && !command_is_failed_i;
             // A descriptor that was not read is not written back.
@@ -280,7 +281,9 @@ module dma_channel #(
             end else if (first_fails && writeback_fails_i) begin
                 error_kind_q <= writeback_error_kind_i;
                 fail_addr_q  <= writeback_fail_addr_i;
-            end else if ((first_fails && fails) || (completes && !has_ring)) begin
+            end else if ((first_fails && fails)
+                         || (completes && !has_ring && (fails || !(timed_out_q || expires)))) begin
+                // Not what ends well after its timeout has been told.
                 error_kind_q <= error_kind;
                 fail_addr_q  <= fail_addr;
             end else if ((expires || (has_ring && ring_expires_i)) && !command_is_failed_i) begin
@@ -292,7 +295,7 @@ module dma_channel #(
                 if (writeback_fails_i) source_q <= SourceWriteback;
                 else if (ends_at_once_q && is_bad_q) source_q <= SourceFetch;
                 else if (!fails && !expires) source_q <= ring_expires_source_i;
-            end else if (!has_ring) begin
+            end else if (!has_ring && !command_is_failed_i) begin
                 source_q <= SourceData;
             end
             if (begins) begin

@@ -212,8 +212,8 @@ module dma_registers #(
         .s_cpuif_wr_ack                        (),
         .s_cpuif_wr_err                        (werror),
 
-        .control_loopback_swwel_i              (mm2s_busy_i || s2mm_busy_i),
-        .control_soft_reset_hwclr_i            (!mm2s_busy_i && !s2mm_busy_i),
+        .control_loopback_swwel_i              (mm2s_busy_i || s2mm_busy_i || mm2s_ring_busy_i || s2mm_ring_busy_i),
+        .control_soft_reset_hwclr_i            (!mm2s_busy_i && !s2mm_busy_i && !mm2s_ring_busy_i && !s2mm_ring_busy_i),
         .caps0_beat_bytes_log2_next_i          (4'(LaneBits)),
         .caps0_addr_bits_next_i                (7'(AddrBits)),
         .caps0_addr_mode_next_i                (2'(AddrMode)),
@@ -384,9 +384,9 @@ module dma_registers #(
     end
 
     assign mm2s_ring_base_o[3:0] = '0;
-    assign mm2s_ring_clears      = mm2s_ring_clear_o && !mm2s_ring_enable_o;
+    assign mm2s_ring_clears      = mm2s_ring_clear_o && !mm2s_ring_enable_o && !mm2s_ring_busy_i;
     assign s2mm_ring_base_o[3:0] = '0;
-    assign s2mm_ring_clears      = s2mm_ring_clear_o && !s2mm_ring_enable_o;
+    assign s2mm_ring_clears      = s2mm_ring_clear_o && !s2mm_ring_enable_o && !s2mm_ring_busy_i;
 
     // ---- Interrupt ----
 

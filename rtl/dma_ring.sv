@@ -106,7 +106,7 @@ module dma_ring #(
 
     // ---- Fetch ----
 
-    assign clears  = command_clear_i && !command_enable_i && fetch_is_idle && writeback_is_idle;
+    assign clears  = command_clear_i && !command_enable_i && !status_busy_o;
     assign rewinds = clears || resume_o;
 
     always_ff @(posedge clk_i) begin
@@ -274,8 +274,9 @@ module dma_ring #(
     assign status_head_o         = head;
     assign status_fail_index_o   = fail_index_q;
     assign status_error_source_o = error_source_i;
-    // What is in work is finished as a ring's when the ring is switched off.
-    assign has_ring_o            = command_enable_i || credit_q != CreditBits'(Depth);
+    // What is in work is finished as a ring's when the ring is switched off, up to its last response.
+    assign has_ring_o            = command_enable_i || credit_q != CreditBits'(Depth) || !fetch_is_idle
+                                   || !writeback_is_idle;
 
     `DMA_ASSERT(HaltedHasNone_A, !channel_halted_i || !completes_i)
 endmodule

@@ -15,7 +15,7 @@ module dma_watchdog (
     logic is_on, is_due;
 
     assign is_on     = runs_i && limit_i != '0;
-    assign is_due    = is_on && waited_q == limit_i;
+    assign is_due    = is_on && waited_q >= limit_i;
     assign expires_o = is_due && !moves_i;
 
     always_ff @(posedge clk_i) begin

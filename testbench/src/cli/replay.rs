@@ -123,12 +123,12 @@ impl Replay {
             stops_at_failure: false,
         };
         say(&format!(
-            "what if: {} slots, {} areas{}, {:?}, {} copies, seed {}\n",
+            "what if: {} slots, {}{}, {:?}, {}, seed {}\n",
             machine.slots,
-            machine.areas,
+            counted(machine.areas, "area", "areas"),
             if machine.is_forced { ", forced" } else { "" },
             self.policy.unwrap_or(PolicyName::Static),
-            change.scale,
+            counted(change.scale, "copy", "copies"),
             change.seed
         ))?;
         let result =
@@ -221,4 +221,9 @@ fn head(load: &Load, recorded: &Recorded) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// A number with what it counts.
+fn counted(number: u32, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }

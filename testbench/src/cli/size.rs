@@ -46,13 +46,6 @@ pub(crate) struct Size {
 
 impl Size {
     pub(super) fn run(&self) -> Result<Outcome, UsageError> {
-        let margin = Margin {
-            percent: self.margin,
-            scale: self.scale,
-            runs: self.runs,
-            confidence: self.confidence,
-            seed: self.seed,
-        };
         let all = [
             PolicyName::Static,
             PolicyName::PerBuffer,
@@ -77,13 +70,25 @@ impl Size {
         for path in &self.traces {
             let load = read(path)?;
             let mut machine = self.machine.recorded(&load)?.machine;
-            self.machine.change(&mut machine)?;
+            let is_other = self.machine.change(&mut machine)?;
             if let Some(areas) = self.areas {
                 machine.resize(machine.slots, areas.next_power_of_two());
             }
             if self.traces.len() > 1 {
                 say(&format!("{}:", path.display()))?;
             }
+            let margin = Margin {
+                percent: self.margin,
+                scale: self.scale,
+                runs: self.runs,
+                confidence: self.confidence,
+                seed: self.seed,
+                counted_slots: if is_other {
+                    0
+                } else {
+                    load.survey.counted_slots()
+                },
+            };
             let advice = advise(&load, &machine, margin, &policies)
                 .map_err(|error| cannot_replay(&error))?;
             say(&text(&load.survey, &advice, machine.is_forced))?;

@@ -168,8 +168,8 @@ pub mod channel {
     /// mm2s: the packet goes on after this transfer (no TLAST). s2mm: the transfer ends at LENGTH
     /// and what follows in the packet is left to the next transfer. (rw)
     pub const CONTROL_KEEP_OPEN: u32 = 0x100;
-    /// Takes transfers from the descriptor ring; start is ignored. May be cleared when
-    /// `RING_STATUS.busy` reads 0. (rw)
+    /// Takes transfers from the descriptor ring; start is ignored. May be cleared at any time: what
+    /// is in work is finished and written back. (rw)
     pub const CONTROL_RING_ENABLE: u32 = 0x200;
     /// Performance counters count. (rw)
     pub const CONTROL_COUNTERS_ENABLE: u32 = 0x400;

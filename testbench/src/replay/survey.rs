@@ -150,6 +150,14 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Returns the most slots in use at once that the kernel counted in any phase; 0 if no marker tells.
+    #[must_use]
+    pub fn counted_slots(&self) -> u64 {
+        let phases = self.phases.iter();
+        let counted = phases.filter_map(|phase| phase.hiwater.max(phase.used_at_start));
+        counted.max().unwrap_or(0)
+    }
+
     /// Begins with the time before the first marker.
     #[must_use]
     pub fn new() -> Self {

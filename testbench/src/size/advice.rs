@@ -61,6 +61,8 @@ pub struct Advice {
     pub areas: u32,
     /// Peak of slots in use without any limit.
     pub peak_slots: u64,
+    /// Slots that the kernel counted in use at once; 0 if it is not known.
+    pub counted_slots: u64,
     /// Who held them.
     pub at_peak: Vec<Share>,
     /// For each policy.
@@ -120,6 +122,7 @@ pub fn advise(
     let mut advice = Advice {
         areas: machine.areas,
         peak_slots: free.figures.peak(),
+        counted_slots: margin.counted_slots,
         leaks: leaks(&load.survey, &free),
         at_peak: free.at_peak,
         policies: Vec::new(),

@@ -18,6 +18,9 @@ pub struct Margin {
     pub confidence: u32,
     /// Seed of the shifts.
     pub seed: Seed,
+    /// Slots that the traced kernel counted in use at once, if this is the machine that was traced; else 0. A trace
+    /// that begins in mid-traffic tells less.
+    pub counted_slots: u64,
 }
 
 /// Smallest pool that is tried: one slot set.
@@ -43,6 +46,7 @@ impl Margin {
             runs: 1,
             confidence: 100,
             seed: self.seed,
+            counted_slots: self.counted_slots,
         }
     }
 
@@ -97,7 +101,7 @@ fn holds(load: &Load, machine: &Machine, margin: Margin, slots: u32) -> Result<b
         // Buffers of their own are no slots of the pool, which its high-water mark knows.
         let peak = match machine.policy {
             Policy::PerBuffer => result.figures.hiwater(),
-            _ => result.figures.peak(),
+            _ => result.figures.peak().max(margin.counted_slots),
         };
         let wanted = peak + (peak * u64::from(margin.percent)).div_ceil(100);
         // Only a pool that never grows must hold the peak by itself.
@@ -137,7 +141,22 @@ mod tests {
         runs: 10,
         confidence: 95,
         seed: Seed::new(1),
+        counted_slots: 0,
     };
+
+    #[test]
+    fn what_the_kernel_counted_is_held_even_if_the_trace_tells_less() {
+        let (load, machine) = five_and_three();
+        let counted = |counted_slots| Margin {
+            counted_slots,
+            ..PLAIN
+        };
+        // 160 slots at the peak of the replay.
+        for (slots, size) in [(0, 256), (160, 256), (257, 512)] {
+            let found = smallest(&load, &machine, counted(slots)).expect("replays");
+            assert_eq!(found, Some(size), "{slots} counted");
+        }
+    }
 
     #[test]
     fn the_smallest_pool_holds_the_peak_and_margin_asks_for_more() {

@@ -24,6 +24,13 @@ pub fn text(survey: &Survey, advice: &Advice, is_forced: bool) -> String {
         advice.areas,
         if advice.areas == 1 { "" } else { "s" }
     );
+    if advice.counted_slots > advice.peak_slots {
+        let _ = writeln!(
+            out,
+            "the kernel counted {} slots in use at once, more than the trace tells: sizes go by its count",
+            advice.counted_slots
+        );
+    }
     if !advice.needs_pool() {
         let _ = writeln!(
             out,

@@ -9,6 +9,7 @@ module hostile #(
     parameter int unsigned AddrMode      = 0,
     parameter int unsigned MaxBurstBeats = 16,
     parameter int unsigned FifoDepth     = 512,
+    parameter int unsigned RingDepth     = 64,
     parameter int unsigned MaxReads      = 16,
     parameter int unsigned MaxWrites     = 16,
     parameter int unsigned PlantedFault  = 0

@@ -11,11 +11,16 @@ use rebound_sim::device_port::PinDevice;
 use rebound_sim::pins::{AddressPins, AxiLitePins, AxiManagerPins};
 use wavedrom::{Figure, Signal};
 
-use super::bench::{Bench, SOURCE, Setup, TARGET, begin};
+use super::bench::{Bench, Setup, begin};
 use super::ring::{PORT, Ring};
 
 /// Cycles that any of these drivers may take.
 const LIMIT: usize = 2000;
+/// Addresses of few digits, to be legible.
+const SOURCE: u64 = 0x1_0000;
+const TARGET: u64 = 0x2_0000;
+const SOURCE_RING: u64 = 0x3_0000;
+const TARGET_RING: u64 = 0x4_0000;
 /// Cycles that are drawn after the interrupt.
 const AFTER: usize = 2;
 
@@ -219,8 +224,8 @@ fn the_diagram_of_a_misaligned_copy() {
 }
 
 async fn ring_copy(bench: &Bench, count: u32, bytes: u32) {
-    let sources = Ring::enable(bench, bench.mm2s(), 0x30_0000, count + 1).await;
-    let targets = Ring::enable(bench, bench.s2mm(), 0x31_0000, count + 1).await;
+    let sources = Ring::enable(bench, bench.mm2s(), SOURCE_RING, count + 1).await;
+    let targets = Ring::enable(bench, bench.s2mm(), TARGET_RING, count + 1).await;
     for index in 0..count {
         let offset = u64::from(index) * 0x1000;
         sources.post(SOURCE + offset, bytes, 0);

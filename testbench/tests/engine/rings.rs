@@ -600,3 +600,57 @@ fn a_ring_respects_the_address_limit_for_buffers_and_for_itself() {
         assert_eq!(ring_bursts(&bench, Direction::Read).len(), before);
     });
 }
+
+#[test]
+fn a_ring_that_is_switched_off_in_mid_work_finishes_and_is_reset_only_then() {
+    run(Setup::latency(20), async |bench| {
+        let ring = write_ring(&bench, 16).await;
+        ring.post(TARGET, 100, 0);
+        ring.doorbell().await;
+        // It is taken, and waits for its packet.
+        bench.host.sleep(100).await;
+        ring.channel.write(reg::CONTROL, 0).await;
+        let reset = reg::CONTROL_RING_RESET;
+        ring.channel.write(reg::CONTROL, reset).await;
+        assert_ne!(ring.state().await & reg::RING_STATUS_BUSY, 0);
+        let data = bench.push(100);
+        ring.settle().await;
+        assert_eq!(ring.written(0), (100, DONE | PACKET_END));
+        assert_eq!(bench.memory(TARGET, 100), data);
+        ring.channel.write(reg::CONTROL, reset).await;
+        assert_eq!(ring.head().await, 0);
+        bench.works().await;
+    });
+}
+
+#[test]
+fn a_write_back_that_fails_after_its_ring_was_switched_off_is_told() {
+    run(Setup::latency(200), async |bench| {
+        let ring = read_ring(&bench, 16).await;
+        break_descriptor(&bench, &ring, 0, FaultAccess::Write);
+        bench
+            .write(regs::INT_ENABLE, regs::INT_ENABLE_MM2S_ERROR)
+            .await;
+        let data = bench.fill(SOURCE, 64);
+        ring.post(SOURCE, 64, 0);
+        ring.doorbell().await;
+        // The write-back follows the last beat, and its response a latency later.
+        assert_eq!(bench.packet().await, data);
+        ring.channel.write(reg::CONTROL, 0).await;
+        assert!(!bench.irq());
+        bench.interrupt().await;
+        assert_eq!(ring.halt().await, 0);
+        let (kind, source, addr, index) = ring.failure().await;
+        let expected = (regs::ERROR_KIND_DECERR, regs::ERROR_SOURCE_WRITEBACK);
+        assert_eq!((kind, source), expected);
+        assert_eq!((addr, index), (ring.addr(0), 0));
+        heal_descriptors(&bench);
+        ring.channel
+            .write(reg::CONTROL, reg::CONTROL_RING_RESET)
+            .await;
+        ring.channel.write(reg::STATUS, u32::MAX).await;
+        let state = ring.state().await;
+        assert_eq!(state & (reg::RING_STATUS_HALTED | reg::RING_STATUS_BUSY), 0);
+        bench.works().await;
+    });
+}

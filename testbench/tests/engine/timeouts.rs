@@ -4,7 +4,7 @@ use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound_sim::axi::BusPolicy;
 
-use super::bench::{Bench, SOURCE, Setup, run};
+use super::bench::{Bench, End, SOURCE, Setup, run};
 use super::ring::{DONE, PACKET_END, Ring};
 
 /// Where the ring lies.
@@ -128,5 +128,86 @@ fn an_idle_ring_has_no_timeout() {
         ring.settle().await;
         assert_eq!(ring.written(0), (100, DONE | PACKET_END));
         assert_eq!(bench.memory(SOURCE, 100), data);
+    });
+}
+
+#[test]
+fn a_write_that_ends_well_after_its_timeout_was_told_has_failed_all_the_same() {
+    let mut setup = Setup::default();
+    setup.bus = BusPolicy {
+        write_latency_cycles: DEAD,
+        ..setup.bus
+    };
+    run(setup, async |bench| {
+        let s2mm = bench.s2mm();
+        bench
+            .write(regs::INT_ENABLE, regs::INT_ENABLE_S2MM_ERROR)
+            .await;
+        s2mm.write(reg::TIMEOUT, PATIENCE).await;
+        let data = bench.push(64);
+        s2mm.start(SOURCE, 64).await;
+        bench.interrupt().await;
+        let status = s2mm.status().await;
+        assert_eq!(status, reg::STATUS_BUSY | TOLD);
+        let end = s2mm.end().await;
+        let expected = End::failed(regs::ERROR_KIND_TIMEOUT, 64, 0);
+        assert_eq!(end, expected.with_packet_end());
+        assert_eq!(bench.memory(SOURCE, 64), data);
+    });
+}
+
+#[test]
+fn a_ring_whose_receiver_takes_nothing_is_told_after_the_timeout_and_halts() {
+    run(Setup::default(), async |bench| {
+        let sink = bench.host.stream_sink(0);
+        sink.pause();
+        bench.fill(SOURCE, 0x1000);
+        let ring = Ring::enable(&bench, bench.mm2s(), RING, 16).await;
+        ring.channel.write(reg::TIMEOUT, PATIENCE).await;
+        bench
+            .write(regs::INT_ENABLE, regs::INT_ENABLE_MM2S_ERROR)
+            .await;
+        ring.post(SOURCE, 64, 0);
+        ring.post(SOURCE + 0x100, 64, 0);
+        ring.doorbell().await;
+        bench.interrupt().await;
+        sink.resume();
+        let head = ring.halt().await;
+        assert!((1..=2).contains(&head), "{head}");
+        let (kind, source, _, _) = ring.failure().await;
+        assert_eq!(
+            (kind, source),
+            (regs::ERROR_KIND_TIMEOUT, regs::ERROR_SOURCE_DATA)
+        );
+        while bench.host.stream_sink(0).try_recv().is_some() {}
+        ring.channel.write(reg::TIMEOUT, 0).await;
+        ring.channel.write(reg::CONTROL, 0).await;
+        ring.channel
+            .write(reg::CONTROL, reg::CONTROL_RING_RESET)
+            .await;
+        ring.channel.write(reg::STATUS, u32::MAX).await;
+        bench.works().await;
+    });
+}
+
+#[test]
+fn a_timeout_that_is_lowered_while_nothing_moves_is_told_at_once() {
+    run(Setup::default(), async |bench| {
+        let mm2s = bench.mm2s();
+        let sink = bench.host.stream_sink(0);
+        sink.pause();
+        bench.fill(SOURCE, 64);
+        bench
+            .write(regs::INT_ENABLE, regs::INT_ENABLE_MM2S_ERROR)
+            .await;
+        mm2s.write(reg::TIMEOUT, u32::MAX).await;
+        mm2s.start(SOURCE, 64).await;
+        bench.host.sleep(3 * u64::from(PATIENCE)).await;
+        assert!(!bench.irq());
+        mm2s.write(reg::TIMEOUT, PATIENCE).await;
+        bench.host.sleep(4).await;
+        assert!(bench.irq());
+        sink.resume();
+        assert_eq!(mm2s.end().await.kind, regs::ERROR_KIND_TIMEOUT);
     });
 }
