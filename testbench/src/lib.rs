@@ -11,6 +11,7 @@ pub mod execute;
 pub mod harness;
 pub mod init;
 pub mod lint_cmdline;
+pub mod parallel;
 pub mod pattern;
 pub mod program;
 pub mod replay;

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Args, ValueEnum};
@@ -14,11 +13,12 @@ use crate::bench::rtl::{
     Against, IN_FLIGHT, LATENCIES, Measured, Mode, Row, WIDTHS, cells, core_name, engine, lines,
     measure, summary,
 };
+use crate::cli::jobs::{job_count, jobs_or_all};
 use crate::cli::progress::{Progress, Steps};
-use crate::cli::sim::job_count;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::execute::{Core, Environment};
+use crate::parallel::in_parallel;
 use crate::seed::Seed;
 
 /// How well the engine uses its bus, in simulated cycles, beside the best open DMA cores
@@ -96,9 +96,6 @@ pub(super) struct BenchRtlOne {
     width: u32,
 }
 
-/// What the process of an engine has measured, or why it has not.
-type Figures = Result<Vec<Measured>, UsageError>;
-
 /// An engine that is measured in a process of its own.
 #[derive(Debug, Clone, Copy)]
 struct Engine {
@@ -158,7 +155,7 @@ impl BenchRtl {
         let engines = self.engines();
         let cores: Vec<Core> = engines.iter().map(|engine| engine.core()).collect();
         let progress = Progress::new(cores.len(), "building engines");
-        environment.build_all(&cores, self.job_count(), || progress.advance())?;
+        environment.build_all(&cores, jobs_or_all(self.jobs), || progress.advance())?;
         progress.finish();
         let measured = self.measure(&engines)?;
         let name = &environment.manifest().name;
@@ -197,37 +194,16 @@ impl BenchRtl {
             done: AtomicUsize::new(0),
             all: cells(self.part.modes(), &[WIDTHS[0]], &self.part.latency).len() * engines.len(),
         };
-        let figures: Vec<Mutex<Option<Figures>>> =
-            engines.iter().map(|_| Mutex::default()).collect();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.job_count().clamp(1, engines.len().max(1)) {
-                scope.spawn(|| {
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(engine) = engines.get(index) else {
-                            return;
-                        };
-                        let measured = self.measure_one(*engine, &progress);
-                        if measured.is_err() {
-                            // Engines that have not begun need not.
-                            next.store(engines.len(), Ordering::Relaxed);
-                        }
-                        if let Ok(mut slot) = figures[index].lock() {
-                            *slot = Some(measured);
-                        }
-                    }
-                });
-            }
-        });
+        let mut figures = Vec::new();
+        let measure = |engine: &Engine| self.measure_one(*engine, &progress);
+        in_parallel(engines, jobs_or_all(self.jobs), measure, |_, measured| {
+            figures.push(measured);
+        })?;
         progress.steps.finish();
-        figures
-            .into_iter()
-            .filter_map(|slot| slot.into_inner().ok().flatten())
-            .collect()
+        Ok(figures)
     }
 
-    fn measure_one(&self, engine: Engine, progress: &Cells) -> Figures {
+    fn measure_one(&self, engine: Engine, progress: &Cells) -> Result<Vec<Measured>, UsageError> {
         let cannot = |error: &dyn std::error::Error| {
             UsageError::from_error("cannot run the process of an engine", error)
         };
@@ -332,12 +308,6 @@ impl BenchRtl {
         });
         lines.push("< fewer cycles than the best peer, = as many, > more; none: no peer was measured there".into());
         lines
-    }
-
-    fn job_count(&self) -> usize {
-        self.jobs
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
     }
 }
 

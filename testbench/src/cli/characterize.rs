@@ -12,9 +12,10 @@ use crate::characterize::derived::Derived;
 use crate::characterize::sheet::Sheet;
 use crate::characterize::{self, Subject, files, text, words};
 use crate::cli::core::{Choice, CoreFiles};
+use crate::cli::jobs::{job_count, jobs_or_all};
 use crate::cli::machine_args::parse_bytes;
 use crate::cli::progress::Steps;
-use crate::cli::sim::{job_count, seconds};
+use crate::cli::sim::seconds;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
 use crate::report::check_writable;
@@ -129,7 +130,7 @@ impl Characterize {
             library: &library,
             parameters: &self.parameters,
             seed: self.seed,
-            jobs: self.job_count(),
+            jobs: jobs_or_all(self.jobs),
             timeout: Duration::from_secs_f64(self.timeout),
         };
         let steps = Steps::new();
@@ -149,12 +150,6 @@ impl Characterize {
             Format::C => say(derived.c.trim_end()),
             Format::Toml => say(derived.preset.toml.trim_end()),
         }
-    }
-
-    fn job_count(&self) -> usize {
-        self.jobs
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
     }
 }
 

@@ -7,6 +7,7 @@ mod characterize_one;
 mod core;
 mod figures_files;
 mod init;
+mod jobs;
 mod lint_cmdline;
 mod list;
 mod machine_args;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use rebound_sim::trace::TraceKind;
 
+use crate::cli::jobs::{job_count, jobs_or_all};
 use crate::cli::progress::Progress;
 use crate::cli::{Outcome, say};
 use crate::error::UsageError;
@@ -182,7 +183,7 @@ impl Sim {
         }
         let environment = Environment::load(&self.manifest)?;
         let progress = Progress::new(cores.len(), "building cores");
-        environment.build_all(&cores, self.job_count(), || progress.advance())?;
+        environment.build_all(&cores, jobs_or_all(self.jobs), || progress.advance())?;
         progress.finish();
         Ok(())
     }
@@ -263,7 +264,7 @@ impl Sim {
             progress.suspend(|| report::lines(row).iter().try_for_each(|line| say(line)))
         };
         progress.suspend(|| say(&report::heading()))?;
-        runner::run_all(&commands, self.job_count(), |index, result| {
+        runner::run_all(&commands, jobs_or_all(self.jobs), |index, result| {
             progress.advance();
             let job = &jobs[index];
             let is_last = jobs
@@ -336,12 +337,6 @@ impl Sim {
     fn other_manifest(&self) -> Result<Option<String>, UsageError> {
         let is_usual = self.manifest.as_path() == Path::new(REFERENCE_ENGINE);
         (!is_usual).then(|| path_text(&self.manifest)).transpose()
-    }
-
-    fn job_count(&self) -> usize {
-        self.jobs
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
     }
 }
 
@@ -432,11 +427,6 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds.is_finite() && seconds > 0.0 && seconds < 1e9 => Ok(seconds),
         _ => Err("expected a number of seconds above 0 and below 1e9".into()),
     }
-}
-
-pub(super) fn job_count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse()
-        .map_err(|_| "expected a number of runs from 1 up".into())
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use clap::Args;
 use rebound_sim::trace::TraceKind;
 
 use crate::cli::core::{Choice, CoreFiles};
+use crate::cli::jobs::{job_count, jobs_or_all};
 use crate::cli::progress::Progress;
-use crate::cli::sim::{job_count, path_text, seconds};
+use crate::cli::sim::{path_text, seconds};
 use crate::cli::sweep::{Sweep, variants};
 use crate::cli::validate_watch;
 use crate::cli::{Outcome, say};
@@ -213,7 +214,7 @@ impl Validate {
         };
         let mut entries = entries.into_iter();
         let manifest = path_text(&self.manifest)?;
-        runner::run_all(&commands, self.job_count(), |_, result| {
+        runner::run_all(&commands, jobs_or_all(self.jobs), |_, result| {
             progress.advance();
             for entry in entries.by_ref() {
                 match entry {
@@ -297,12 +298,6 @@ impl Validate {
         } else {
             TraceKind::Off
         }
-    }
-
-    fn job_count(&self) -> usize {
-        self.jobs
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
     }
 }
 

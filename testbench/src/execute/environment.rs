@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rebound_sim::cache::Cache;
 use rebound_sim::device::{Device, RuleViolation};
@@ -14,6 +12,7 @@ use rebound_sim::trace::{TraceKind, TraceWindow};
 use rebound_sim::verilate::{CoreBuilder, CoreLibrary};
 
 use crate::error::UsageError;
+use crate::parallel::in_parallel;
 use crate::result::RunResult;
 use crate::scenario::plan::{AddrMode, EnginePlan, Plan, PlantedFault};
 use crate::seed::Seed;
@@ -112,26 +111,12 @@ impl Environment {
         jobs: usize,
         done: impl Fn() + Sync,
     ) -> Result<(), UsageError> {
-        let next = AtomicUsize::new(0);
-        let failure: Mutex<Option<UsageError>> = Mutex::new(None);
-        std::thread::scope(|scope| {
-            for _ in 0..jobs.clamp(1, cores.len().max(1)) {
-                scope.spawn(|| {
-                    while let Some(core) = cores.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        match self.library(core) {
-                            Ok(_) => done(),
-                            Err(error) => {
-                                next.store(cores.len(), Ordering::Relaxed);
-                                if let Ok(mut slot) = failure.lock() {
-                                    slot.get_or_insert(error);
-                                }
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        failure.into_inner().ok().flatten().map_or(Ok(()), Err)
+        let build = |core: &Core| {
+            self.library(core)?;
+            done();
+            Ok(())
+        };
+        in_parallel(cores, jobs, build, |_, ()| ())
     }
 
     /// Builds a core, or finds it in the cache, and loads it.

@@ -2,12 +2,8 @@
 
 pub mod child;
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-
 use crate::error::UsageError;
+use crate::parallel::in_parallel;
 use crate::result::RunResult;
 use child::ChildCommand;
 
@@ -20,49 +16,9 @@ use child::ChildCommand;
 pub fn run_all(
     commands: &[ChildCommand],
     jobs: usize,
-    mut finished: impl FnMut(usize, RunResult),
+    finished: impl FnMut(usize, RunResult),
 ) -> Result<(), UsageError> {
-    let next = AtomicUsize::new(0);
-    let failure: Mutex<Option<UsageError>> = Mutex::new(None);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, commands.len().max(1)) {
-            let (sender, next, failure) = (sender.clone(), &next, &failure);
-            scope.spawn(move || {
-                while let Some((index, command)) = claim(commands, next) {
-                    match child::run(command) {
-                        // The receiver only goes away with this scope.
-                        Ok(result) => drop(sender.send((index, result))),
-                        Err(error) => {
-                            next.store(commands.len(), Ordering::Relaxed);
-                            if let Ok(mut slot) = failure.lock() {
-                                slot.get_or_insert(error);
-                            }
-                        }
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut due = 0;
-        for (index, result) in receiver {
-            waiting.insert(index, result);
-            while let Some(result) = waiting.remove(&due) {
-                finished(due, result);
-                due += 1;
-            }
-        }
-    });
-    failure.into_inner().ok().flatten().map_or(Ok(()), Err)
-}
-
-fn claim<'a>(
-    commands: &'a [ChildCommand],
-    next: &AtomicUsize,
-) -> Option<(usize, &'a ChildCommand)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    commands.get(index).map(|command| (index, command))
+    in_parallel(commands, jobs, child::run, finished)
 }
 
 #[cfg(test)]
