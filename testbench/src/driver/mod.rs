@@ -4,6 +4,7 @@
 mod account;
 mod checks;
 mod content;
+pub mod dma_engine_descriptor;
 pub mod dma_engine_regs;
 pub mod engine;
 mod list;

@@ -111,10 +111,14 @@ fn record(setup: Setup, driver: impl AsyncFnOnce(Bench) + 'static) -> Vec<Sample
     assert_eq!(simulation.device_mut().take_violations(), []);
     let is_burst = |at: &Sample| is_valid(&at.data.ar) || is_valid(&at.ring.ar);
     let burst = samples.iter().position(is_burst).expect("a burst");
-    let is_write = |at: &Sample| at.registers.wvalid & at.registers.wready != 0;
     let start = samples[..burst].iter().rposition(is_write);
     let irq = samples.iter().position(|at| at.irq).expect("an interrupt");
     samples[start.expect("a write")..=irq + AFTER].to_vec()
+}
+
+/// Whether a register is written.
+fn is_write(at: &Sample) -> bool {
+    at.registers.wvalid & at.registers.wready != 0
 }
 
 /// Draws one line.
@@ -157,10 +161,7 @@ fn check(file: &str, title: &str, samples: &[Sample], lines: &[Line]) {
         .header_text(title)
         .bottom_cycle_marker(0, 1)
         .add_signal(Signal::with_cycle_str(clock).name("aclk"));
-    let start: Line = (
-        "s_axil W",
-        Wave::Level(|at| at.registers.wvalid & at.registers.wready != 0),
-    );
+    let start: Line = ("s_axil W", Wave::Level(is_write));
     let irq: Line = ("irq", Wave::Level(|at| at.irq));
     for line in [&[start], lines, &[irq]].concat() {
         figure = figure.add_signal(signal(samples, line));
@@ -249,7 +250,6 @@ fn the_diagram_of_a_copy_from_the_rings() {
         ring_copy(&bench, 1, 32).await;
     });
     // N + 4 L + 6, from the doorbell of mm2s, which comes second.
-    let is_write = |at: &Sample| at.registers.wvalid & at.registers.wready != 0;
     let doorbell = last(&samples, is_write);
     let answered = last(&samples, |at| at.ring.bvalid != 0);
     assert_eq!((doorbell, answered - doorbell), (2, 4 + 8 + 6));

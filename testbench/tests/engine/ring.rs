@@ -2,25 +2,12 @@
 
 use std::cell::Cell;
 
+use rebound::driver::dma_engine_descriptor as descriptor;
 use rebound::driver::dma_engine_regs::channel as reg;
 use swiotlb::{PhysAddr, PhysMemory as _};
 
 use super::bench::{Bench, Channel};
 
-/// Descriptor flag: the packet goes on with the next descriptor.
-pub(crate) const MORE: u32 = 1 << 0;
-/// Descriptor flag: interrupt when it is written back.
-pub(crate) const IRQ: u32 = 1 << 1;
-/// Write-back: there was an error, see bits 11:8.
-pub(crate) const ERROR: u32 = 1 << 2;
-/// Write-back: the length was 0.
-pub(crate) const ZERO_LENGTH: u32 = 1 << 3;
-/// Write-back: the packet ended here.
-pub(crate) const PACKET_END: u32 = 1 << 4;
-/// Write-back: the engine has been here.
-pub(crate) const DONE: u32 = 1 << 31;
-/// Bytes of a descriptor.
-pub(crate) const DESCRIPTOR: u64 = 16;
 /// Index of the rings' port.
 pub(crate) const PORT: usize = 1;
 /// Cycles that any of these rings may take.
@@ -57,15 +44,13 @@ impl Ring {
 
     /// Where a descriptor lies.
     pub(crate) fn addr(&self, index: u32) -> u64 {
-        self.base + DESCRIPTOR * u64::from(index)
+        self.base + descriptor::BYTES * u64::from(index)
     }
 
     /// Writes the next descriptor; the engine may take it after the doorbell.
     pub(crate) fn post(&self, addr: u64, length: u32, flags: u32) -> u32 {
         let index = self.tail.get();
-        let mut bytes = addr.to_le_bytes().to_vec();
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(flags.to_le_bytes());
+        let bytes = descriptor::encode(addr, length, flags);
         self.bench
             .host
             .memory()
@@ -89,7 +74,9 @@ impl Ring {
 
     /// Bytes and status that were written back.
     pub(crate) fn written(&self, index: u32) -> (u32, u32) {
-        let bytes = self.bench.memory(self.addr(index) + 8, 8);
+        let bytes = self
+            .bench
+            .memory(self.addr(index) + descriptor::WRITE_BACK, 8);
         let word = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };

@@ -1,5 +1,6 @@
 //! Descriptor rings: the sections "Descriptor rings" and "Failures of a ring" of `rtl/README.md`.
 
+use rebound::driver::dma_engine_descriptor::{DONE, ERROR, IRQ, MORE, PACKET_END, ZERO_LENGTH};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound::scenario::plan::{AddrMode, EnginePlan};
@@ -10,7 +11,7 @@ use rebound_sim::stall::Stall;
 use swiotlb::DmaAddr;
 
 use super::bench::{Bench, SOURCE, Setup, TARGET, run};
-use super::ring::{DONE, ERROR, IRQ, MORE, PACKET_END, PORT, Ring, ZERO_LENGTH};
+use super::ring::{PORT, Ring};
 
 /// Where the rings lie: the first one reaches over a 4 KiB boundary.
 const READ_RING: u64 = 0x30_0fc0;

@@ -1,5 +1,6 @@
 //! The address limit at run time: `ADDR_LIMIT` and `BOUNDARY`, for data and for rings.
 
+use rebound::driver::dma_engine_descriptor::{DONE, ERROR};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound::scenario::plan::{AddrMode, EnginePlan, low_bits};
@@ -7,7 +8,7 @@ use rebound_sim::events::Direction;
 
 use super::bench::{Bench, Channel, End, SOURCE, Setup, TARGET, run};
 use super::failures::each_mode;
-use super::ring::{DONE, ERROR, PORT, Ring};
+use super::ring::{PORT, Ring};
 
 /// A place that 16 address bits reach.
 const LOW: u64 = 0x8000;

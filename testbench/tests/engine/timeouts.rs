@@ -1,11 +1,12 @@
 //! `TIMEOUT`: the section "Timeout" of `rtl/README.md`.
 
+use rebound::driver::dma_engine_descriptor::{DONE, PACKET_END};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound_sim::axi::BusPolicy;
 
 use super::bench::{Bench, End, SOURCE, Setup, run};
-use super::ring::{DONE, PACKET_END, Ring};
+use super::ring::Ring;
 
 /// Where the ring lies.
 const RING: u64 = 0x30_0000;

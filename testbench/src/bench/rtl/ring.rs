@@ -6,16 +6,8 @@ use swiotlb::{PhysAddr, PhysMemory as _};
 
 use super::layout::{READ_RING, WRITE_RING};
 use super::registers::{Channel, DriveError, MM2S, Port, high, low};
+use crate::driver::dma_engine_descriptor::{self as descriptor, DONE, ERROR, IRQ};
 use crate::driver::dma_engine_regs::channel as reg;
-
-/// Bytes of a descriptor.
-const DESCRIPTOR: u64 = 16;
-/// Descriptor flag: the interrupt comes with its write-back.
-const IRQ: u32 = 1 << 1;
-/// Write-back: there was an error.
-const ERROR: u32 = 1 << 2;
-/// Write-back: the engine has been here.
-const DONE: u32 = 1 << 31;
 
 /// One channel's ring.
 #[derive(Debug)]
@@ -58,10 +50,7 @@ impl Ring {
     /// Writes a descriptor into memory.
     pub(super) fn describe(&self, index: u32, addr: u64, bytes: u32, is_last: bool) {
         let flags = if is_last { IRQ } else { 0 };
-        let mut descriptor = [0; 16];
-        descriptor[..8].copy_from_slice(&addr.to_le_bytes());
-        descriptor[8..12].copy_from_slice(&bytes.to_le_bytes());
-        descriptor[12..].copy_from_slice(&flags.to_le_bytes());
+        let descriptor = descriptor::encode(addr, bytes, flags);
         // The rings are memory. If they were not, the fetch would fail.
         let _ = self
             .host
@@ -89,7 +78,7 @@ impl Ring {
     /// Sees that a descriptor was written back, with all its bytes and no error.
     pub(super) fn expect_written(&self, index: u32, bytes: u32) -> Result<(), DriveError> {
         let mut found = [0; 8];
-        let written = PhysAddr::new(self.addr(index) + 8);
+        let written = PhysAddr::new(self.addr(index) + descriptor::WRITE_BACK);
         let _ = self.host.memory().read(written, &mut found);
         // Flags that tell of packets and interrupts do not matter.
         let judged = u64::from(DONE | ERROR) << 32 | u64::from(u32::MAX);
@@ -104,7 +93,7 @@ impl Ring {
     }
 
     fn addr(&self, index: u32) -> u64 {
-        self.base + DESCRIPTOR * u64::from(index)
+        self.base + descriptor::BYTES * u64::from(index)
     }
 
     async fn write(&self, register: u32, value: u32) -> Result<u64, AxilError> {
