@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 
 HERE = pathlib.Path(__file__).resolve().parent
 RTL = HERE.parent
+sys.path.insert(0, str(RTL))
+from reasons import reasons  # noqa: E402
+
 HOLES = HERE / "holes.txt"
 LEAST_PERCENT = 98.0
 # C '<key>' <count>, where the key is \x01name\x02value…
@@ -86,26 +89,6 @@ def gather(records: dict[bytes, int]) -> Coverage:
     return coverage
 
 
-def holes() -> dict[tuple[str, str], str]:
-    """Allowed holes: `file: code`, or `point: name`, with the reason on indented lines below."""
-    allowed: dict[tuple[str, str], str] = {}
-    key = None
-    for number, line in enumerate(HOLES.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line[0].isspace():
-            if key is None:
-                raise ValueError(f"{HOLES.name}:{number}: expected a hole before its reason")
-            allowed[key] = f"{allowed[key]} {line.strip()}".strip()
-        else:
-            name, colon, code = line.partition(": ")
-            if not colon:
-                raise ValueError(f"{HOLES.name}:{number}: expected `file: code`, got `{line}`")
-            key = (name, code.strip())
-            allowed[key] = ""
-    return allowed
-
-
 def share(counts_of: list[int]) -> str:
     """`93 of 95   97.9 %`."""
     reached = sum(1 for count in counts_of if count)
@@ -154,13 +137,13 @@ def write_files(coverage: Coverage, folder: pathlib.Path) -> None:
 
 def judge(coverage: Coverage) -> list[str]:
     """What was not reached and has no reason, and reasons that nothing needs."""
-    allowed = holes()
+    allowed = reasons(HOLES)
     used = set()
     faults = []
 
-    def is_explained(*key: str) -> bool:
-        used.add(key)
-        return bool(allowed.get(key))
+    def is_explained(entry: str) -> bool:
+        used.add(entry)
+        return entry in allowed
 
     reached = total = 0
     for name, file in sorted(coverage.files.items()):
@@ -169,12 +152,12 @@ def judge(coverage: Coverage) -> list[str]:
             total += 1
             reached += bool(count)
             code = source[line - 1].strip()
-            if not count and not is_explained(name, code):
+            if not count and not is_explained(f"{name}: {code}"):
                 faults.append(f"{name}:{line}: never reached: {code}")
     for name, count in sorted(coverage.points.items()):
-        if not count and not is_explained("point", name):
+        if not count and not is_explained(f"point: {name}"):
             faults.append(f"point {name}: never hit")
-    faults += [f"{HOLES.name}: `{name}: {code}` was reached, or is gone" for name, code in sorted(set(allowed) - used)]
+    faults += [f"{HOLES.name}: `{entry}` was reached, or is gone" for entry in sorted(set(allowed) - used)]
     if 100 * reached < LEAST_PERCENT * total:
         faults.append(f"lines: expected {LEAST_PERCENT} %, got {100 * reached / max(1, total):.1f} %")
     return faults

@@ -23,6 +23,9 @@ import time
 from netlist import RESULTS, ROOT, Mutant, MutationError, make_netlist
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from reasons import reasons  # noqa: E402
+
 SURVIVORS = HERE / "survivors.txt"
 COUNT = 240
 LEAST_PERCENT = 95.0
@@ -135,23 +138,9 @@ class Checks:
             return "time limit"
 
 
-def reasons() -> dict[str, str]:
-    """Why a survivor may survive."""
-    found: dict[str, str] = {}
-    key = ""
-    for line in SURVIVORS.read_text().splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line[0].isspace():
-            found[key] = f"{found.get(key, '')} {line.strip()}".strip()
-        else:
-            key = line.strip()
-    return found
-
-
 def report(mutants: list[Mutant], killers: dict[int, str | None], seconds: float) -> int:
     """Table, survivors, verdict."""
-    explained = reasons()
+    explained = reasons(SURVIVORS)
     survivors = [mutant for mutant in mutants if killers[mutant.number] is None]
     with (RESULTS / "mutants.csv").open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
@@ -199,6 +188,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (MutationError, subprocess.CalledProcessError, OSError) as error:
+    except (MutationError, subprocess.CalledProcessError, OSError, ValueError) as error:
         print(f"rebound: {error}", file=sys.stderr)
         sys.exit(2)
