@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Reads the descriptors of a ring ahead: AR and R of the ring port in, descriptors in order out.
 //
-// Fetches what lies between its own index and `tail_i` while `enable_i`, as many descriptors at a time as a burst may
-// have; a burst ends at the ring's end and at a 4 KiB boundary. It is only issued when all of it has a place, so R is
-// always taken. `rewind_i`, while nothing is outstanding (`is_idle_o`), forgets what was fetched: the next one
-// is that of `head_i`. Without `enable_i` nothing new is issued, and descriptors are not shown.
+// Fetches what lies between its own index and `tail_i` while `enable_i`. The first burst has one descriptor, so that the
+// other ring need not wait for what is not needed yet; each further one has as many as are under way or wait, up to what
+// a burst may have. It ends at the ring's end and at a 4 KiB boundary. It is only issued when all of it has a place,
+// so R is always taken. `rewind_i`, while nothing is outstanding (`is_idle_o`), forgets what was fetched: the next one is
+// that of `head_i`. Without `enable_i` nothing new is issued, and descriptors are not shown.
 // Output: `valid_o` until `take_i`. A descriptor that could not be read says so in `fetch_error`.
 `include "dma_assert.svh"
 module dma_ring_fetch #(
@@ -49,7 +50,9 @@ module dma_ring_fetch #(
     logic [RingBits-1:0] index_q, next_index, stretch, beats;
     // Places that no burst has claimed; beats that have not come.
     logic [RoomBits-1:0] room_q, coming_q;
-    logic arvalid_q, wants, issues, is_empty, pushes, exceeds;
+    // Descriptors that a burst may have.
+    logic [RoomBits-1:0] ahead;
+    logic arvalid_q, wants, issues, is_empty, pushes, exceeds, is_astray;
     logic [63:0] araddr_q, addr;
     logic [7:0] arlen_q;
     logic [7:0] to_page_end;
@@ -68,9 +71,11 @@ module dma_ring_fetch #(
         .fail_addr_o()
     );
 
-    // A ring that reaches beyond the address limit is not read at all.
-    assign wants  = enable_i && !rewind_i && !exceeds && index_q != tail_i && room_q != '0;
-    assign issues = wants && (!arvalid_q || arready_i);
+    // A ring that reaches beyond the address limit is not read at all, nor is one whose tail lies outside it.
+    assign is_astray = exceeds || tail_i >= size_i;
+    assign wants     = enable_i && !rewind_i && !is_astray && index_q != tail_i && room_q != '0;
+    assign issues    = wants && (!arvalid_q || arready_i);
+    assign ahead     = (room_q == RoomBits'(Depth)) ? RoomBits'(1) : RoomBits'(Depth) - room_q;
 
     always_comb begin
         stretch     = '0;
@@ -86,6 +91,7 @@ module dma_ring_fetch #(
             // At a page's beginning the difference is 0, which is 256.
             if (to_page_end != 8'd0 && beats > RingBits'(to_page_end)) beats = RingBits'(to_page_end);
             if (beats > RingBits'(room_q)) beats = RingBits'(room_q);
+            if (beats > RingBits'(ahead)) beats = RingBits'(ahead);
             next_index = index_q + beats;
             if (next_index == size_i) next_index = '0;
         end
@@ -127,14 +133,14 @@ module dma_ring_fetch #(
         .rst_ni (rst_ni && !rewind_i),
         .push_i (pushes),
         .data_i ({rresp_i, rdata_i[97:0]}),
-        .pop_i  (take_i && !exceeds),
+        .pop_i  (take_i && !is_astray),
         .head_o (oldest),
         .empty_o(is_empty),
         .full_o (),
         .used_o ()
     );
 
-    assign valid_o = enable_i && (exceeds ? index_q != tail_i : !is_empty);
+    assign valid_o = enable_i && (is_astray ? index_q != tail_i : !is_empty);
 
     always_comb begin
         desc_addr_o        = oldest[63:0];
@@ -143,7 +149,7 @@ module dma_ring_fetch #(
         desc_irq_o         = oldest[97];
         desc_fetch_error_o = ErrNone;
         if (oldest[99]) desc_fetch_error_o = oldest[98] ? ErrDecerr : ErrSlverr;
-        if (exceeds) desc_fetch_error_o = ErrAddrLimit;
+        if (is_astray) desc_fetch_error_o = ErrAddrLimit;
     end
 
     always_ff @(posedge clk_i) begin
@@ -151,7 +157,7 @@ module dma_ring_fetch #(
             room_q   <= RoomBits'(Depth);
             coming_q <= '0;
         end else if (issues || pushes || take_i) begin
-            room_q   <= room_q - (issues ? RoomBits'(beats) : '0) + RoomBits'(take_i && !exceeds);
+            room_q   <= room_q - (issues ? RoomBits'(beats) : '0) + RoomBits'(take_i && !is_astray);
             coming_q <= coming_q + (issues ? RoomBits'(beats) : '0) - RoomBits'(pushes);
         end
     end

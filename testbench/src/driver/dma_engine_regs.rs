@@ -132,7 +132,7 @@ pub const ERROR_KIND_SLVERR: u32 = 1;
 /// The bus answered DECERR.
 pub const ERROR_KIND_DECERR: u32 = 2;
 /// The transfer reaches beyond the implemented address bits (mode `limit_error`): refused, no bus
-/// access.
+/// access. From fetch: the ring does (mode `limit_error`), or `RING_TAIL` is not below `RING_SIZE`.
 pub const ERROR_KIND_ADDR_LIMIT: u32 = 3;
 /// s2mm: the packet was longer than LENGTH; what was too much is lost.
 pub const ERROR_KIND_OVERRUN: u32 = 4;
@@ -158,7 +158,7 @@ pub mod channel {
     pub const CONTROL_START: u32 = 0x1;
     /// Write 1 to stop the transfer in work: no further burst starts, what is outstanding is
     /// collected, then the channel ends with error kind aborted (or well, if all its data had
-    /// moved). Reads 0. (w1)
+    /// moved). A ring halts after the descriptor in work. Reads 0. (w1)
     pub const CONTROL_STOP: u32 = 0x2;
     /// Write 1 to put `RING_HEAD` and `RING_TAIL` to 0 and to clear `RING_STATUS`. Only while
     /// `ring_enable` is 0. Reads 0. (w1)
@@ -204,7 +204,8 @@ pub mod channel {
     /// failing burst. Grows while busy.
     pub const BYTES_DONE: u32 = 0x14;
     /// Bits 31:0 of the failing address: first byte of the failing burst (slverr, decerr), or first
-    /// byte beyond the limit (`addr_limit`).
+    /// byte beyond the limit (`addr_limit`). With error source fetch or writeback: the descriptor.
+    /// 0 for aborted and timeout.
     pub const FAIL_ADDR_LO: u32 = 0x18;
     /// Bits 63:32 of the failing address.
     pub const FAIL_ADDR_HI: u32 = 0x1c;
@@ -258,7 +259,8 @@ pub mod channel {
     pub const RING_HEAD_INDEX_MASK: u32 = 0xffff;
     /// Lowest bit of `RING_HEAD_INDEX_MASK`.
     pub const RING_HEAD_INDEX_SHIFT: u32 = 0;
-    /// Doorbell: the first descriptor that the engine may not take yet. Below `RING_SIZE`.
+    /// Doorbell: the first descriptor that the engine may not take yet. Below `RING_SIZE`;
+    /// otherwise the ring halts with error kind `addr_limit` from fetch.
     pub const RING_TAIL: u32 = 0x50;
     /// Index. (rw)
     pub const RING_TAIL_INDEX_MASK: u32 = 0xffff;

@@ -265,7 +265,7 @@ fn the_diagram_of_a_copy_from_the_rings() {
 #[test]
 fn the_diagram_of_many_copies_from_the_rings() {
     let samples = record(Setup::latency(4), async |bench| {
-        ring_copy(&bench, 8, 16).await;
+        ring_copy(&bench, 4, 32).await;
     });
     // Without a gap: a beat of data in every cycle from the first to the last.
     let beats = samples.iter().filter(|at| at.data.wvalid != 0).count();
@@ -275,7 +275,7 @@ fn the_diagram_of_many_copies_from_the_rings() {
     let lines = [&RING[..], &DATA[..]].concat();
     check(
         "rings",
-        "Eight copies of 16 bytes from the rings, latency 4",
+        "Four copies of 32 bytes from the rings, latency 4",
         &samples,
         &lines,
     );
