@@ -43,17 +43,21 @@ module dma_align #(
     logic flushes_q;
 
     logic [LaneBits-1:0] turn;
+    // After the stages up to each.
+    logic [BeatBits-1:0] turns[LaneBits+1];
     logic [BeatBits-1:0] turned, kept_bits;
-    logic [LaneBits+2:0] turn_bits;
     logic [LaneBits+1:0] total;
     logic is_full, gives, taken, empties;
     logic [BeatBytes-1:0] kept_lanes, below_rest;
 
-    // Rotate left by `turn` bytes: the first byte lands at lane `fill_q`. Whole words instead of a multiplexer for
-    // each byte: the same hardware, and a simulator moves words at once.
-    assign turn      = fill_q - lane_i;
-    assign turn_bits = {turn, 3'b000};
-    assign turned    = (data_i << turn_bits) | (data_i >> ((LaneBits + 4)'(BeatBits) - (LaneBits + 4)'(turn_bits)));
+    // Rotate left by `turn` bytes, a stage for each of its bits: the first byte lands at lane `fill_q`.
+    assign turn     = fill_q - lane_i;
+    assign turns[0] = data_i;
+    for (genvar stage = 0; stage < LaneBits; stage++) begin : gen_turns
+        localparam int unsigned Bits = 8 << stage;
+        assign turns[stage+1] = turn[stage] ? {turns[stage][BeatBits-Bits-1:0], turns[stage][BeatBits-1-:Bits]} : turns[stage];
+    end
+    assign turned = turns[LaneBits];
 
     assign total   = (LaneBits + 2)'(fill_q) + (LaneBits + 2)'(count_i);
     assign is_full = total >= (LaneBits + 2)'(BeatBytes);

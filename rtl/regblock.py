@@ -16,6 +16,8 @@ from systemrdl.node import AddrmapNode, FieldNode
 
 MODULE = "dma_engine_regs"
 FIELD = re.compile(r"    // Field: [\w.]+\n    always_comb begin.*?(?=\n    // Field: |\n\n)", re.DOTALL)
+# What a field is, what is written, and the bits of the register it lies in.
+WRITE = re.compile(r"\((?P<field>[\w.]+) & ~decoded_wr_biten\[(?P<high>\d+):(?P<low>\d+)\]\) \| .*")
 BRANCH = re.compile(r"(?P<head>(?:end else )?(?:if\(.*\) )?begin) // (?P<what>.*)\n\s+next_c = (?P<value>.*);\n")
 
 
@@ -114,13 +116,27 @@ class Field:
         self.outputs = re.findall(r"^    assign hwif_out.*$", text, re.MULTILINE)
         # `if(...) begin`, `end else if(...) begin` or `end else begin`, why, and what is loaded.
         self.branches = [(branch["head"], branch["what"], branch["value"]) for branch in branches]
+        # What is not written stays.
+        self.is_kept = not self.branches[-1][0].endswith("else begin")
         self.is_software_only = [what for _, what, _ in self.branches] == ["SW write"] and "hwif_in" not in self.branches[0][0]
+
+    def bytes(self, high: int, low: int) -> list[str]:
+        """Writes of the bytes that are strobed: flip-flops have an enable, which costs no logic."""
+        lines = []
+        for lane in range(low // 8, high // 8 + 1):
+            top, bottom = min(high, 8 * lane + 7), max(low, 8 * lane)
+            part = "" if low == high else f"[{top - low}:{bottom - low}]"
+            lines.append(f"if(decoded_wr_biten[{bottom}]) {self.storage}{part} <= decoded_wr_data[{top}:{bottom}];")
+        return lines
 
     def update(self, indent: str) -> list[str]:
         """The choice of what is loaded."""
         lines = []
         for head, what, value in self.branches:
-            lines += [f"{indent}{head} // {what}", f"{indent}    {self.storage} <= {value};"]
+            lines.append(f"{indent}{head} // {what}")
+            write = WRITE.fullmatch(value)
+            parts = self.bytes(int(write["high"]), int(write["low"])) if write and self.is_kept else []
+            lines += [f"{indent}    {part}" for part in parts or [f"{self.storage} <= {value};"]]
         return [*lines, f"{indent}end"]
 
 
@@ -161,12 +177,18 @@ def folded_fields(text: str, ring_only: set[str]) -> str:
 
 
 def guarded_readback(text: str) -> str:
-    """Chooses what is read in cycles with a read only."""
+    """Chooses what is read in cycles with a read only: one choice by address instead of one question for each."""
     begin, end = "        readback_data_var = '0;\n", "        readback_data = readback_data_var;\n"
     if text.count(begin) != 1 or text.count(end) != 1:
         adapt("readback")
-    text = text.replace(begin, begin + "        if (decoded_req && !decoded_req_is_wr) begin\n")
-    return text.replace(end, "        end\n" + end)
+    head, rest = text.split(begin)
+    registers, tail = rest.split(end)
+    choices, found = re.subn(r"^ {8}if\(rd_mux_addr == (.*)\) begin$", r"            \1: begin", registers, flags=re.MULTILINE)
+    choices = re.sub(r"^ {8}(end|  .*;)$", r"            \1", choices, flags=re.MULTILINE)
+    if not found or "if(" in choices:
+        adapt("readback")
+    choose = f"        if (decoded_req && !decoded_req_is_wr) begin\n            case (rd_mux_addr)\n{choices}"
+    return f"{head}{begin}{choose}                default: ;\n            endcase\n        end\n{end}{tail}"
 
 
 def used_strobes(text: str) -> str:

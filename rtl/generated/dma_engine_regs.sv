@@ -374,52 +374,76 @@ module dma_engine_regs #(
             field_s2mm_timeout_cycles_value <= 32'h0;
         end else if(decoded_req && decoded_req_is_wr) begin
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_mm2s_done_value <= (field_int_enable_mm2s_done_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+                if(decoded_wr_biten[0]) field_int_enable_mm2s_done_value <= decoded_wr_data[0:0];
             end
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_mm2s_error_value <= (field_int_enable_mm2s_error_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+                if(decoded_wr_biten[1]) field_int_enable_mm2s_error_value <= decoded_wr_data[1:1];
             end
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_s2mm_done_value <= (field_int_enable_s2mm_done_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+                if(decoded_wr_biten[8]) field_int_enable_s2mm_done_value <= decoded_wr_data[8:8];
             end
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_s2mm_error_value <= (field_int_enable_s2mm_error_value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+                if(decoded_wr_biten[9]) field_int_enable_s2mm_error_value <= decoded_wr_data[9:9];
             end
             if(strobe_mm2s_control && decoded_req_is_wr) begin // SW write
-                field_mm2s_control_keep_open_value <= (field_mm2s_control_keep_open_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+                if(decoded_wr_biten[8]) field_mm2s_control_keep_open_value <= decoded_wr_data[8:8];
             end
             if(strobe_mm2s_control && decoded_req_is_wr) begin // SW write
-                field_mm2s_control_counters_enable_value <= (field_mm2s_control_counters_enable_value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+                if(decoded_wr_biten[10]) field_mm2s_control_counters_enable_value <= decoded_wr_data[10:10];
             end
             if(strobe_mm2s_addr_lo && decoded_req_is_wr) begin // SW write
-                field_mm2s_addr_lo_value_value <= (field_mm2s_addr_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_mm2s_addr_lo_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_addr_lo_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_addr_lo_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_addr_lo_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_mm2s_addr_hi && decoded_req_is_wr) begin // SW write
-                field_mm2s_addr_hi_value_value <= (field_mm2s_addr_hi_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_mm2s_addr_hi_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_addr_hi_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_addr_hi_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_addr_hi_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_mm2s_length && decoded_req_is_wr) begin // SW write
-                field_mm2s_length_bytes_value <= (field_mm2s_length_bytes_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_mm2s_length_bytes_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_length_bytes_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_length_bytes_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_length_bytes_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_mm2s_timeout && decoded_req_is_wr) begin // SW write
-                field_mm2s_timeout_cycles_value <= (field_mm2s_timeout_cycles_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_mm2s_timeout_cycles_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_timeout_cycles_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_timeout_cycles_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_timeout_cycles_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_control && decoded_req_is_wr) begin // SW write
-                field_s2mm_control_keep_open_value <= (field_s2mm_control_keep_open_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+                if(decoded_wr_biten[8]) field_s2mm_control_keep_open_value <= decoded_wr_data[8:8];
             end
             if(strobe_s2mm_control && decoded_req_is_wr) begin // SW write
-                field_s2mm_control_counters_enable_value <= (field_s2mm_control_counters_enable_value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+                if(decoded_wr_biten[10]) field_s2mm_control_counters_enable_value <= decoded_wr_data[10:10];
             end
             if(strobe_s2mm_addr_lo && decoded_req_is_wr) begin // SW write
-                field_s2mm_addr_lo_value_value <= (field_s2mm_addr_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_s2mm_addr_lo_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_addr_lo_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_addr_lo_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_addr_lo_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_addr_hi && decoded_req_is_wr) begin // SW write
-                field_s2mm_addr_hi_value_value <= (field_s2mm_addr_hi_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_s2mm_addr_hi_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_addr_hi_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_addr_hi_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_addr_hi_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_length && decoded_req_is_wr) begin // SW write
-                field_s2mm_length_bytes_value <= (field_s2mm_length_bytes_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_s2mm_length_bytes_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_length_bytes_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_length_bytes_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_length_bytes_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_timeout && decoded_req_is_wr) begin // SW write
-                field_s2mm_timeout_cycles_value <= (field_s2mm_timeout_cycles_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_s2mm_timeout_cycles_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_timeout_cycles_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_timeout_cycles_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_timeout_cycles_value[31:24] <= decoded_wr_data[31:24];
             end
         end
     end
@@ -447,7 +471,7 @@ module dma_engine_regs #(
             field_s2mm_boundary_bits_value <= boundary_bits;
         end else begin
             if(strobe_control && decoded_req_is_wr && !(control_loopback_swwel_i)) begin // SW write
-                field_control_loopback_value <= (field_control_loopback_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+                if(decoded_wr_biten[0]) field_control_loopback_value <= decoded_wr_data[0:0];
             end
             if(strobe_control && decoded_req_is_wr) begin // SW write 1 set
                 field_control_soft_reset_value <= field_control_soft_reset_value | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
@@ -491,13 +515,13 @@ module dma_engine_regs #(
                 field_mm2s_status_start_ignored_value <= field_mm2s_status_start_ignored_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
             end
             if(strobe_mm2s_addr_limit && decoded_req_is_wr && mm2s_addr_limit_bits_swwe_i) begin // SW write
-                field_mm2s_addr_limit_bits_value <= (field_mm2s_addr_limit_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+                if(decoded_wr_biten[0]) field_mm2s_addr_limit_bits_value[6:0] <= decoded_wr_data[6:0];
             end
             if(strobe_mm2s_addr_limit && decoded_req_is_wr && mm2s_addr_limit_ring_bits_swwe_i) begin // SW write
-                field_mm2s_addr_limit_ring_bits_value <= (field_mm2s_addr_limit_ring_bits_value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+                if(decoded_wr_biten[8]) field_mm2s_addr_limit_ring_bits_value[6:0] <= decoded_wr_data[14:8];
             end
             if(strobe_mm2s_boundary && decoded_req_is_wr && mm2s_boundary_bits_swwe_i) begin // SW write
-                field_mm2s_boundary_bits_value <= (field_mm2s_boundary_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+                if(decoded_wr_biten[0]) field_mm2s_boundary_bits_value[6:0] <= decoded_wr_data[6:0];
             end
             if(strobe_s2mm_control && decoded_req_is_wr) begin // SW write
                 field_s2mm_control_start_value <= (field_s2mm_control_start_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
@@ -536,13 +560,13 @@ module dma_engine_regs #(
                 field_s2mm_status_start_ignored_value <= field_s2mm_status_start_ignored_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
             end
             if(strobe_s2mm_addr_limit && decoded_req_is_wr && s2mm_addr_limit_bits_swwe_i) begin // SW write
-                field_s2mm_addr_limit_bits_value <= (field_s2mm_addr_limit_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+                if(decoded_wr_biten[0]) field_s2mm_addr_limit_bits_value[6:0] <= decoded_wr_data[6:0];
             end
             if(strobe_s2mm_addr_limit && decoded_req_is_wr && s2mm_addr_limit_ring_bits_swwe_i) begin // SW write
-                field_s2mm_addr_limit_ring_bits_value <= (field_s2mm_addr_limit_ring_bits_value & ~decoded_wr_biten[14:8]) | (decoded_wr_data[14:8] & decoded_wr_biten[14:8]);
+                if(decoded_wr_biten[8]) field_s2mm_addr_limit_ring_bits_value[6:0] <= decoded_wr_data[14:8];
             end
             if(strobe_s2mm_boundary && decoded_req_is_wr && s2mm_boundary_bits_swwe_i) begin // SW write
-                field_s2mm_boundary_bits_value <= (field_s2mm_boundary_bits_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+                if(decoded_wr_biten[0]) field_s2mm_boundary_bits_value[6:0] <= decoded_wr_data[6:0];
             end
         end
     end
@@ -565,46 +589,62 @@ module dma_engine_regs #(
             field_s2mm_ring_coalesce_delay_value <= 16'h0;
         end else if(decoded_req && decoded_req_is_wr) begin
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_mm2s_ring_value <= (field_int_enable_mm2s_ring_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+                if(decoded_wr_biten[2]) field_int_enable_mm2s_ring_value <= decoded_wr_data[2:2];
             end
             if(strobe_int_enable && decoded_req_is_wr) begin // SW write
-                field_int_enable_s2mm_ring_value <= (field_int_enable_s2mm_ring_value & ~decoded_wr_biten[10:10]) | (decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+                if(decoded_wr_biten[10]) field_int_enable_s2mm_ring_value <= decoded_wr_data[10:10];
             end
             if(strobe_mm2s_control && decoded_req_is_wr) begin // SW write
-                field_mm2s_control_ring_enable_value <= (field_mm2s_control_ring_enable_value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+                if(decoded_wr_biten[9]) field_mm2s_control_ring_enable_value <= decoded_wr_data[9:9];
             end
             if(strobe_mm2s_ring_base_lo && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_base_lo_value_value <= (field_mm2s_ring_base_lo_value_value & ~decoded_wr_biten[31:4]) | (decoded_wr_data[31:4] & decoded_wr_biten[31:4]);
+                if(decoded_wr_biten[4]) field_mm2s_ring_base_lo_value_value[3:0] <= decoded_wr_data[7:4];
+                if(decoded_wr_biten[8]) field_mm2s_ring_base_lo_value_value[11:4] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_ring_base_lo_value_value[19:12] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_ring_base_lo_value_value[27:20] <= decoded_wr_data[31:24];
             end
             if(strobe_mm2s_ring_base_hi && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_base_hi_value_value <= (field_mm2s_ring_base_hi_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_mm2s_ring_base_hi_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_ring_base_hi_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_mm2s_ring_base_hi_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_ring_base_hi_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_mm2s_ring_size && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_size_count_value <= (field_mm2s_ring_size_count_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                if(decoded_wr_biten[0]) field_mm2s_ring_size_count_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_ring_size_count_value[15:8] <= decoded_wr_data[15:8];
             end
             if(strobe_mm2s_ring_coalesce && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_coalesce_count_value <= (field_mm2s_ring_coalesce_count_value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+                if(decoded_wr_biten[0]) field_mm2s_ring_coalesce_count_value[7:0] <= decoded_wr_data[7:0];
             end
             if(strobe_mm2s_ring_coalesce && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_coalesce_delay_value <= (field_mm2s_ring_coalesce_delay_value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+                if(decoded_wr_biten[16]) field_mm2s_ring_coalesce_delay_value[7:0] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_mm2s_ring_coalesce_delay_value[15:8] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_control && decoded_req_is_wr) begin // SW write
-                field_s2mm_control_ring_enable_value <= (field_s2mm_control_ring_enable_value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+                if(decoded_wr_biten[9]) field_s2mm_control_ring_enable_value <= decoded_wr_data[9:9];
             end
             if(strobe_s2mm_ring_base_lo && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_base_lo_value_value <= (field_s2mm_ring_base_lo_value_value & ~decoded_wr_biten[31:4]) | (decoded_wr_data[31:4] & decoded_wr_biten[31:4]);
+                if(decoded_wr_biten[4]) field_s2mm_ring_base_lo_value_value[3:0] <= decoded_wr_data[7:4];
+                if(decoded_wr_biten[8]) field_s2mm_ring_base_lo_value_value[11:4] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_ring_base_lo_value_value[19:12] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_ring_base_lo_value_value[27:20] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_ring_base_hi && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_base_hi_value_value <= (field_s2mm_ring_base_hi_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                if(decoded_wr_biten[0]) field_s2mm_ring_base_hi_value_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_ring_base_hi_value_value[15:8] <= decoded_wr_data[15:8];
+                if(decoded_wr_biten[16]) field_s2mm_ring_base_hi_value_value[23:16] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_ring_base_hi_value_value[31:24] <= decoded_wr_data[31:24];
             end
             if(strobe_s2mm_ring_size && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_size_count_value <= (field_s2mm_ring_size_count_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                if(decoded_wr_biten[0]) field_s2mm_ring_size_count_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_ring_size_count_value[15:8] <= decoded_wr_data[15:8];
             end
             if(strobe_s2mm_ring_coalesce && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_coalesce_count_value <= (field_s2mm_ring_coalesce_count_value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+                if(decoded_wr_biten[0]) field_s2mm_ring_coalesce_count_value[7:0] <= decoded_wr_data[7:0];
             end
             if(strobe_s2mm_ring_coalesce && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_coalesce_delay_value <= (field_s2mm_ring_coalesce_delay_value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+                if(decoded_wr_biten[16]) field_s2mm_ring_coalesce_delay_value[7:0] <= decoded_wr_data[23:16];
+                if(decoded_wr_biten[24]) field_s2mm_ring_coalesce_delay_value[15:8] <= decoded_wr_data[31:24];
             end
         end
     end
@@ -625,7 +665,8 @@ module dma_engine_regs #(
                 field_mm2s_control_ring_reset_value <= '0;
             end
             if(strobe_mm2s_ring_tail && decoded_req_is_wr) begin // SW write
-                field_mm2s_ring_tail_index_value <= (field_mm2s_ring_tail_index_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                if(decoded_wr_biten[0]) field_mm2s_ring_tail_index_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_mm2s_ring_tail_index_value[15:8] <= decoded_wr_data[15:8];
             end else if(mm2s_ring_tail_index_hwclr_i) begin // HW Clear
                 field_mm2s_ring_tail_index_value <= '0;
             end
@@ -649,7 +690,8 @@ module dma_engine_regs #(
                 field_s2mm_control_ring_reset_value <= '0;
             end
             if(strobe_s2mm_ring_tail && decoded_req_is_wr) begin // SW write
-                field_s2mm_ring_tail_index_value <= (field_s2mm_ring_tail_index_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                if(decoded_wr_biten[0]) field_s2mm_ring_tail_index_value[7:0] <= decoded_wr_data[7:0];
+                if(decoded_wr_biten[8]) field_s2mm_ring_tail_index_value[15:8] <= decoded_wr_data[15:8];
             end else if(s2mm_ring_tail_index_hwclr_i) begin // HW Clear
                 field_s2mm_ring_tail_index_value <= '0;
             end
@@ -773,237 +815,240 @@ module dma_engine_regs #(
         automatic logic [31:0] readback_data_var;
         readback_data_var = '0;
         if (decoded_req && !decoded_req_is_wr) begin
-        if(rd_mux_addr == 12'h0) begin
-            readback_data_var[31:0] = 32'h52424445;
-        end
-        if(rd_mux_addr == 12'h4) begin
-            readback_data_var[15:0] = 16'h2;
-            readback_data_var[31:16] = 16'h1;
-        end
-        if(rd_mux_addr == 12'h8) begin
-            readback_data_var[3:0] = caps0_beat_bytes_log2_next_i;
-            readback_data_var[14:8] = caps0_addr_bits_next_i;
-            readback_data_var[17:16] = caps0_addr_mode_next_i;
-            readback_data_var[23:20] = 4'h2;
-            readback_data_var[24] = 1'h1;
-            readback_data_var[25] = caps0_has_rings_next_i;
-            readback_data_var[26] = 1'h1;
-            readback_data_var[27] = 1'h1;
-            readback_data_var[31] = caps0_has_planted_fault_next_i;
-        end
-        if(rd_mux_addr == 12'hc) begin
-            readback_data_var[8:0] = caps1_max_burst_beats_next_i;
-            readback_data_var[23:16] = caps1_max_reads_next_i;
-            readback_data_var[31:24] = caps1_max_writes_next_i;
-        end
-        if(rd_mux_addr == 12'h10) begin
-            readback_data_var[15:0] = caps2_fifo_beats_next_i;
-            readback_data_var[23:16] = caps2_ring_descriptors_next_i;
-        end
-        if(rd_mux_addr == 12'h20) begin
-            readback_data_var[0] = field_control_loopback_value;
-            readback_data_var[1] = field_control_soft_reset_value;
-        end
-        if(rd_mux_addr == 12'h30) begin
-            readback_data_var[0] = int_status_mm2s_done_next_i;
-            readback_data_var[1] = int_status_mm2s_error_next_i;
-            readback_data_var[2] = int_status_mm2s_ring_next_i;
-            readback_data_var[8] = int_status_s2mm_done_next_i;
-            readback_data_var[9] = int_status_s2mm_error_next_i;
-            readback_data_var[10] = int_status_s2mm_ring_next_i;
-        end
-        if(rd_mux_addr == 12'h34) begin
-            readback_data_var[0] = field_int_enable_mm2s_done_value;
-            readback_data_var[1] = field_int_enable_mm2s_error_value;
-            readback_data_var[2] = field_int_enable_mm2s_ring_value;
-            readback_data_var[8] = field_int_enable_s2mm_done_value;
-            readback_data_var[9] = field_int_enable_s2mm_error_value;
-            readback_data_var[10] = field_int_enable_s2mm_ring_value;
-        end
-        if(rd_mux_addr == 12'h100) begin
-            readback_data_var[0] = field_mm2s_control_start_value;
-            readback_data_var[1] = field_mm2s_control_stop_value;
-            readback_data_var[2] = field_mm2s_control_ring_reset_value;
-            readback_data_var[3] = field_mm2s_control_counters_reset_value;
-            readback_data_var[8] = field_mm2s_control_keep_open_value;
-            readback_data_var[9] = field_mm2s_control_ring_enable_value;
-            readback_data_var[10] = field_mm2s_control_counters_enable_value;
-        end
-        if(rd_mux_addr == 12'h104) begin
-            readback_data_var[0] = mm2s_status_busy_next_i;
-            readback_data_var[1] = field_mm2s_status_done_value;
-            readback_data_var[2] = field_mm2s_status_error_value;
-            readback_data_var[3] = mm2s_status_zero_length_next_i;
-            readback_data_var[4] = mm2s_status_packet_end_next_i;
-            readback_data_var[5] = field_mm2s_status_start_ignored_value;
-            readback_data_var[11:8] = mm2s_status_error_kind_next_i;
-        end
-        if(rd_mux_addr == 12'h108) begin
-            readback_data_var[31:0] = field_mm2s_addr_lo_value_value;
-        end
-        if(rd_mux_addr == 12'h10c) begin
-            readback_data_var[31:0] = field_mm2s_addr_hi_value_value;
-        end
-        if(rd_mux_addr == 12'h110) begin
-            readback_data_var[31:0] = field_mm2s_length_bytes_value;
-        end
-        if(rd_mux_addr == 12'h114) begin
-            readback_data_var[31:0] = mm2s_bytes_done_bytes_next_i;
-        end
-        if(rd_mux_addr == 12'h118) begin
-            readback_data_var[31:0] = mm2s_fail_addr_lo_value_next_i;
-        end
-        if(rd_mux_addr == 12'h11c) begin
-            readback_data_var[31:0] = mm2s_fail_addr_hi_value_next_i;
-        end
-        if(rd_mux_addr == 12'h120) begin
-            readback_data_var[31:0] = field_mm2s_timeout_cycles_value;
-        end
-        if(rd_mux_addr == 12'h124) begin
-            readback_data_var[6:0] = field_mm2s_addr_limit_bits_value;
-            readback_data_var[14:8] = field_mm2s_addr_limit_ring_bits_value;
-        end
-        if(rd_mux_addr == 12'h128) begin
-            readback_data_var[6:0] = field_mm2s_boundary_bits_value;
-        end
-        if(rd_mux_addr == 12'h140) begin
-            readback_data_var[31:4] = field_mm2s_ring_base_lo_value_value;
-        end
-        if(rd_mux_addr == 12'h144) begin
-            readback_data_var[31:0] = field_mm2s_ring_base_hi_value_value;
-        end
-        if(rd_mux_addr == 12'h148) begin
-            readback_data_var[15:0] = field_mm2s_ring_size_count_value;
-        end
-        if(rd_mux_addr == 12'h14c) begin
-            readback_data_var[15:0] = mm2s_ring_head_index_next_i;
-        end
-        if(rd_mux_addr == 12'h150) begin
-            readback_data_var[15:0] = field_mm2s_ring_tail_index_value;
-        end
-        if(rd_mux_addr == 12'h154) begin
-            readback_data_var[7:0] = field_mm2s_ring_coalesce_count_value;
-            readback_data_var[31:16] = field_mm2s_ring_coalesce_delay_value;
-        end
-        if(rd_mux_addr == 12'h158) begin
-            readback_data_var[0] = mm2s_ring_status_busy_next_i;
-            readback_data_var[1] = field_mm2s_ring_status_halted_value;
-            readback_data_var[2] = field_mm2s_ring_status_irq_value;
-            readback_data_var[5:4] = mm2s_ring_status_error_source_next_i;
-        end
-        if(rd_mux_addr == 12'h160) begin
-            readback_data_var[15:0] = mm2s_ring_fail_index_next_i;
-        end
-        if(rd_mux_addr == 12'h180) begin
-            readback_data_var[31:0] = mm2s_count_busy_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h184) begin
-            readback_data_var[31:0] = mm2s_count_beats_beats_next_i;
-        end
-        if(rd_mux_addr == 12'h188) begin
-            readback_data_var[31:0] = mm2s_count_stall_address_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h18c) begin
-            readback_data_var[31:0] = mm2s_count_stall_data_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h190) begin
-            readback_data_var[31:0] = mm2s_count_stall_stream_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h194) begin
-            readback_data_var[8:0] = mm2s_count_outstanding_bursts_next_i;
-        end
-        if(rd_mux_addr == 12'h200) begin
-            readback_data_var[0] = field_s2mm_control_start_value;
-            readback_data_var[1] = field_s2mm_control_stop_value;
-            readback_data_var[2] = field_s2mm_control_ring_reset_value;
-            readback_data_var[3] = field_s2mm_control_counters_reset_value;
-            readback_data_var[8] = field_s2mm_control_keep_open_value;
-            readback_data_var[9] = field_s2mm_control_ring_enable_value;
-            readback_data_var[10] = field_s2mm_control_counters_enable_value;
-        end
-        if(rd_mux_addr == 12'h204) begin
-            readback_data_var[0] = s2mm_status_busy_next_i;
-            readback_data_var[1] = field_s2mm_status_done_value;
-            readback_data_var[2] = field_s2mm_status_error_value;
-            readback_data_var[3] = s2mm_status_zero_length_next_i;
-            readback_data_var[4] = s2mm_status_packet_end_next_i;
-            readback_data_var[5] = field_s2mm_status_start_ignored_value;
-            readback_data_var[11:8] = s2mm_status_error_kind_next_i;
-        end
-        if(rd_mux_addr == 12'h208) begin
-            readback_data_var[31:0] = field_s2mm_addr_lo_value_value;
-        end
-        if(rd_mux_addr == 12'h20c) begin
-            readback_data_var[31:0] = field_s2mm_addr_hi_value_value;
-        end
-        if(rd_mux_addr == 12'h210) begin
-            readback_data_var[31:0] = field_s2mm_length_bytes_value;
-        end
-        if(rd_mux_addr == 12'h214) begin
-            readback_data_var[31:0] = s2mm_bytes_done_bytes_next_i;
-        end
-        if(rd_mux_addr == 12'h218) begin
-            readback_data_var[31:0] = s2mm_fail_addr_lo_value_next_i;
-        end
-        if(rd_mux_addr == 12'h21c) begin
-            readback_data_var[31:0] = s2mm_fail_addr_hi_value_next_i;
-        end
-        if(rd_mux_addr == 12'h220) begin
-            readback_data_var[31:0] = field_s2mm_timeout_cycles_value;
-        end
-        if(rd_mux_addr == 12'h224) begin
-            readback_data_var[6:0] = field_s2mm_addr_limit_bits_value;
-            readback_data_var[14:8] = field_s2mm_addr_limit_ring_bits_value;
-        end
-        if(rd_mux_addr == 12'h228) begin
-            readback_data_var[6:0] = field_s2mm_boundary_bits_value;
-        end
-        if(rd_mux_addr == 12'h240) begin
-            readback_data_var[31:4] = field_s2mm_ring_base_lo_value_value;
-        end
-        if(rd_mux_addr == 12'h244) begin
-            readback_data_var[31:0] = field_s2mm_ring_base_hi_value_value;
-        end
-        if(rd_mux_addr == 12'h248) begin
-            readback_data_var[15:0] = field_s2mm_ring_size_count_value;
-        end
-        if(rd_mux_addr == 12'h24c) begin
-            readback_data_var[15:0] = s2mm_ring_head_index_next_i;
-        end
-        if(rd_mux_addr == 12'h250) begin
-            readback_data_var[15:0] = field_s2mm_ring_tail_index_value;
-        end
-        if(rd_mux_addr == 12'h254) begin
-            readback_data_var[7:0] = field_s2mm_ring_coalesce_count_value;
-            readback_data_var[31:16] = field_s2mm_ring_coalesce_delay_value;
-        end
-        if(rd_mux_addr == 12'h258) begin
-            readback_data_var[0] = s2mm_ring_status_busy_next_i;
-            readback_data_var[1] = field_s2mm_ring_status_halted_value;
-            readback_data_var[2] = field_s2mm_ring_status_irq_value;
-            readback_data_var[5:4] = s2mm_ring_status_error_source_next_i;
-        end
-        if(rd_mux_addr == 12'h260) begin
-            readback_data_var[15:0] = s2mm_ring_fail_index_next_i;
-        end
-        if(rd_mux_addr == 12'h280) begin
-            readback_data_var[31:0] = s2mm_count_busy_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h284) begin
-            readback_data_var[31:0] = s2mm_count_beats_beats_next_i;
-        end
-        if(rd_mux_addr == 12'h288) begin
-            readback_data_var[31:0] = s2mm_count_stall_address_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h28c) begin
-            readback_data_var[31:0] = s2mm_count_stall_data_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h290) begin
-            readback_data_var[31:0] = s2mm_count_stall_stream_cycles_next_i;
-        end
-        if(rd_mux_addr == 12'h294) begin
-            readback_data_var[8:0] = s2mm_count_outstanding_bursts_next_i;
-        end
+            case (rd_mux_addr)
+            12'h0: begin
+                readback_data_var[31:0] = 32'h52424445;
+            end
+            12'h4: begin
+                readback_data_var[15:0] = 16'h2;
+                readback_data_var[31:16] = 16'h1;
+            end
+            12'h8: begin
+                readback_data_var[3:0] = caps0_beat_bytes_log2_next_i;
+                readback_data_var[14:8] = caps0_addr_bits_next_i;
+                readback_data_var[17:16] = caps0_addr_mode_next_i;
+                readback_data_var[23:20] = 4'h2;
+                readback_data_var[24] = 1'h1;
+                readback_data_var[25] = caps0_has_rings_next_i;
+                readback_data_var[26] = 1'h1;
+                readback_data_var[27] = 1'h1;
+                readback_data_var[31] = caps0_has_planted_fault_next_i;
+            end
+            12'hc: begin
+                readback_data_var[8:0] = caps1_max_burst_beats_next_i;
+                readback_data_var[23:16] = caps1_max_reads_next_i;
+                readback_data_var[31:24] = caps1_max_writes_next_i;
+            end
+            12'h10: begin
+                readback_data_var[15:0] = caps2_fifo_beats_next_i;
+                readback_data_var[23:16] = caps2_ring_descriptors_next_i;
+            end
+            12'h20: begin
+                readback_data_var[0] = field_control_loopback_value;
+                readback_data_var[1] = field_control_soft_reset_value;
+            end
+            12'h30: begin
+                readback_data_var[0] = int_status_mm2s_done_next_i;
+                readback_data_var[1] = int_status_mm2s_error_next_i;
+                readback_data_var[2] = int_status_mm2s_ring_next_i;
+                readback_data_var[8] = int_status_s2mm_done_next_i;
+                readback_data_var[9] = int_status_s2mm_error_next_i;
+                readback_data_var[10] = int_status_s2mm_ring_next_i;
+            end
+            12'h34: begin
+                readback_data_var[0] = field_int_enable_mm2s_done_value;
+                readback_data_var[1] = field_int_enable_mm2s_error_value;
+                readback_data_var[2] = field_int_enable_mm2s_ring_value;
+                readback_data_var[8] = field_int_enable_s2mm_done_value;
+                readback_data_var[9] = field_int_enable_s2mm_error_value;
+                readback_data_var[10] = field_int_enable_s2mm_ring_value;
+            end
+            12'h100: begin
+                readback_data_var[0] = field_mm2s_control_start_value;
+                readback_data_var[1] = field_mm2s_control_stop_value;
+                readback_data_var[2] = field_mm2s_control_ring_reset_value;
+                readback_data_var[3] = field_mm2s_control_counters_reset_value;
+                readback_data_var[8] = field_mm2s_control_keep_open_value;
+                readback_data_var[9] = field_mm2s_control_ring_enable_value;
+                readback_data_var[10] = field_mm2s_control_counters_enable_value;
+            end
+            12'h104: begin
+                readback_data_var[0] = mm2s_status_busy_next_i;
+                readback_data_var[1] = field_mm2s_status_done_value;
+                readback_data_var[2] = field_mm2s_status_error_value;
+                readback_data_var[3] = mm2s_status_zero_length_next_i;
+                readback_data_var[4] = mm2s_status_packet_end_next_i;
+                readback_data_var[5] = field_mm2s_status_start_ignored_value;
+                readback_data_var[11:8] = mm2s_status_error_kind_next_i;
+            end
+            12'h108: begin
+                readback_data_var[31:0] = field_mm2s_addr_lo_value_value;
+            end
+            12'h10c: begin
+                readback_data_var[31:0] = field_mm2s_addr_hi_value_value;
+            end
+            12'h110: begin
+                readback_data_var[31:0] = field_mm2s_length_bytes_value;
+            end
+            12'h114: begin
+                readback_data_var[31:0] = mm2s_bytes_done_bytes_next_i;
+            end
+            12'h118: begin
+                readback_data_var[31:0] = mm2s_fail_addr_lo_value_next_i;
+            end
+            12'h11c: begin
+                readback_data_var[31:0] = mm2s_fail_addr_hi_value_next_i;
+            end
+            12'h120: begin
+                readback_data_var[31:0] = field_mm2s_timeout_cycles_value;
+            end
+            12'h124: begin
+                readback_data_var[6:0] = field_mm2s_addr_limit_bits_value;
+                readback_data_var[14:8] = field_mm2s_addr_limit_ring_bits_value;
+            end
+            12'h128: begin
+                readback_data_var[6:0] = field_mm2s_boundary_bits_value;
+            end
+            12'h140: begin
+                readback_data_var[31:4] = field_mm2s_ring_base_lo_value_value;
+            end
+            12'h144: begin
+                readback_data_var[31:0] = field_mm2s_ring_base_hi_value_value;
+            end
+            12'h148: begin
+                readback_data_var[15:0] = field_mm2s_ring_size_count_value;
+            end
+            12'h14c: begin
+                readback_data_var[15:0] = mm2s_ring_head_index_next_i;
+            end
+            12'h150: begin
+                readback_data_var[15:0] = field_mm2s_ring_tail_index_value;
+            end
+            12'h154: begin
+                readback_data_var[7:0] = field_mm2s_ring_coalesce_count_value;
+                readback_data_var[31:16] = field_mm2s_ring_coalesce_delay_value;
+            end
+            12'h158: begin
+                readback_data_var[0] = mm2s_ring_status_busy_next_i;
+                readback_data_var[1] = field_mm2s_ring_status_halted_value;
+                readback_data_var[2] = field_mm2s_ring_status_irq_value;
+                readback_data_var[5:4] = mm2s_ring_status_error_source_next_i;
+            end
+            12'h160: begin
+                readback_data_var[15:0] = mm2s_ring_fail_index_next_i;
+            end
+            12'h180: begin
+                readback_data_var[31:0] = mm2s_count_busy_cycles_next_i;
+            end
+            12'h184: begin
+                readback_data_var[31:0] = mm2s_count_beats_beats_next_i;
+            end
+            12'h188: begin
+                readback_data_var[31:0] = mm2s_count_stall_address_cycles_next_i;
+            end
+            12'h18c: begin
+                readback_data_var[31:0] = mm2s_count_stall_data_cycles_next_i;
+            end
+            12'h190: begin
+                readback_data_var[31:0] = mm2s_count_stall_stream_cycles_next_i;
+            end
+            12'h194: begin
+                readback_data_var[8:0] = mm2s_count_outstanding_bursts_next_i;
+            end
+            12'h200: begin
+                readback_data_var[0] = field_s2mm_control_start_value;
+                readback_data_var[1] = field_s2mm_control_stop_value;
+                readback_data_var[2] = field_s2mm_control_ring_reset_value;
+                readback_data_var[3] = field_s2mm_control_counters_reset_value;
+                readback_data_var[8] = field_s2mm_control_keep_open_value;
+                readback_data_var[9] = field_s2mm_control_ring_enable_value;
+                readback_data_var[10] = field_s2mm_control_counters_enable_value;
+            end
+            12'h204: begin
+                readback_data_var[0] = s2mm_status_busy_next_i;
+                readback_data_var[1] = field_s2mm_status_done_value;
+                readback_data_var[2] = field_s2mm_status_error_value;
+                readback_data_var[3] = s2mm_status_zero_length_next_i;
+                readback_data_var[4] = s2mm_status_packet_end_next_i;
+                readback_data_var[5] = field_s2mm_status_start_ignored_value;
+                readback_data_var[11:8] = s2mm_status_error_kind_next_i;
+            end
+            12'h208: begin
+                readback_data_var[31:0] = field_s2mm_addr_lo_value_value;
+            end
+            12'h20c: begin
+                readback_data_var[31:0] = field_s2mm_addr_hi_value_value;
+            end
+            12'h210: begin
+                readback_data_var[31:0] = field_s2mm_length_bytes_value;
+            end
+            12'h214: begin
+                readback_data_var[31:0] = s2mm_bytes_done_bytes_next_i;
+            end
+            12'h218: begin
+                readback_data_var[31:0] = s2mm_fail_addr_lo_value_next_i;
+            end
+            12'h21c: begin
+                readback_data_var[31:0] = s2mm_fail_addr_hi_value_next_i;
+            end
+            12'h220: begin
+                readback_data_var[31:0] = field_s2mm_timeout_cycles_value;
+            end
+            12'h224: begin
+                readback_data_var[6:0] = field_s2mm_addr_limit_bits_value;
+                readback_data_var[14:8] = field_s2mm_addr_limit_ring_bits_value;
+            end
+            12'h228: begin
+                readback_data_var[6:0] = field_s2mm_boundary_bits_value;
+            end
+            12'h240: begin
+                readback_data_var[31:4] = field_s2mm_ring_base_lo_value_value;
+            end
+            12'h244: begin
+                readback_data_var[31:0] = field_s2mm_ring_base_hi_value_value;
+            end
+            12'h248: begin
+                readback_data_var[15:0] = field_s2mm_ring_size_count_value;
+            end
+            12'h24c: begin
+                readback_data_var[15:0] = s2mm_ring_head_index_next_i;
+            end
+            12'h250: begin
+                readback_data_var[15:0] = field_s2mm_ring_tail_index_value;
+            end
+            12'h254: begin
+                readback_data_var[7:0] = field_s2mm_ring_coalesce_count_value;
+                readback_data_var[31:16] = field_s2mm_ring_coalesce_delay_value;
+            end
+            12'h258: begin
+                readback_data_var[0] = s2mm_ring_status_busy_next_i;
+                readback_data_var[1] = field_s2mm_ring_status_halted_value;
+                readback_data_var[2] = field_s2mm_ring_status_irq_value;
+                readback_data_var[5:4] = s2mm_ring_status_error_source_next_i;
+            end
+            12'h260: begin
+                readback_data_var[15:0] = s2mm_ring_fail_index_next_i;
+            end
+            12'h280: begin
+                readback_data_var[31:0] = s2mm_count_busy_cycles_next_i;
+            end
+            12'h284: begin
+                readback_data_var[31:0] = s2mm_count_beats_beats_next_i;
+            end
+            12'h288: begin
+                readback_data_var[31:0] = s2mm_count_stall_address_cycles_next_i;
+            end
+            12'h28c: begin
+                readback_data_var[31:0] = s2mm_count_stall_data_cycles_next_i;
+            end
+            12'h290: begin
+                readback_data_var[31:0] = s2mm_count_stall_stream_cycles_next_i;
+            end
+            12'h294: begin
+                readback_data_var[8:0] = s2mm_count_outstanding_bursts_next_i;
+            end
+                default: ;
+            endcase
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr;

@@ -31,7 +31,7 @@ COUNT = 240
 LEAST_PERCENT = 95.0
 # The whole of a mutant's tests takes a fraction of that.
 LIMIT_SECONDS = 240
-CARGO = ["cargo", "test", "--locked", "--release", "--workspace", "--all-features", "--no-run", "--quiet"]
+CARGO = ["cargo", "test", "--locked", "--release", "--workspace", "--all-features", "--test", "engine", "--no-run", "--quiet"]
 # Kills most within a second.
 FIRST = "transfer/copy"
 # Groups of scenarios whose engine has the mutants' parameters; more of the others is about software.
