@@ -280,7 +280,7 @@ module engine_proof #(
         axi_manager_rules #(
             .DataWidth   (128),
             .IdWidth     (1),
-            .MaxTracked  (4),
+            .MaxTracked  (8),
             .EarlyStrobes(8)
         ) u_rules (
             .aclk(clk_i), .aresetn(rst_ni),
