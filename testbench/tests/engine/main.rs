@@ -4,6 +4,7 @@ mod bench;
 mod cycles;
 mod diagrams;
 mod failures;
+mod lengths;
 mod limits;
 mod packets;
 mod parameters;
