@@ -10,6 +10,7 @@ mod packets;
 mod parameters;
 mod registers;
 mod ring;
+mod ring_work;
 mod ringless;
 mod rings;
 mod stops;
