@@ -53,9 +53,9 @@ module dma_align #(
     // Rotate left by `turn` bytes, a stage for each of its bits: the first byte lands at lane `fill_q`.
     assign turn     = fill_q - lane_i;
     assign turns[0] = data_i;
-    for (genvar stage = 0; stage < LaneBits; stage++) begin : gen_turns
-        localparam int unsigned Bits = 8 << stage;
-        assign turns[stage+1] = turn[stage] ? {turns[stage][BeatBits-Bits-1:0], turns[stage][BeatBits-1-:Bits]} : turns[stage];
+    for (genvar at = 0; at < LaneBits; at++) begin : gen_turns
+        localparam int unsigned Bits = 8 << at;
+        assign turns[at+1] = turn[at] ? {turns[at][BeatBits-Bits-1:0], turns[at][BeatBits-1-:Bits]} : turns[at];
     end
     assign turned = turns[LaneBits];
 
