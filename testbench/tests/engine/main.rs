@@ -1,9 +1,11 @@
 //! The reference engine at register level, on the verilated RTL: each row of the tables in `rtl/README.md`.
 
 mod bench;
+mod coalescing;
 mod cycles;
 mod diagrams;
 mod failures;
+mod fields;
 mod limits;
 mod packets;
 mod parameters;
@@ -13,5 +15,7 @@ mod ringless;
 mod rings;
 mod stops;
 mod straps;
+mod tails;
 mod timeouts;
 mod torn;
+mod wide;
