@@ -2,6 +2,7 @@
 
 mod bench;
 mod coalescing;
+mod counters;
 mod cycles;
 mod diagrams;
 mod failures;
