@@ -19,7 +19,7 @@ use rebound_sim::host::Host;
 use rebound_sim::memory::HostMemory;
 use rebound_sim::seed::Seed as SimSeed;
 use rebound_sim::simulation::{Options, Simulation};
-use rebound_sim::stream::Packet;
+use rebound_sim::stream::{Packet, StreamPolicy};
 use rebound_sim::trace::TraceKind;
 use swiotlb::{DmaAddr, PhysAddr, PhysMemory as _};
 
@@ -44,6 +44,7 @@ const RESET_CYCLES: u64 = 8;
 pub(crate) struct Setup {
     pub(crate) engine: EnginePlan,
     pub(crate) bus: BusPolicy,
+    pub(crate) stream: StreamPolicy,
     /// TKEEP of the first beats into s2mm, where it differs from what a well-behaved source sends.
     pub(crate) keeps: Vec<Option<u64>>,
 }
@@ -53,6 +54,7 @@ impl Default for Setup {
         Self {
             engine: EnginePlan::bits(32),
             bus: BusPolicy::with_latency(20),
+            stream: StreamPolicy::default(),
             keeps: Vec::new(),
         }
     }
@@ -113,6 +115,7 @@ pub(crate) fn begin<T: 'static>(
     }
     let options = Options {
         bus: setup.bus,
+        stream: setup.stream,
         ..Options::default()
     };
     let device = TornStream::new(device, setup.keeps);
