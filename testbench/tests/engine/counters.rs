@@ -239,7 +239,7 @@ fn counters_stand_still_when_they_are_off_and_their_reset_is_their_own() {
     let stall = Stall::Random { probability: 0.6 };
     let mut setup = Setup::latency(20);
     setup.bus.stalls = ChannelStalls::uniform(stall);
-    setup.stream = streams()[1].clone();
+    setup.stream = streams()[1];
     watch(setup, async move |bench| {
         let read = async |channel: &Channel| {
             let mut values = Vec::new();

@@ -62,7 +62,7 @@ const GLOBALS: [Register; 8] = [
     register(regs::INT_ENABLE, 0, INTERRUPTS),
 ];
 
-/// ADDR_LIMIT and BOUNDARY refuse each of the patterns here: `straps.rs` has the values that they take.
+/// `ADDR_LIMIT` and `BOUNDARY` refuse each of the patterns here: `straps.rs` has the values that they take.
 const CHANNEL: [Register; 25] = [
     Register {
         // A stop halts even a ring that is idle.
@@ -99,7 +99,7 @@ const CHANNEL: [Register; 25] = [
     register(reg::ADDR_LIMIT, LIMITS, 0),
 ];
 const LIMITS: u32 = 32 << reg::ADDR_LIMIT_BITS_SHIFT | 32 << reg::ADDR_LIMIT_RING_BITS_SHIFT;
-/// What ADDR_LIMIT takes of 8-bit patterns that are a power of two.
+/// What `ADDR_LIMIT` takes of 8-bit patterns that are a power of two.
 const STRAPS_TAKEN: [u32; 2] = [16, 32];
 
 /// Bytes behind which nothing is.
