@@ -44,6 +44,8 @@ const RESET_CYCLES: u64 = 8;
 pub(crate) struct Setup {
     pub(crate) engine: EnginePlan,
     pub(crate) bus: BusPolicy,
+    /// The rings' port, where it differs from `bus`.
+    pub(crate) ring_bus: Option<BusPolicy>,
     /// TKEEP of the first beats into s2mm, where it differs from what a well-behaved source sends.
     pub(crate) keeps: Vec<Option<u64>>,
 }
@@ -53,6 +55,7 @@ impl Default for Setup {
         Self {
             engine: EnginePlan::bits(32),
             bus: BusPolicy::with_latency(20),
+            ring_bus: None,
             keeps: Vec::new(),
         }
     }
@@ -112,6 +115,9 @@ pub(crate) fn begin<T: 'static>(
             .expect("ranges do not overlap");
     }
     let options = Options {
+        bus_by_port: setup
+            .ring_bus
+            .map_or_else(Vec::new, |ring| vec![setup.bus.clone(), ring]),
         bus: setup.bus,
         ..Options::default()
     };
