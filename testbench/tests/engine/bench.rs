@@ -11,7 +11,7 @@ use rebound::execute::{Core, Environment};
 use rebound::scenario::plan::EnginePlan;
 use rebound::seed::Seed;
 use rebound_sim::axi::{BusPolicy, FaultAccess, FaultResponse, FaultWindow};
-use rebound_sim::axil::Registers;
+use rebound_sim::axil::{AxilPolicy, Registers};
 use rebound_sim::clock::Task;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{AddressEvent, BusEvent};
@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) bus: BusPolicy,
     /// The rings' port, where it differs from `bus`.
     pub(crate) ring_bus: Option<BusPolicy>,
+    /// How the registers are accessed.
+    pub(crate) axil: AxilPolicy,
     /// TKEEP of the first beats into s2mm, where it differs from what a well-behaved source sends.
     pub(crate) keeps: Vec<Option<u64>>,
 }
@@ -56,6 +58,7 @@ impl Default for Setup {
             engine: EnginePlan::bits(32),
             bus: BusPolicy::with_latency(20),
             ring_bus: None,
+            axil: AxilPolicy::default(),
             keeps: Vec::new(),
         }
     }
@@ -119,6 +122,7 @@ pub(crate) fn begin<T: 'static>(
             .ring_bus
             .map_or_else(Vec::new, |ring| vec![setup.bus.clone(), ring]),
         bus: setup.bus,
+        axil: setup.axil,
         ..Options::default()
     };
     let device = TornStream::new(device, setup.keeps);

@@ -7,6 +7,7 @@ mod failures;
 mod limits;
 mod packets;
 mod parameters;
+mod register_port;
 mod registers;
 mod ring;
 mod ring_failures;
