@@ -11,7 +11,7 @@ use rebound::execute::{Core, Environment};
 use rebound::scenario::plan::EnginePlan;
 use rebound::seed::Seed;
 use rebound_sim::axi::{BusPolicy, FaultAccess, FaultResponse, FaultWindow};
-use rebound_sim::axil::Registers;
+use rebound_sim::axil::{AxilPolicy, Registers};
 use rebound_sim::clock::Task;
 use rebound_sim::device_port::PinDevice;
 use rebound_sim::events::{AddressEvent, BusEvent};
@@ -45,6 +45,10 @@ pub(crate) struct Setup {
     pub(crate) engine: EnginePlan,
     pub(crate) bus: BusPolicy,
     pub(crate) stream: StreamPolicy,
+    /// The rings' port, where it differs from `bus`.
+    pub(crate) ring_bus: Option<BusPolicy>,
+    /// How the registers are accessed.
+    pub(crate) axil: AxilPolicy,
     /// TKEEP of the first beats into s2mm, where it differs from what a well-behaved source sends.
     pub(crate) keeps: Vec<Option<u64>>,
 }
@@ -55,6 +59,8 @@ impl Default for Setup {
             engine: EnginePlan::bits(32),
             bus: BusPolicy::with_latency(20),
             stream: StreamPolicy::default(),
+            ring_bus: None,
+            axil: AxilPolicy::default(),
             keeps: Vec::new(),
         }
     }
@@ -114,8 +120,12 @@ pub(crate) fn begin<T: 'static>(
             .expect("ranges do not overlap");
     }
     let options = Options {
+        bus_by_port: setup
+            .ring_bus
+            .map_or_else(Vec::new, |ring| vec![setup.bus.clone(), ring]),
         bus: setup.bus,
         stream: setup.stream,
+        axil: setup.axil,
         ..Options::default()
     };
     let device = TornStream::new(device, setup.keeps);

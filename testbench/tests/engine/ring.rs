@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use rebound::driver::dma_engine_descriptor as descriptor;
 use rebound::driver::dma_engine_regs::channel as reg;
-use swiotlb::{PhysAddr, PhysMemory as _};
+use rebound_sim::axi::{FaultAccess, FaultResponse, FaultWindow};
+use swiotlb::{DmaAddr, PhysAddr, PhysMemory as _};
 
 use super::bench::{Bench, Channel};
 
@@ -58,6 +59,27 @@ impl Ring {
             .expect("RAM");
         self.tail.set((index + 1) % self.size);
         index
+    }
+
+    /// Lets one descriptor answer with an error, and nothing else on the rings' port.
+    pub(crate) fn fault(&self, index: u32, access: FaultAccess, response: FaultResponse) {
+        let window = FaultWindow {
+            dma_base: DmaAddr::new(self.addr(index)),
+            bytes: descriptor::BYTES,
+            access,
+            response,
+        };
+        self.bench
+            .host
+            .set_faults(PORT, vec![window])
+            .expect("a valid window");
+    }
+
+    pub(crate) fn no_faults(&self) {
+        self.bench
+            .host
+            .set_faults(PORT, Vec::new())
+            .expect("no window");
     }
 
     pub(crate) async fn doorbell(&self) {

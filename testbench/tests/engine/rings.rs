@@ -4,11 +4,10 @@ use rebound::driver::dma_engine_descriptor::{DONE, ERROR, IRQ, MORE, PACKET_END,
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound::scenario::plan::{AddrMode, EnginePlan};
-use rebound_sim::axi::{ChannelStalls, FaultAccess, FaultResponse, FaultWindow, ResponseOrder};
+use rebound_sim::axi::{ChannelStalls, FaultAccess, FaultResponse, ResponseOrder};
 use rebound_sim::events::{AddressEvent, Direction};
 use rebound_sim::seed::Seed as SimSeed;
 use rebound_sim::stall::Stall;
-use swiotlb::DmaAddr;
 
 use super::bench::{Bench, SOURCE, Setup, TARGET, run};
 use super::ring::{PORT, Ring};
@@ -23,24 +22,6 @@ async fn read_ring(bench: &Bench, size: u32) -> Ring {
 
 async fn write_ring(bench: &Bench, size: u32) -> Ring {
     Ring::enable(bench, bench.s2mm(), WRITE_RING, size).await
-}
-
-/// Lets one descriptor answer with DECERR.
-fn break_descriptor(bench: &Bench, ring: &Ring, index: u32, access: FaultAccess) {
-    let window = FaultWindow {
-        dma_base: DmaAddr::new(ring.addr(index)),
-        bytes: 16,
-        access,
-        response: FaultResponse::Decerr,
-    };
-    bench
-        .host
-        .set_faults(PORT, vec![window])
-        .expect("a valid window");
-}
-
-fn heal_descriptors(bench: &Bench) {
-    bench.host.set_faults(PORT, Vec::new()).expect("no window");
 }
 
 /// Bursts of the rings' port in one direction.
@@ -285,7 +266,7 @@ fn a_descriptor_that_cannot_be_read_halts_its_ring_alone() {
             reads.post(SOURCE + at * 100, 100, 0);
             writes.post(TARGET + at * 0x1000, 100, 0);
         }
-        break_descriptor(&bench, &reads, 2, FaultAccess::Read);
+        reads.fault(2, FaultAccess::Read, FaultResponse::Decerr);
         writes.doorbell().await;
         reads.doorbell().await;
         assert_eq!(reads.halt().await, 2, "what is before is done");
@@ -305,7 +286,7 @@ fn a_descriptor_that_cannot_be_read_halts_its_ring_alone() {
             assert_eq!(bench.memory(TARGET + at * 0x1000, 90), data);
         }
         writes.settle().await;
-        heal_descriptors(&bench);
+        reads.no_faults();
         reads.resume().await;
         reads.settle().await;
         for at in 0..6 {
@@ -390,7 +371,7 @@ fn a_write_back_that_fails_is_told_and_halts_the_ring() {
         for _ in 0..3 {
             ring.post(SOURCE, 64, 0);
         }
-        break_descriptor(&bench, &ring, 0, FaultAccess::Write);
+        ring.fault(0, FaultAccess::Write, FaultResponse::Decerr);
         ring.doorbell().await;
         assert_eq!(ring.halt().await, 0, "nothing is known to be in memory");
         let (kind, source, addr, index) = ring.failure().await;
@@ -398,7 +379,7 @@ fn a_write_back_that_fails_is_told_and_halts_the_ring() {
         assert_eq!(source, regs::ERROR_SOURCE_WRITEBACK);
         assert_eq!((addr, index), (ring.addr(0), 0));
         // A reset of the ring makes it new.
-        heal_descriptors(&bench);
+        ring.no_faults();
         let done = ring.channel.status().await;
         ring.channel.write(reg::STATUS, done).await;
         let ring = read_ring(&bench, 16).await;
@@ -628,7 +609,7 @@ fn a_ring_that_is_switched_off_in_mid_work_finishes_and_is_reset_only_then() {
 fn a_write_back_that_fails_after_its_ring_was_switched_off_is_told() {
     run(Setup::latency(200), async |bench| {
         let ring = read_ring(&bench, 16).await;
-        break_descriptor(&bench, &ring, 0, FaultAccess::Write);
+        ring.fault(0, FaultAccess::Write, FaultResponse::Decerr);
         bench
             .write(regs::INT_ENABLE, regs::INT_ENABLE_MM2S_ERROR)
             .await;
@@ -645,7 +626,7 @@ fn a_write_back_that_fails_after_its_ring_was_switched_off_is_told() {
         let expected = (regs::ERROR_KIND_DECERR, regs::ERROR_SOURCE_WRITEBACK);
         assert_eq!((kind, source), expected);
         assert_eq!((addr, index), (ring.addr(0), 0));
-        heal_descriptors(&bench);
+        ring.no_faults();
         ring.channel
             .write(reg::CONTROL, reg::CONTROL_RING_RESET)
             .await;
