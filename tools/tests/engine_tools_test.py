@@ -73,7 +73,9 @@ class Coverage(unittest.TestCase):
         code = (ROOT / "rtl/dma_fifo.sv").read_text().splitlines()[2].strip()
         self.assertEqual(self.judged(records), [f"dma_fifo.sv:3: never reached: {code}"])
         self.assertEqual(self.judged(records, f"dma_fifo.sv: {code}\n    It cannot be.\n"), [])
-        self.assertEqual(len(self.judged(records, f"dma_fifo.sv: {code}\n")), 1, "a hole without a reason")
+        for holes in (f"dma_fifo.sv: {code}\n", f"dma_fifo.sv: {code}\npoint: gone\n    It is.\n", "    It cannot be.\n"):
+            with self.assertRaisesRegex(ValueError, "holes.txt.*reason"):
+                self.judged(records, holes)
 
     def test_a_point_never_hit_wants_a_reason(self):
         records = record("line", 3, "block", 1) + record("user", 9, "burst", 0)
@@ -102,7 +104,7 @@ class Mutants(unittest.TestCase):
         mutants = [netlist.parse(self.LINE.replace("mutant 8 7", f"mutant 8 {number}")) for number in range(1, 101)]
         killers = {each.number: None if each.number <= survives else "a test" for each in mutants}
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            with mock.patch.object(run, "RESULTS", pathlib.Path(folder)), mock.patch.object(run, "reasons", lambda: reasons):
+            with mock.patch.object(run, "RESULTS", pathlib.Path(folder)), mock.patch.object(run, "reasons", lambda path: reasons):
                 return run.report(mutants, killers, 1.0)
 
     def test_a_line_of_the_list_is_read(self):
@@ -116,6 +118,10 @@ class Mutants(unittest.TestCase):
         self.assertEqual(self.verdict(1, {}), 1, "a survivor without a reason")
         self.assertEqual(self.verdict(5, known), 0)
         self.assertEqual(self.verdict(6, known), 1, "too many survivors")
+
+    def test_what_is_the_same_engine_does_not_count(self):
+        same = {netlist.parse(self.LINE).key: "equivalent: the bit is always 0"}
+        self.assertEqual(self.verdict(50, same), 0)
 
     def test_parameters_are_the_defaults_of_the_manifest(self):
         manifest = (ROOT / "rtl/dma_engine.toml").read_text().split("[parameters]", 1)[1].split("\n\n", 1)[0]
