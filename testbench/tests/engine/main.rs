@@ -1,6 +1,7 @@
 //! The reference engine at register level, on the verilated RTL: each row of the tables in `rtl/README.md`.
 
 mod bench;
+mod carries;
 mod coalescing;
 mod counters;
 mod cycles;
