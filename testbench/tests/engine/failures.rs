@@ -251,3 +251,28 @@ fn the_first_failing_burst_is_told_when_several_fail() {
         assert_eq!(bench.packet().await.len(), 0x110);
     });
 }
+
+#[test]
+fn no_further_burst_begins_after_one_that_failed() {
+    // Of 400 bursts, those that were on their way when the first one was answered.
+    const MANY: u32 = 400 * 128;
+    with_responses(async |bench, response, kind| {
+        for (is_write, channel, addr) in
+            [(false, bench.mm2s(), SOURCE), (true, bench.s2mm(), TARGET)]
+        {
+            bench.fault(addr, response);
+            let before = bench.bursts().len();
+            if is_write {
+                bench.push(MANY as usize);
+            }
+            channel.start(addr, MANY).await;
+            let end = channel.end().await;
+            assert_eq!((end.kind, end.bytes_done, end.fail_addr), (kind, 0, addr));
+            if !is_write {
+                assert_eq!(bench.packet().await, [0; 0], "broken off");
+            }
+            let begun = bench.bursts().len() - before;
+            assert!((1..200).contains(&begun), "{begun} bursts");
+        }
+    });
+}

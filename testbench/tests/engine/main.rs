@@ -22,6 +22,7 @@ mod rings;
 mod sides;
 mod silence;
 mod stops;
+mod strap_bits;
 mod straps;
 mod tails;
 mod timeouts;

@@ -464,6 +464,22 @@ fn a_start_is_ignored_while_the_ring_is_on() {
 }
 
 #[test]
+fn a_start_that_comes_with_the_ring_is_ignored() {
+    run(Setup::default(), async |bench| {
+        for channel in [bench.mm2s(), bench.s2mm()] {
+            channel.set(SOURCE, 64).await;
+            let both = reg::CONTROL_START | reg::CONTROL_RING_ENABLE;
+            channel.write(reg::CONTROL, both).await;
+            bench.host.sleep(200).await;
+            let ignored = reg::STATUS_START_IGNORED;
+            assert_eq!(channel.status().await, ignored, "and nothing else");
+            assert_eq!(bench.bursts(), []);
+            channel.write(reg::CONTROL, 0).await;
+        }
+    });
+}
+
+#[test]
 fn counters_tell_beats_stalls_and_the_most_bursts_outstanding() {
     run(Setup::latency(100), async |bench| {
         let mm2s = bench.mm2s();

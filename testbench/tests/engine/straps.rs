@@ -39,7 +39,7 @@ async fn limit(channel: &Channel) -> (u32, u32) {
 }
 
 /// Straps both channels to as many address bits.
-async fn strap_both(bench: &Bench, bits: u32) {
+pub(super) async fn strap_both(bench: &Bench, bits: u32) {
     for channel in [bench.mm2s(), bench.s2mm()] {
         assert_eq!(strap(&channel, bits, bits).await, (bits, bits));
     }
@@ -300,7 +300,7 @@ fn a_strap_that_changes_during_a_transfer_takes_effect_at_the_next_start() {
 }
 
 /// Puts a ring of which the memory is known at another address.
-async fn enable_at(ring: &Ring, base: u64) {
+pub(super) async fn enable_at(ring: &Ring, base: u64) {
     let channel = &ring.channel;
     channel.write(reg::CONTROL, 0).await;
     channel.write(reg::CONTROL, reg::CONTROL_RING_RESET).await;
