@@ -2,7 +2,7 @@
 
 use rebound::driver::dma_engine_descriptor::{DONE, ERROR, PACKET_END};
 use rebound::driver::dma_engine_regs as regs;
-use rebound_sim::axi::BusPolicy;
+use rebound_sim::axi::{BusPolicy, FaultResponse};
 
 use super::bench::{Bench, End, SOURCE, Setup, TARGET, run};
 use super::ring::Ring;
@@ -93,6 +93,31 @@ fn a_descriptor_counts_with_all_the_bits_of_its_length() {
             assert_eq!(status & !PACKET_END, DONE | ERROR | kind, "{length:#x}");
             check_beginning(&bench, done, length).await;
             mm2s.resume().await;
+        }
+    });
+}
+
+#[test]
+fn a_failure_tells_its_bytes_at_any_length() {
+    const GOOD: u32 = 256;
+    run(fast(), async |bench| {
+        let kind = regs::ERROR_KIND_SLVERR;
+        for length in (10..32).map(|bit| 1 << bit) {
+            let fails = SOURCE + u64::from(GOOD);
+            bench.fault(fails, FaultResponse::Slverr);
+            bench.mm2s().start(SOURCE, length).await;
+            let end = bench.mm2s().end().await;
+            assert_eq!(end, End::failed(kind, GOOD, fails), "{length:#x}");
+            let sent = bench.memory(SOURCE, GOOD as usize);
+            assert_eq!(bench.packet().await, sent, "{length:#x}");
+
+            let fails = TARGET + u64::from(GOOD);
+            bench.fault(fails, FaultResponse::Slverr);
+            bench.push(600);
+            bench.s2mm().start(TARGET, length).await;
+            let end = bench.s2mm().end().await;
+            let failed = End::failed(kind, GOOD, fails);
+            assert_eq!(end, failed.with_packet_end(), "{length:#x}");
         }
     });
 }

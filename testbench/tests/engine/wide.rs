@@ -200,3 +200,44 @@ fn the_largest_rings_use_each_of_their_descriptors_and_wrap() {
         }
     });
 }
+
+#[test]
+fn a_failing_descriptor_is_told_with_each_bit_of_its_index() {
+    for is_write in [false, true] {
+        run(Setup::latency(3), async move |bench| {
+            let (channel, buffer) = if is_write {
+                (bench.s2mm(), TARGET)
+            } else {
+                (bench.mm2s(), SOURCE)
+            };
+            // Never two in a row: s2mm would begin with the second before the first has failed.
+            let fails =
+                |index: u32| (index > 2 && index.is_power_of_two()) || index.is_multiple_of(0x445);
+            let ring = Ring::enable(&bench, channel, WRITES, MOST).await;
+            bench.fault(buffer, FaultResponse::Slverr);
+            for index in 0..MOST - 1 {
+                ring.post(buffer, if fails(index) { BYTES } else { 0 }, 0);
+            }
+            ring.doorbell().await;
+            for index in (0..MOST - 1).filter(|index| fails(*index)) {
+                if is_write {
+                    bench.push(BYTES as usize);
+                }
+                let head = ring.halt().await;
+                assert_eq!(head, index + 1, "{index} is written back");
+                let expected = (
+                    regs::ERROR_KIND_SLVERR,
+                    regs::ERROR_SOURCE_DATA,
+                    buffer,
+                    index,
+                );
+                assert_eq!(ring.failure().await, expected);
+                if !is_write {
+                    assert_eq!(bench.packet().await, [0; 0], "broken off");
+                }
+                ring.resume().await;
+            }
+            come_to_the_end(&ring, MOST - 1).await;
+        });
+    }
+}
