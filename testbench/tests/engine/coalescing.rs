@@ -3,6 +3,7 @@
 use rebound::driver::dma_engine_descriptor::IRQ;
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
+use rebound_sim::events::{AddressEvent, Direction};
 
 use super::bench::{Bench, Channel, Setup, run};
 use super::ring::{PORT, Ring};
@@ -275,6 +276,27 @@ fn clearing_the_interrupt_never_loses_one_that_rises_in_the_same_cycle() {
             let is_told_after = early >= falls;
             assert_eq!(bench.irq(), is_told_after, "{early} cycles before");
             clear(bench, ring).await;
+        }
+    });
+}
+
+#[test]
+fn completions_that_share_a_burst_are_counted_each() {
+    run(Setup::latency(200), async |bench| {
+        for channel in [bench.mm2s(), bench.s2mm()] {
+            let before = bench.bursts().len();
+            let ring = fresh(&bench, channel, 250).await;
+            write_back(&bench, &ring, 249, 0).await;
+            let bursts = bench.bursts().split_off(before);
+            let is_full =
+                |burst: &AddressEvent| burst.direction == Direction::Write && burst.beats == 16;
+            assert!(bursts.iter().any(is_full), "sixteen in a burst");
+            let irq = ring.state().await & reg::RING_STATUS_IRQ;
+            assert_eq!(irq, 0, "249 are too few");
+            write_back(&bench, &ring, 1, 0).await;
+            let irq = ring.state().await & reg::RING_STATUS_IRQ;
+            assert_ne!(irq, 0, "250 are enough");
+            ring.channel.write(reg::CONTROL, 0).await;
         }
     });
 }

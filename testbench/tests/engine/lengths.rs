@@ -98,6 +98,30 @@ fn a_descriptor_counts_with_all_the_bits_of_its_length() {
 }
 
 #[test]
+fn what_is_written_back_counts_every_byte() {
+    run(fast(), async |bench| {
+        bench.fill(SOURCE, 0x1_0000);
+        let s2mm = Ring::enable(&bench, bench.s2mm(), RING, 64).await;
+        let mm2s = Ring::enable(&bench, bench.mm2s(), RING + 0x1000, 64).await;
+        for length in (0..17).flat_map(|bit| [1_u32 << bit, (1 << bit) + (1 << (bit / 2)) - 1]) {
+            let index = s2mm.post(TARGET, length, 0);
+            s2mm.doorbell().await;
+            let data = bench.push(length as usize);
+            s2mm.settle().await;
+            assert_eq!(s2mm.written(index), (length, DONE | PACKET_END));
+            assert!(bench.memory(TARGET, length as usize) == data, "{length}");
+
+            let index = mm2s.post(SOURCE, length, 0);
+            mm2s.doorbell().await;
+            mm2s.settle().await;
+            assert_eq!(mm2s.written(index), (length, DONE));
+            let data = bench.memory(SOURCE, length as usize);
+            assert!(bench.packet().await == data, "{length}");
+        }
+    });
+}
+
+#[test]
 fn a_failure_tells_its_bytes_at_any_length() {
     const GOOD: u32 = 256;
     run(fast(), async |bench| {

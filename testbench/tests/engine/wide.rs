@@ -238,6 +238,17 @@ fn a_failing_descriptor_is_told_with_each_bit_of_its_index() {
                 ring.resume().await;
             }
             come_to_the_end(&ring, MOST - 1).await;
+            // Places MOST - 1, 0 and 1: around the end.
+            for length in [0, 0, BYTES] {
+                ring.post(buffer, length, 0);
+            }
+            if is_write {
+                bench.push(BYTES as usize);
+            }
+            ring.doorbell().await;
+            ring.halt().await;
+            let expected = (regs::ERROR_KIND_SLVERR, regs::ERROR_SOURCE_DATA, buffer, 1);
+            assert_eq!(ring.failure().await, expected);
         });
     }
 }
