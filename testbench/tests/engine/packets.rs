@@ -238,3 +238,23 @@ fn length_0_ends_at_once_and_touches_nothing() {
         bench.works().await;
     });
 }
+
+#[test]
+fn an_end_without_bytes_writes_no_burst() {
+    // After a whole burst, a beat that has only TLAST.
+    let mut keeps = vec![None; 16];
+    keeps.push(Some(0));
+    let setup = Setup {
+        keeps,
+        ..Setup::default()
+    };
+    run(setup, async |bench| {
+        let data = bench.push(17 * 8);
+        bench.s2mm().start(TARGET, 300).await;
+        let end = bench.s2mm().end().await;
+        assert_eq!(end, End::well(128).with_packet_end());
+        assert_eq!(bench.memory(TARGET, 128), data[..128]);
+        let bursts: Vec<_> = bench.bursts().iter().map(|burst| burst.beats).collect();
+        assert_eq!(bursts, [16], "one burst, and none for nothing");
+    });
+}

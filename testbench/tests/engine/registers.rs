@@ -157,6 +157,22 @@ fn the_next_start_clears_what_the_last_transfer_said() {
 }
 
 #[test]
+fn a_transfer_that_has_begun_tells_of_no_failure() {
+    run(Setup::default(), async |bench| {
+        for (channel, addr) in [(bench.mm2s(), SOURCE), (bench.s2mm(), TARGET)] {
+            // s2mm waits for its packet; mm2s has thousands of bytes to read.
+            channel.start(addr, 20_000).await;
+            assert_eq!(channel.status().await, reg::STATUS_BUSY);
+            assert_eq!(channel.read(reg::FAIL_ADDR_LO).await, 0);
+            assert_eq!(channel.read(reg::FAIL_ADDR_HI).await, 0);
+            assert_eq!(channel.status().await, reg::STATUS_BUSY);
+            channel.stop().await;
+            channel.end().await;
+        }
+    });
+}
+
+#[test]
 fn loopback_cannot_change_while_a_channel_is_busy() {
     run(Setup::default(), async |bench| {
         let s2mm = bench.s2mm();
