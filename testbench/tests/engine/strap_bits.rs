@@ -83,8 +83,11 @@ fn rings_lie_below_each_limit() {
 
 #[test]
 fn data_wrap_at_each_limit() {
-    const BELOW: u64 = 45;
-    run(fast(), async |bench| {
+    // Three bursts up to the limit, then two more.
+    const BELOW: u32 = 300;
+    const ALL: u32 = 500;
+    let (below, all) = (BELOW as usize, ALL as usize);
+    run(fast(), async move |bench| {
         for bits in LEAST..BITS {
             let top: u64 = 1 << bits;
             if bits > 22 && bits != 24 {
@@ -94,17 +97,18 @@ fn data_wrap_at_each_limit() {
                     .expect("nothing is there");
             }
             strap_both(&bench, bits).await;
-            let mut data = bench.fill(top - BELOW, 45);
-            data.extend(bench.fill(0, 155));
-            bench.mm2s().start(top - BELOW, 200).await;
+            let begin = top - u64::from(BELOW);
+            let mut data = bench.fill(begin, below);
+            data.extend(bench.fill(0, all - below));
+            bench.mm2s().start(begin, ALL).await;
             assert_eq!(bench.packet().await, data, "{bits} bits");
-            assert_eq!(bench.mm2s().end().await, End::well(200), "{bits} bits");
-            let data = bench.push(200);
-            bench.s2mm().start(top - BELOW, 200).await;
-            let end = End::well(200).with_packet_end();
+            assert_eq!(bench.mm2s().end().await, End::well(ALL), "{bits} bits");
+            let data = bench.push(all);
+            bench.s2mm().start(begin, ALL).await;
+            let end = End::well(ALL).with_packet_end();
             assert_eq!(bench.s2mm().end().await, end, "{bits} bits");
-            assert_eq!(bench.memory(top - BELOW, 45), data[..45], "{bits} bits");
-            assert_eq!(bench.memory(0, 155), data[45..], "{bits} bits");
+            assert_eq!(bench.memory(begin, below), data[..below], "{bits} bits");
+            assert_eq!(bench.memory(0, all - below), data[below..], "{bits} bits");
         }
     });
 }
