@@ -36,8 +36,8 @@ goals := $(or $(MAKECMDGOALS),help)
 rust_goals := sim bench build waves list doc diagrams coverage mutants
 python_goals := tools registers pins synth formal
 all_goals := test lint fmt check
-wants := $(if $(filter $(python_goals) test lint fmt mutants,$(goals)),python) \
-         $(if $(filter sim bench diagrams coverage,$(goals)),$(if $(simulator_set),python)) \
+wants := $(if $(filter $(python_goals) test lint fmt mutants coverage,$(goals)),python) \
+         $(if $(filter sim bench diagrams,$(goals)),$(if $(simulator_set),python)) \
          $(if $(filter $(all_goals),$(goals)),rust-tools)
 ifneq ($(filter $(rust_goals) $(python_goals) $(all_goals),$(goals)),)
 missing := $(shell $(SHELL) tools/check.sh $(wants) 2>&1)
@@ -125,7 +125,7 @@ doc: ## write the crates' documentation to target/doc
 	@cargo doc $(cargo_flags) --workspace --no-deps
 
 .PHONY: tools
-tools: tools-all tools-synth ## install the pinned Python tools into .venv
+tools: tools-all tools-formal ## install the pinned Python tools into .venv
 
 .PHONY: pins
 pins: ## write the hashes of the Python tools again, after a change of version

@@ -173,6 +173,8 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = pathlib.Path(arguments[0])
     coverage = gather(counts(folder))
+    if not coverage.files or not coverage.points:
+        raise ValueError(f"{folder}: expected counts of the engine and of u_cover: was it built by counting.sh?")
     text = table(coverage)
     faults = judge(coverage)
     (folder.parent / "coverage.txt").write_text(text + "".join(f"\n{fault}" for fault in faults))
@@ -187,6 +189,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         print(f"report.py: {error}", file=sys.stderr)
         sys.exit(2)

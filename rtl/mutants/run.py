@@ -81,7 +81,16 @@ class Checks:
         names = [line.split()[0] for line in listed.stdout.splitlines() if line[:1].isalpha() and "/" in line]
         chosen = [name for name in names if name.startswith(GROUPS) and name != FIRST]
         self.scenarios = [name for name in chosen if self.passes(0, name)]
-        ended = subprocess.run([self.engine], cwd=ROOT / "testbench", env=environment(0), capture_output=True, text=True)
+        ended = subprocess.run(
+            [self.engine],
+            cwd=ROOT / "testbench",
+            env=environment(0),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10 * LIMIT_SECONDS,
+            check=False,
+        )
         lines = [line.split() for line in ended.stdout.splitlines()]
         self.tests = sorted(words[1] for words in lines if len(words) == 4 and words[0] == "test" and words[3] == "ok")
         if not self.tests:
@@ -163,7 +172,7 @@ def report(mutants: list[Mutant], killers: dict[int, str | None], seconds: float
     for mutant in survivors:
         print(f"survivor {mutant.number}: {mutant.file}:{mutant.line}\n{mutant.key}")
         print(f"    {explained.get(mutant.key, 'no reason is known: it wants a check, or a reason in survivors.txt')}")
-    print(f"run.py: {len(unexplained)} survivors without a reason; results/mutants/mutants.csv has all mutants")
+    print(f"run.py: {len(unexplained)} survivors without a reason; results/mutants/mutants.csv has these mutants")
     return 1 if unexplained or percent < LEAST_PERCENT else 0
 
 
@@ -173,9 +182,13 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("numbers", type=int, nargs="*")
     arguments = parser.parse_args()
+    # A mistake in it is told now, not after the run.
+    reasons(SURVIVORS)
     mutants = make_netlist(arguments.count)
     if arguments.numbers:
         mutants = [mutant for mutant in mutants if mutant.number in arguments.numbers]
+        if not mutants:
+            raise MutationError(f"expected numbers from 1 to {arguments.count}")
     checks = Checks()
     begin = time.monotonic()
     checks.choose()
@@ -193,6 +206,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (MutationError, subprocess.CalledProcessError, OSError, ValueError) as error:
+    except (MutationError, subprocess.SubprocessError, OSError, ValueError) as error:
         print(f"rebound: {error}", file=sys.stderr)
         sys.exit(2)

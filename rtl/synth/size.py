@@ -3,7 +3,7 @@
 
 Yosys synthesizes each configuration four times: for a Xilinx 7 series and for generic gates, flattened (what the engine
 costs) and, but for --whole, module by module (where it goes). Prints tables, writes `size.csv` and `modules.csv` to results/synth, and
-fails if a goal is missed. Environment: JOBS, syntheses at the same time (default: one per processor).
+tells which goals are missed. Environment: JOBS, syntheses at the same time (default: one per processor).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ basics="make awk"
 machine help-only $basics
 on_machine make
 expect_code 0 "make alone"
-for target in sim test bench build lint fmt check diagrams registers synth coverage mutants doc waves clean distclean; do
+for target in sim test bench build lint fmt check diagrams registers synth formal coverage mutants doc waves clean distclean; do
     expect_text "$out" "make $target " "make alone lists $target"
 done
 for option in SCENARIO SEED JOBS WAVES VERILATOR; do
@@ -18,7 +18,7 @@ done
 
 # What is missing is one line on the error output, exit code 2, and nothing has been made.
 before=$(ls -A "$scratch/project")
-for target in sim test bench build lint check doc diagrams registers synth coverage mutants; do
+for target in sim test bench build lint check doc diagrams registers synth formal coverage mutants; do
     machine "no-compiler-$target" $basics python3 cargo
     on_machine make "$target"
     expect_code 2 "make $target without g++"
