@@ -5,7 +5,8 @@
 number chooses one (netlist.py); so they are compiled once. A mutant is killed by a failing scenario or register-level
 test, or by taking too long. Writes results/mutants/mutants.csv. A survivor that does what the engine does, whatever
 comes in, is no mutant: survivors.txt says so with `equivalent:` and why, and it does not count. Fails if fewer than 95 %
-of those that count are killed, or if a survivor has no reason in survivors.txt. Environment: JOBS, mutants at the same time (default: one per processor).
+of those that count are killed, if a survivor has no reason in survivors.txt, or if a reason there is not needed.
+Environment: JOBS, mutants at the same time (default: one per processor).
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Checks:
             return "time limit"
 
 
-def report(mutants: list[Mutant], killers: dict[int, str | None], seconds: float) -> int:
+def report(mutants: list[Mutant], killers: dict[int, str | None], seconds: float, is_whole: bool) -> int:
     """Table, survivors, verdict."""
     explained = reasons(SURVIVORS)
     survivors = [mutant for mutant in mutants if killers[mutant.number] is None]
@@ -172,8 +173,11 @@ def report(mutants: list[Mutant], killers: dict[int, str | None], seconds: float
     for mutant in survivors:
         print(f"survivor {mutant.number}: {mutant.file}:{mutant.line}\n{mutant.key}")
         print(f"    {explained.get(mutant.key, 'no reason is known: it wants a check, or a reason in survivors.txt')}")
+    stale = set(explained) - {mutant.key for mutant in survivors} if is_whole else set()
+    for key in sorted(stale):
+        print(f"{SURVIVORS.name}: `{key}` was killed, or is gone")
     print(f"run.py: {len(unexplained)} survivors without a reason; results/mutants/mutants.csv has these mutants")
-    return 1 if unexplained or percent < LEAST_PERCENT else 0
+    return 1 if unexplained or stale or percent < LEAST_PERCENT else 0
 
 
 def main() -> int:
@@ -200,7 +204,7 @@ def main() -> int:
             mutant = runs[run]
             killers[mutant.number] = run.result()
             print(f"{len(killers):>4} of {len(mutants)}: {mutant.number}: {killers[mutant.number] or 'SURVIVED'}", flush=True)
-    return report(mutants, killers, time.monotonic() - begin)
+    return report(mutants, killers, time.monotonic() - begin, not arguments.numbers)
 
 
 if __name__ == "__main__":

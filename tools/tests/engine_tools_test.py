@@ -105,7 +105,7 @@ class Mutants(unittest.TestCase):
         killers = {each.number: None if each.number <= survives else "a test" for each in mutants}
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             with mock.patch.object(run, "RESULTS", pathlib.Path(folder)), mock.patch.object(run, "reasons", lambda path: reasons):
-                return run.report(mutants, killers, 1.0)
+                return run.report(mutants, killers, 1.0, is_whole=True)
 
     def test_a_line_of_the_list_is_read(self):
         found = netlist.parse(self.LINE)
@@ -118,6 +118,10 @@ class Mutants(unittest.TestCase):
         self.assertEqual(self.verdict(1, {}), 1, "a survivor without a reason")
         self.assertEqual(self.verdict(5, known), 0)
         self.assertEqual(self.verdict(6, known), 1, "too many survivors")
+
+    def test_a_reason_that_no_survivor_needs_is_told(self):
+        known = {netlist.parse(self.LINE).key: "It makes no difference."}
+        self.assertEqual(self.verdict(0, known), 1)
 
     def test_what_is_the_same_engine_does_not_count(self):
         same = {netlist.parse(self.LINE).key: "equivalent: the bit is always 0"}
