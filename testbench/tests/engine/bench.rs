@@ -31,6 +31,9 @@ const RAM: [(u64, u64); 3] = [
     (0xff_0000, 0x2_0000),
     (0xffff_0000, 0x2_0000),
 ];
+/// The first power of two without memory, and the one above it that has some.
+const FIRST_WITHOUT_RAM: u32 = 22;
+const BIT_WITH_RAM: u32 = 24;
 /// Somewhere within everybody's reach.
 pub(crate) const SOURCE: u64 = 0x10_0000;
 /// Somewhere else.
@@ -239,6 +242,18 @@ impl Bench {
     pub(crate) async fn packet(&self) -> Vec<u8> {
         let sink = self.host.stream_sink(0);
         sink.recv(LIMIT).await.expect("a packet").data
+    }
+
+    /// Puts memory on both sides of each power of two that the engine reaches and [`RAM`] does not.
+    pub(crate) fn add_memory_at_powers(&self) {
+        for bit in (FIRST_WITHOUT_RAM..32).filter(|bit| *bit != BIT_WITH_RAM) {
+            // The first memory ends where this begins.
+            let below = if bit == FIRST_WITHOUT_RAM { 0 } else { 0x1000 };
+            let mut memory = self.host.memory();
+            memory
+                .add_range(PhysAddr::new((1 << bit) - below), below + 0x1000)
+                .expect("nothing is there");
+        }
     }
 
     /// Lets the 8 bytes at `addr` answer with an error, and nothing else.

@@ -4,37 +4,21 @@ use rebound::driver::dma_engine_descriptor::{DONE, PACKET_END};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound_sim::axi::{FaultAccess, FaultResponse};
-use swiotlb::PhysAddr;
 
 use super::bench::{Bench, End, SOURCE, Setup, TARGET, run};
 use super::ring::Ring;
 
 /// Address bits of the engine.
 const BITS: u32 = 32;
-/// From here on the bench has no memory, but around 16 MiB.
-const FIRST_WITHOUT_RAM: u32 = 22;
-const BIT_WITH_RAM: u32 = 24;
 
 /// Where data come from and go to: not where a ring lies.
 const FROM: u64 = SOURCE + 0x5_0000;
 const TO: u64 = TARGET + 0x5_0000;
 
-/// Puts memory on both sides of each power of two.
-fn add_memory(bench: &Bench) {
-    for bit in (FIRST_WITHOUT_RAM..BITS).filter(|bit| *bit != BIT_WITH_RAM) {
-        // The first memory ends where this begins.
-        let below = if bit == FIRST_WITHOUT_RAM { 0 } else { 0x1000 };
-        let mut memory = bench.host.memory();
-        memory
-            .add_range(PhysAddr::new((1 << bit) - below), below + 0x1000)
-            .expect("nothing is there");
-    }
-}
-
 #[test]
 fn data_are_read_and_written_across_each_power_of_two() {
     run(Setup::latency(3), async |bench| {
-        add_memory(&bench);
+        bench.add_memory_at_powers();
         for bit in 6..BITS {
             let addr = (1 << bit) - 45;
             let data = bench.fill(addr, 300);
@@ -72,7 +56,7 @@ fn post(bench: &Bench, ring: &Ring, is_write: bool, part: u64) -> (u32, Vec<u8>)
 fn rings_lie_across_each_power_of_two() {
     for is_write in [false, true] {
         run(Setup::latency(3), async move |bench| {
-            add_memory(&bench);
+            bench.add_memory_at_powers();
             for bit in 6..BITS {
                 let ring = ring_across(&bench, is_write, bit).await;
                 for round in 0..2 {
@@ -105,7 +89,7 @@ fn a_descriptor_that_fails_is_told_with_each_bit_of_its_address() {
         (true, FaultAccess::Write),
     ] {
         run(Setup::latency(3), async move |bench| {
-            add_memory(&bench);
+            bench.add_memory_at_powers();
             for (bit, failing) in (6..BITS).flat_map(|bit| [1, 2, 3].map(|at| (bit, at))) {
                 let ring = ring_across(&bench, is_write, bit).await;
                 ring.fault(failing, access, FaultResponse::Slverr);

@@ -288,8 +288,9 @@ fn completions_that_share_a_burst_are_counted_each() {
             let ring = fresh(&bench, channel, 250).await;
             write_back(&bench, &ring, 249, 0).await;
             let bursts = bench.bursts().split_off(before);
-            let is_full =
-                |burst: &AddressEvent| burst.direction == Direction::Write && burst.beats == 16;
+            let is_full = |burst: &AddressEvent| {
+                burst.port == PORT && burst.direction == Direction::Write && burst.beats == 16
+            };
             assert!(bursts.iter().any(is_full), "sixteen in a burst");
             let irq = ring.state().await & reg::RING_STATUS_IRQ;
             assert_eq!(irq, 0, "249 are too few");

@@ -2,7 +2,7 @@
 
 use rebound::driver::dma_engine_descriptor::{DONE, ERROR, PACKET_END};
 use rebound::driver::dma_engine_regs as regs;
-use rebound_sim::axi::{BusPolicy, FaultResponse};
+use rebound_sim::axi::FaultResponse;
 
 use super::bench::{Bench, End, SOURCE, Setup, TARGET, run};
 use super::ring::Ring;
@@ -17,13 +17,6 @@ const RING: u64 = 0x30_0000;
 const A_WHILE: u64 = 300;
 /// Cycles that megabytes may take.
 const LONG: u64 = 600_000;
-
-fn fast() -> Setup {
-    Setup {
-        bus: BusPolicy::with_latency(2),
-        ..Setup::default()
-    }
-}
 
 /// Lengths that differ from a short one by a single bit.
 fn each_length() -> impl Iterator<Item = u32> {
@@ -40,7 +33,7 @@ async fn check_beginning(bench: &Bench, done: u32, length: u32) {
 
 #[test]
 fn a_send_goes_on_for_all_the_bits_of_its_length() {
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         bench.fill(SOURCE, 0x2000);
         let mm2s = bench.mm2s();
         for length in each_length() {
@@ -57,7 +50,7 @@ fn a_send_goes_on_for_all_the_bits_of_its_length() {
 
 #[test]
 fn a_receive_has_room_for_all_the_bits_of_its_length() {
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         let s2mm = bench.s2mm();
         for length in each_length() {
             s2mm.start(TARGET, length).await;
@@ -71,7 +64,7 @@ fn a_receive_has_room_for_all_the_bits_of_its_length() {
 
 #[test]
 fn a_descriptor_counts_with_all_the_bits_of_its_length() {
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         bench.fill(SOURCE, 0x2000);
         let s2mm = Ring::enable(&bench, bench.s2mm(), RING, 128).await;
         let mm2s = Ring::enable(&bench, bench.mm2s(), RING + 0x1000, 128).await;
@@ -99,7 +92,7 @@ fn a_descriptor_counts_with_all_the_bits_of_its_length() {
 
 #[test]
 fn what_is_written_back_counts_every_byte() {
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         bench.fill(SOURCE, 0x1_0000);
         let s2mm = Ring::enable(&bench, bench.s2mm(), RING, 64).await;
         let mm2s = Ring::enable(&bench, bench.mm2s(), RING + 0x1000, 64).await;
@@ -124,7 +117,7 @@ fn what_is_written_back_counts_every_byte() {
 #[test]
 fn a_failure_tells_its_bytes_at_any_length() {
     const GOOD: u32 = 256;
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         let kind = regs::ERROR_KIND_SLVERR;
         for length in (10..32).map(|bit| 1 << bit) {
             let fails = SOURCE + u64::from(GOOD);
@@ -149,7 +142,7 @@ fn a_failure_tells_its_bytes_at_any_length() {
 #[test]
 fn megabytes_are_sent_and_received_to_the_last_byte() {
     const LENGTH: u32 = 0x2a_aaab;
-    run(fast(), async |bench| {
+    run(Setup::latency(2), async |bench| {
         let (mm2s, s2mm) = (bench.mm2s(), bench.s2mm());
         let sent = bench.fill(0x1_0003, LENGTH as usize);
         mm2s.start(0x1_0003, LENGTH).await;

@@ -3,8 +3,7 @@
 use rebound::driver::dma_engine_descriptor::{DONE, PACKET_END};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
-use rebound_sim::axi::{BusPolicy, FaultAccess, FaultResponse};
-use swiotlb::PhysAddr;
+use rebound_sim::axi::{FaultAccess, FaultResponse};
 
 use super::bench::{End, Setup, run};
 use super::ring::Ring;
@@ -22,16 +21,9 @@ const fn beyond(bits: u32) -> u64 {
     (1 << BITS) - (1 << bits)
 }
 
-fn fast() -> Setup {
-    Setup {
-        bus: BusPolicy::with_latency(3),
-        ..Setup::default()
-    }
-}
-
 #[test]
 fn data_lie_below_each_limit() {
-    run(fast(), async |bench| {
+    run(Setup::latency(3), async |bench| {
         for bits in LEAST..BITS {
             strap_both(&bench, bits).await;
             // Over a page: the second burst is cut as well.
@@ -50,7 +42,7 @@ fn data_lie_below_each_limit() {
 
 #[test]
 fn rings_lie_below_each_limit() {
-    run(fast(), async |bench| {
+    run(Setup::latency(3), async |bench| {
         for bits in LEAST..BITS {
             strap_both(&bench, bits).await;
             let mm2s = Ring::enable(&bench, bench.mm2s(), RING, 8).await;
@@ -87,15 +79,10 @@ fn data_wrap_at_each_limit() {
     const BELOW: u32 = 300;
     const ALL: u32 = 500;
     let (below, all) = (BELOW as usize, ALL as usize);
-    run(fast(), async move |bench| {
+    run(Setup::latency(3), async move |bench| {
+        bench.add_memory_at_powers();
         for bits in LEAST..BITS {
             let top: u64 = 1 << bits;
-            if bits > 22 && bits != 24 {
-                let mut memory = bench.host.memory();
-                memory
-                    .add_range(PhysAddr::new(top - 0x1000), 0x1000)
-                    .expect("nothing is there");
-            }
             strap_both(&bench, bits).await;
             let begin = top - u64::from(BELOW);
             let mut data = bench.fill(begin, below);
@@ -115,7 +102,7 @@ fn data_wrap_at_each_limit() {
 
 #[test]
 fn a_descriptor_that_cannot_be_read_is_told_by_the_address_that_the_driver_gave() {
-    run(fast(), async |bench| {
+    run(Setup::latency(3), async |bench| {
         for channel in [bench.mm2s(), bench.s2mm()] {
             for bit in BITS..64 {
                 let ring = Ring::enable(&bench, channel.clone(), RING, 8).await;

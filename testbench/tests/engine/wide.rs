@@ -4,31 +4,17 @@ use rebound::driver::dma_engine_descriptor::{DONE, PACKET_END, ZERO_LENGTH};
 use rebound::driver::dma_engine_regs as regs;
 use rebound::driver::dma_engine_regs::channel as reg;
 use rebound_sim::axi::FaultResponse;
-use swiotlb::PhysAddr;
 
-use super::bench::{Bench, End, SOURCE, Setup, TARGET, run};
+use super::bench::{End, SOURCE, Setup, TARGET, run};
 use super::ring::Ring;
 
 /// Address bits of the engine.
 const BITS: u32 = 32;
-/// From here on the bench has no memory, but at 16 MiB.
-const FIRST_WITHOUT_RAM: u32 = 22;
-const BIT_WITH_RAM: u32 = 24;
-
-/// Puts memory where each address bit alone leads to.
-fn add_memory(bench: &Bench) {
-    for bit in (FIRST_WITHOUT_RAM..BITS).filter(|bit| *bit != BIT_WITH_RAM) {
-        let mut memory = bench.host.memory();
-        memory
-            .add_range(PhysAddr::new(1 << bit), 0x1000)
-            .expect("nothing is there");
-    }
-}
 
 #[test]
 fn data_is_read_and_written_at_each_power_of_two() {
     run(Setup::latency(3), async |bench| {
-        add_memory(&bench);
+        bench.add_memory_at_powers();
         for bit in 0..BITS {
             let addr = 1 << bit;
             let data = bench.fill(addr, 24);
@@ -65,7 +51,7 @@ fn the_failing_address_is_told_with_each_of_its_bits() {
 #[test]
 fn rings_lie_at_each_power_of_two() {
     run(Setup::latency(3), async |bench| {
-        add_memory(&bench);
+        bench.add_memory_at_powers();
         for bit in 6..BITS {
             let (base, source, target) = (1 << bit, 0x30_0000, 0x31_0000);
             let ring = Ring::enable(&bench, bench.mm2s(), base, 4).await;
