@@ -75,24 +75,23 @@ fn rings_lie_below_each_limit() {
 
 #[test]
 fn data_wrap_at_each_limit() {
-    // Three bursts up to the limit, then two more.
-    const BELOW: u32 = 300;
-    const ALL: u32 = 500;
-    let (below, all) = (BELOW as usize, ALL as usize);
-    run(Setup::latency(3), async move |bench| {
+    run(Setup::latency(3), async |bench| {
         bench.add_memory_at_powers();
-        for bits in LEAST..BITS {
+        // Two and three bursts up to the limit, then two more.
+        for (bits, before) in (LEAST..BITS).flat_map(|bits| [(bits, 200_u32), (bits, 300)]) {
+            let length = before + 200;
+            let (below, all) = (before as usize, length as usize);
             let top: u64 = 1 << bits;
             strap_both(&bench, bits).await;
-            let begin = top - u64::from(BELOW);
+            let begin = top - u64::from(before);
             let mut data = bench.fill(begin, below);
             data.extend(bench.fill(0, all - below));
-            bench.mm2s().start(begin, ALL).await;
+            bench.mm2s().start(begin, length).await;
             assert_eq!(bench.packet().await, data, "{bits} bits");
-            assert_eq!(bench.mm2s().end().await, End::well(ALL), "{bits} bits");
+            assert_eq!(bench.mm2s().end().await, End::well(length), "{bits} bits");
             let data = bench.push(all);
-            bench.s2mm().start(begin, ALL).await;
-            let end = End::well(ALL).with_packet_end();
+            bench.s2mm().start(begin, length).await;
+            let end = End::well(length).with_packet_end();
             assert_eq!(bench.s2mm().end().await, end, "{bits} bits");
             assert_eq!(bench.memory(begin, below), data[..below], "{bits} bits");
             assert_eq!(bench.memory(0, all - below), data[below..], "{bits} bits");
